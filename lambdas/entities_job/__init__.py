@@ -1,0 +1,1 @@
+"""The code that runs in AWS Lambda: one thin handler a module, over plain functions."""
