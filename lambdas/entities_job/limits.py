@@ -1,0 +1,106 @@
+"""The service's limits on a job's input, judged against what really lies under its prefix, and what analysing it costs.
+
+Sources: Amazon Comprehend Developer Guide, guidelines-and-limits and idp-inputs-async; Amazon Comprehend pricing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Any
+
+from .rules import GUIDE, Violation
+
+MB = 1024 * 1024
+MINIMUM_BYTES = 500
+"""Total size below which the built-in model refuses a job; staging pads smaller batches up to it."""
+MAXIMUM_BYTES = 5 * 1024 * MB
+MAXIMUM_DOCUMENTS = 1_000_000
+MAXIMUM_TEXT_BYTES = MB
+MAXIMUM_SEMI_STRUCTURED_FILES = 500
+SEMI_STRUCTURED_BYTES = {
+    ".pdf": 50 * MB,
+    ".docx": 5 * MB,
+    **dict.fromkeys((".jpg", ".jpeg", ".png", ".tif", ".tiff"), 10 * MB),
+}
+
+USD_PER_UNIT = {"built-in": 0.0001, "custom": 0.0005}
+"""First-tier prices of one unit; what a job really costs is never more, Textract's pages excepted."""
+
+_SOURCE = f"{GUIDE}guidelines-and-limits"
+_NAMED = 100
+
+
+def units(characters: int) -> int:
+    """Charged units of one document: one for 100 characters, and at least three."""
+    return max(3, math.ceil(characters / 100))
+
+
+@dataclass
+class Tally:
+    """What lies under the input prefix, counted while it is listed; ``documents`` counts files or lines."""
+
+    custom: bool
+    by_line: bool
+    files: int = 0
+    documents: int = 0
+    size: int = 0
+    units: int = 0
+    semi_structured: int = 0
+    warnings: list[dict[str, str]] = field(default_factory=list)
+
+    def add(self, entry: Mapping[str, Any], line_units: int = 0) -> None:
+        """Count one file of the inventory; ``line_units`` are the units of its lines, if a document is a line."""
+        self.files += 1
+        self.size += entry["Size"]
+        if entry.get("Padding"):
+            return
+        self.documents += entry["Lines"] if self.by_line else 1
+        # A byte is at most one character, so that the estimate is never too low.
+        self.units += line_units if self.by_line else units(entry["Size"])
+        suffix = PurePosixPath(entry["File"]).suffix.lower()
+        semi_structured = self.custom and suffix in SEMI_STRUCTURED_BYTES
+        self.semi_structured += semi_structured
+        maximum = SEMI_STRUCTURED_BYTES[suffix] if semi_structured else MAXIMUM_TEXT_BYTES
+        if entry["Size"] == 0:
+            self.warn(entry["File"], "is empty")
+        elif entry["Size"] > maximum and not self.by_line:
+            self.warn(entry["File"], f"has {entry['Size']:,} bytes; the service takes at most {maximum:,} in such a document")
+
+    def warn(self, file: str, text: str) -> None:
+        """Remember that the service will probably answer one document with an error; the job goes on without it."""
+        if len(self.warnings) < _NAMED:
+            self.warnings.append({"File": file, "Warning": text})
+
+    @property
+    def cost(self) -> float:
+        """Estimated price of the analysis in US dollars, at most."""
+        return round(self.units * USD_PER_UNIT["custom" if self.custom else "built-in"], 6)
+
+    def violations(self, uri: str, ceilings: Mapping[str, Any]) -> Iterator[Violation]:
+        """The limits of the service, and the construct's own ceilings, that the input breaks."""
+        documents = "lines" if self.by_line else "files"
+        if self.files == 0:
+            yield Violation("InputDataConfig.S3Uri", uri, "must hold at least one document; nothing lies there", _SOURCE)
+            return
+        if not self.custom and self.size < MINIMUM_BYTES:
+            rule = f"must hold at least {MINIMUM_BYTES} bytes in all, holds {self.size}"
+            yield Violation("InputDataConfig.S3Uri", uri, rule, _SOURCE)
+        if self.size > MAXIMUM_BYTES:
+            rule = f"must hold at most {MAXIMUM_BYTES:,} bytes in all, holds {self.size:,}"
+            yield Violation("InputDataConfig.S3Uri", uri, rule, _SOURCE)
+        if self.documents > MAXIMUM_DOCUMENTS:
+            rule = f"must hold at most {MAXIMUM_DOCUMENTS:,} {documents}, holds {self.documents:,}"
+            yield Violation("InputDataConfig.S3Uri", uri, rule, _SOURCE)
+        if self.semi_structured and self.by_line:
+            rule = "must be ONE_DOC_PER_FILE where PDF, Word or image files lie under the prefix"
+            yield Violation("InputDataConfig.InputFormat", "ONE_DOC_PER_LINE", rule, f"{GUIDE}idp-inputs-async")
+        if self.semi_structured and self.files > MAXIMUM_SEMI_STRUCTURED_FILES:
+            rule = f"must hold at most {MAXIMUM_SEMI_STRUCTURED_FILES} files with PDF, Word or images, holds {self.files:,}"
+            yield Violation("InputDataConfig.S3Uri", uri, rule, f"{GUIDE}idp-inputs-async")
+        for name, value in (("Documents", self.documents), ("Bytes", self.size), ("CostUsd", self.cost)):
+            if ceilings.get(name) is not None and value > ceilings[name]:
+                rule = f"exceeds the workflow's ceiling of {ceilings[name]:,} {name} with {value:,}"
+                yield Violation("InputDataConfig.S3Uri", uri, rule, "the workflow's own settings")

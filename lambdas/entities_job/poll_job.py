@@ -1,0 +1,61 @@
+"""PollJob: looks at the job once, and says when to look again."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .errors import named
+from .schedule import PollSchedule
+from .service import client, logger
+
+MAXIMUM_ATTEMPTS = 3
+"""Starts of one execution's job: the first, and restarts while a fresh role may not have propagated."""
+
+_EARLY_SECONDS = 60
+_ROLE_TROUBLE = ("NO_READ_ACCESS_TO_INPUT", "NO_WRITE_ACCESS_TO_OUTPUT")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Describe the job ``event["JobId"]``. Payload and answer: docs/architecture.md, PollJob.
+
+    Raises:
+        ServiceError: under the service's own error code; a failed poll says nothing about the job.
+    """
+    try:
+        answer = client("comprehend").describe_entities_detection_job(JobId=event["JobId"])
+    except ClientError as error:
+        raise named(error) from error
+    properties = answer["EntitiesDetectionJobProperties"]
+    # The service's own clock: elapsed time and lag then don't depend on how well ours agrees with it.
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    elapsed = max(0.0, (now - properties["SubmitTime"]).total_seconds())
+    ended: datetime | None = properties.get("EndTime")
+    settings = event["Settings"]
+    logger.info("polled", extra={"job_id": event["JobId"], "job_status": properties["JobStatus"], "elapsed": elapsed})
+    return {
+        "JobStatus": properties["JobStatus"],
+        "Job": json.loads(json.dumps(properties, default=lambda time: time.isoformat())),
+        "WaitSeconds": PollSchedule.from_settings(settings["Schedule"]).wait_seconds(elapsed),
+        "ElapsedSeconds": elapsed,
+        "LagSeconds": max(0.0, (now - ended).total_seconds()) if ended else None,
+        "Polls": event["Polls"] + 1,
+        "Overdue": elapsed > settings["MaximumSeconds"],
+        "Restartable": event["Attempt"] < MAXIMUM_ATTEMPTS and _role_may_be_fresh(properties),
+    }
+
+
+def _role_may_be_fresh(properties: dict[str, Any]) -> bool:
+    """Whether the job failed at once for want of rights: a role just made may not have propagated yet.
+
+    IAM is eventually consistent, and the service judges the role only when the job runs
+    (hashicorp/terraform-provider-aws waits two minutes after making one).
+    """
+    if properties["JobStatus"] != "FAILED" or not str(properties.get("Message", "")).startswith(_ROLE_TROUBLE):
+        return False
+    ended: datetime = properties.get("EndTime", properties["SubmitTime"])
+    return bool((ended - properties["SubmitTime"]).total_seconds() < _EARLY_SECONDS)

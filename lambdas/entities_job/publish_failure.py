@@ -1,0 +1,91 @@
+"""PublishFailure: reports every end that is no result: failed, refused, aborted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from .hints import hint
+from .outcome import SCHEMA_VERSION, emit
+from .poll_job import MAXIMUM_ATTEMPTS
+from .service import client, logger
+from .start_job import job_name
+from .stop_job import stop
+
+_ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Emit the outcome of an execution that failed, or of one that was aborted (then ``event`` is Step Functions' own event).
+
+    Payload and answer: docs/architecture.md, PublishFailure.
+    """
+    outcome = _aborted(event["detail"]) if event.get("source") == "aws.states" else _failed(event)
+    logger.error("execution ended without a result", extra={"status": outcome["Status"], "error": outcome["Error"]})
+    emit(outcome)
+    return {"Outcome": outcome}
+
+
+def _failed(event: dict[str, Any]) -> dict[str, Any]:
+    job = event.get("Job") or {}
+    code, message = _cause(event.get("Error"), job)
+    return {
+        "SchemaVersion": SCHEMA_VERSION,
+        "Status": "REFUSED" if code == "RequestRefused" else "FAILED",
+        "ExecutionArn": event["Execution"]["Id"],
+        "StateMachineArn": event["Execution"]["StateMachineArn"],
+        "Job": job,
+        "Error": _error(code, message),
+    }
+
+
+def _cause(error: dict[str, Any] | None, job: dict[str, Any]) -> tuple[str, str]:
+    """Code and message of what went wrong: the error that a state caught, or the job's own message."""
+    if error:
+        cause = error.get("Cause") or ""
+        try:
+            # A Lambda function's error comes as JSON text of its own.
+            cause = json.loads(cause)["errorMessage"]
+        except (ValueError, KeyError, TypeError):
+            pass
+        return error["Error"], cause
+    if job.get("JobStatus") != "FAILED":
+        return "UnknownJobStatus", f"the job {job.get('JobId')} has the status {job.get('JobStatus')!r}"
+    message = job.get("Message") or "the service gave no reason"
+    code, separator, _ = message.partition(":")
+    return (code if separator and code.isupper() else "JobFailed"), message
+
+
+def _error(code: str, message: str) -> dict[str, str]:
+    found = hint(code, message)
+    return {"Code": code, "Message": message, **({"Hint": found} if found else {})}
+
+
+def _aborted(detail: dict[str, Any]) -> dict[str, Any]:
+    arn = detail["executionArn"]
+    stopped = [{**job, "JobStatus": stop(job["JobId"])} for job in _active_jobs(arn, detail.get("input"))]
+    what = f"its job {stopped[0]['JobId']} was asked to stop" if stopped else "it had no active job"
+    timed_out = detail["status"] == "TIMED_OUT"
+    return {
+        "SchemaVersion": SCHEMA_VERSION,
+        "Status": "TIMED_OUT" if timed_out else "ABORTED",
+        "ExecutionArn": arn,
+        "StateMachineArn": detail["stateMachineArn"],
+        "Job": stopped[0] if stopped else {},
+        "Error": _error(
+            "JobTimedOut" if timed_out else "ExecutionAborted", f"the execution ended as {detail['status']}; {what}"
+        ),
+    }
+
+
+def _active_jobs(execution_arn: str, given: str | None) -> Iterator[dict[str, Any]]:
+    """The jobs of an execution that still run, found by the names that derive from it, or by the caller's own name."""
+    names = [job_name(execution_arn, attempt) for attempt in range(1, MAXIMUM_ATTEMPTS + 1)]
+    own = json.loads(given or "{}").get("JobName")
+    for name in [*names, *([own] if own else [])]:
+        pages = client("comprehend").get_paginator("list_entities_detection_jobs").paginate(Filter={"JobName": name})
+        for page in pages:
+            for job in page["EntitiesDetectionJobPropertiesList"]:
+                if job["JobStatus"] in _ACTIVE:
+                    yield {name: job[name] for name in ("JobId", "JobArn", "JobName", "JobStatus")}

@@ -1,0 +1,60 @@
+"""StartJob: starts the job, once however often it is retried."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .errors import named
+from .schedule import PollSchedule
+from .service import client, logger
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Start the job of ``event["Request"]``. Payload and answer: docs/architecture.md, StartJob.
+
+    Raises:
+        ServiceError: under the service's own error code.
+    """
+    request = identified(event["Request"], event["Execution"]["Id"], event["Attempt"])
+    try:
+        started = _start(request)
+    except ClientError as error:
+        raise named(error) from error
+    logger.info("job started", extra={"job_id": started["JobId"], "job_name": request["JobName"]})
+    wait = PollSchedule.from_settings(event["Settings"]["Schedule"]).wait_seconds(0)
+    answer = {name: started[name] for name in ("JobId", "JobArn", "JobStatus")}
+    return {**answer, "JobName": request["JobName"], "WaitSeconds": wait}
+
+
+def job_name(execution_arn: str, attempt: int = 1) -> str:
+    """The JobName of an execution's job, ``<state machine>.<execution>``, so that either can be found from the other."""
+    state_machine, execution = execution_arn.split(":")[-2:]
+    name = f"{state_machine}.{execution}" + (f".{attempt}" if attempt > 1 else "")
+    # Execution names may hold characters that job names may not.
+    return re.sub(r"[^\w.:/=+\-%@ ]", "-", name)
+
+
+def identified(request: dict[str, Any], execution_arn: str, attempt: int) -> dict[str, Any]:
+    """The request with a ClientRequestToken and a JobName that derive from the execution.
+
+    A caller's own token and name hold for the first attempt; a restart is another job and needs others.
+    """
+    token = hashlib.sha256(f"{execution_arn}#{attempt}".encode()).hexdigest()
+    own = {"ClientRequestToken": token, "JobName": job_name(execution_arn, attempt)}
+    return {**own, **request} if attempt == 1 else {**request, **own}
+
+
+def _start(request: dict[str, Any]) -> dict[str, Any]:
+    comprehend = client("comprehend")
+    try:
+        started: dict[str, Any] = comprehend.start_entities_detection_job(**request)
+    except comprehend.exceptions.ResourceInUseException:
+        # "The name is already in use": once more under a name that no other execution has.
+        renamed = {**request, "JobName": f"{request['JobName'][:200]}.{request['ClientRequestToken'][:32]}"}
+        logger.warning("job name in use, renamed", extra={"job_name": renamed["JobName"]})
+        started = comprehend.start_entities_detection_job(**renamed)
+    return started

@@ -1,0 +1,36 @@
+"""StopJob: asks the service to stop a job."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from .errors import named
+from .service import client, logger
+
+
+def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Stop the job ``event["JobId"]``. Payload and answer: docs/architecture.md, StopJob."""
+    return {"JobStatus": stop(event["JobId"])}
+
+
+def stop(job_id: str) -> str:
+    """Ask for the job's stop; a job that has ended already is left as it is.
+
+    Returns:
+        The job's status as the service answered it, or ``ENDED`` for a job that has ended.
+
+    Raises:
+        ServiceError: under the service's own error code.
+    """
+    comprehend = client("comprehend")
+    try:
+        status: str = comprehend.stop_entities_detection_job(JobId=job_id)["JobStatus"]
+    except comprehend.exceptions.InvalidRequestException:
+        # The documented answer for a job that is COMPLETED or FAILED; the next look tells which.
+        status = "ENDED"
+    except ClientError as error:
+        raise named(error) from error
+    logger.info("stop requested", extra={"job_id": job_id, "job_status": status})
+    return status
