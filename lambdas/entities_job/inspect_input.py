@@ -7,19 +7,22 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from . import inventory
 from .errors import RequestRefused
 from .limits import MAXIMUM_DOCUMENTS, Tally, units
 from .locations import Location
 from .request import complete
 from .rules import Violation, explain
-from .service import client, logger
+from .service import client, logger, task
 
 _SPOT_CHECKS = 20
 _SPOT_BYTES = 64 * 1024
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Judge ``event["Input"]`` and list its documents. Payload and answer: docs/architecture.md, InspectInput.
 
     Raises:
@@ -35,7 +38,9 @@ def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     found = list(tally.violations(data["S3Uri"], settings["Limits"]))
     if found:
         raise RequestRefused(explain(found))
-    logger.info("input inspected", extra={"documents": tally.documents, "bytes": tally.size, "warnings": len(tally.warnings)})
+    logger.info(
+        "input inspected", extra={"documents": tally.documents, "bytes": tally.size, "warnings": len(tally.warnings)}
+    )
     return {
         "Request": request,
         "Inventory": {"Uri": target.uri, "Documents": tally.documents, "Files": tally.files, "Bytes": tally.size},
@@ -48,7 +53,12 @@ def _inspected(source: Location, staging_uri: str | None, tally: Tally) -> Itera
     origins = _origins(source) if staging_uri and source.uri.startswith(staging_uri) else {}
     for item in _listed(source):
         file = item["Key"].rsplit("/", 1)[-1]
-        entry = {"File": file, "Source": Location(source.bucket, item["Key"]).uri, "Size": item["Size"], **origins.get(file, {})}
+        entry = {
+            "File": file,
+            "Source": Location(source.bucket, item["Key"]).uri,
+            "Size": item["Size"],
+            **origins.get(file, {}),
+        }
         line_units = 0
         if tally.by_line:
             entry["Lines"], line_units = _lines(source.bucket, item["Key"], tally)
@@ -70,7 +80,9 @@ def _listed(source: Location) -> Iterator[dict[str, Any]]:
         for item in page.get("Contents", []):
             if not source.key.endswith("/") and item["Key"] != source.key:
                 rule = f"must end in / or name one whole object; as a prefix it would also take {item['Key']}"
-                raise RequestRefused(explain([Violation("InputDataConfig.S3Uri", source.uri, rule, "API model, S3Uri")]))
+                raise RequestRefused(
+                    explain([Violation("InputDataConfig.S3Uri", source.uri, rule, "API model, S3Uri")])
+                )
             if not item["Key"].endswith("/"):
                 yield item
 
@@ -108,7 +120,9 @@ def _lines(bucket: str, key: str, tally: Tally) -> tuple[int, int]:
             lines, held = lines + len(whole), 0
         held += len(last)
     if broken:
-        tally.warn(key.rsplit("/", 1)[-1], "is not UTF-8 throughout; the service drops what follows the first such line")
+        tally.warn(
+            key.rsplit("/", 1)[-1], "is not UTF-8 throughout; the service drops what follows the first such line"
+        )
     return (lines + 1, charged + units(held)) if held else (lines, charged)
 
 

@@ -67,7 +67,9 @@ class Tally:
         if entry["Size"] == 0:
             self.warn(entry["File"], "is empty")
         elif entry["Size"] > maximum and not self.by_line:
-            self.warn(entry["File"], f"has {entry['Size']:,} bytes; the service takes at most {maximum:,} in such a document")
+            self.warn(
+                entry["File"], f"has {entry['Size']:,} bytes; the service takes at most {maximum:,} in such a document"
+            )
 
     def warn(self, file: str, text: str) -> None:
         """Remember that the service will probably answer one document with an error; the job goes on without it."""
@@ -83,7 +85,9 @@ class Tally:
         """The limits of the service, and the construct's own ceilings, that the input breaks."""
         documents = "lines" if self.by_line else "files"
         if self.files == 0:
-            yield Violation("InputDataConfig.S3Uri", uri, "must hold at least one document; nothing lies there", _SOURCE)
+            yield Violation(
+                "InputDataConfig.S3Uri", uri, "must hold at least one document; nothing lies there", _SOURCE
+            )
             return
         if not self.custom and self.size < MINIMUM_BYTES:
             rule = f"must hold at least {MINIMUM_BYTES} bytes in all, holds {self.size}"

@@ -7,11 +7,10 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from botocore.exceptions import ClientError
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .errors import named
 from .schedule import PollSchedule
-from .service import client, logger
+from .service import client, logger, task
 
 MAXIMUM_ATTEMPTS = 3
 """Starts of one execution's job: the first, and restarts while a fresh role may not have propagated."""
@@ -20,16 +19,14 @@ _EARLY_SECONDS = 60
 _ROLE_TROUBLE = ("NO_READ_ACCESS_TO_INPUT", "NO_WRITE_ACCESS_TO_OUTPUT")
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Describe the job ``event["JobId"]``. Payload and answer: docs/architecture.md, PollJob.
 
     Raises:
         ServiceError: under the service's own error code; a failed poll says nothing about the job.
     """
-    try:
-        answer = client("comprehend").describe_entities_detection_job(JobId=event["JobId"])
-    except ClientError as error:
-        raise named(error) from error
+    answer = client("comprehend").describe_entities_detection_job(JobId=event["JobId"])
     properties = answer["EntitiesDetectionJobProperties"]
     # The service's own clock: elapsed time and lag then don't depend on how well ours agrees with it.
     now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])

@@ -6,17 +6,20 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from aws_lambda_powertools.utilities.typing import LambdaContext
+
 from .hints import hint
 from .outcome import SCHEMA_VERSION, emit
 from .poll_job import MAXIMUM_ATTEMPTS
-from .service import client, logger
+from .service import client, logger, task
 from .start_job import job_name
 from .stop_job import stop
 
 _ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Emit the outcome of an execution that failed, or of one that was aborted (then ``event`` is Step Functions' own event).
 
     Payload and answer: docs/architecture.md, PublishFailure.

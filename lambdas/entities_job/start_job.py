@@ -6,28 +6,25 @@ import hashlib
 import re
 from typing import Any
 
-from botocore.exceptions import ClientError
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .errors import named
 from .schedule import PollSchedule
-from .service import client, logger
+from .service import client, logger, task
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Start the job of ``event["Request"]``. Payload and answer: docs/architecture.md, StartJob.
 
     Raises:
         ServiceError: under the service's own error code.
     """
     request = identified(event["Request"], event["Execution"]["Id"], event["Attempt"])
-    try:
-        started = _start(request)
-    except ClientError as error:
-        raise named(error) from error
+    started = _start(request)
     logger.info("job started", extra={"job_id": started["JobId"], "job_name": request["JobName"]})
     wait = PollSchedule.from_settings(event["Settings"]["Schedule"]).wait_seconds(0)
-    answer = {name: started[name] for name in ("JobId", "JobArn", "JobStatus")}
-    return {**answer, "JobName": request["JobName"], "WaitSeconds": wait}
+    job = {name: started[name] for name in ("JobId", "JobArn", "JobStatus")}
+    return {"Job": {**job, "JobName": request["JobName"]}, "WaitSeconds": wait}
 
 
 def job_name(execution_arn: str, attempt: int = 1) -> str:

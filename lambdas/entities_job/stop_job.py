@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from botocore.exceptions import ClientError
+from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .errors import named
-from .service import client, logger
+from .service import client, logger, task
 
 
-def handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+@task
+def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     """Stop the job ``event["JobId"]``. Payload and answer: docs/architecture.md, StopJob."""
     return {"JobStatus": stop(event["JobId"])}
 
@@ -20,9 +20,6 @@ def stop(job_id: str) -> str:
 
     Returns:
         The job's status as the service answered it, or ``ENDED`` for a job that has ended.
-
-    Raises:
-        ServiceError: under the service's own error code.
     """
     comprehend = client("comprehend")
     try:
@@ -30,7 +27,5 @@ def stop(job_id: str) -> str:
     except comprehend.exceptions.InvalidRequestException:
         # The documented answer for a job that is COMPLETED or FAILED; the next look tells which.
         status = "ENDED"
-    except ClientError as error:
-        raise named(error) from error
     logger.info("stop requested", extra={"job_id": job_id, "job_status": status})
     return status
