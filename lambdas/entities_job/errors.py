@@ -30,4 +30,5 @@ def named(error: ClientError) -> ServiceError:
     """
     code = str(error.response.get("Error", {}).get("Code", "ServiceError"))
     name = "".join(c for c in code if c.isalnum()) or "ServiceError"
-    return type(name, (ServiceError,), {"__doc__": ServiceError.__doc__})(str(error))
+    kind: type[ServiceError] = type(name, (ServiceError,), {"__doc__": ServiceError.__doc__})
+    return kind(str(error))

@@ -102,7 +102,8 @@ class Tally:
             rule = "must be ONE_DOC_PER_FILE where PDF, Word or image files lie under the prefix"
             yield Violation("InputDataConfig.InputFormat", "ONE_DOC_PER_LINE", rule, f"{GUIDE}idp-inputs-async")
         if self.semi_structured and self.files > MAXIMUM_SEMI_STRUCTURED_FILES:
-            rule = f"must hold at most {MAXIMUM_SEMI_STRUCTURED_FILES} files with PDF, Word or images, holds {self.files:,}"
+            most = MAXIMUM_SEMI_STRUCTURED_FILES
+            rule = f"must hold at most {most} files with PDF, Word or images among them, holds {self.files:,}"
             yield Violation("InputDataConfig.S3Uri", uri, rule, f"{GUIDE}idp-inputs-async")
         for name, value in (("Documents", self.documents), ("Bytes", self.size), ("CostUsd", self.cost)):
             if ceilings.get(name) is not None and value > ceilings[name]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -20,7 +21,7 @@ _ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 
 @task
 def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
-    """Emit the outcome of an execution that failed, or of one that was aborted (then ``event`` is Step Functions' own event).
+    """Emit the outcome of an execution that failed, or was aborted (then ``event`` is Step Functions' own event).
 
     Payload and answer: docs/architecture.md, PublishFailure.
     """
@@ -47,11 +48,9 @@ def _cause(error: dict[str, Any] | None, job: dict[str, Any]) -> tuple[str, str]
     """Code and message of what went wrong: the error that a state caught, or the job's own message."""
     if error:
         cause = error.get("Cause") or ""
-        try:
-            # A Lambda function's error comes as JSON text of its own.
+        # A Lambda function's error comes as JSON text of its own.
+        with suppress(ValueError, KeyError, TypeError):
             cause = json.loads(cause)["errorMessage"]
-        except (ValueError, KeyError, TypeError):
-            pass
         return error["Error"], cause
     if job.get("JobStatus") != "FAILED":
         return "UnknownJobStatus", f"the job {job.get('JobId')} has the status {job.get('JobStatus')!r}"

@@ -1,4 +1,4 @@
-"""From an execution's input to a complete StartEntitiesDetectionJob request: defaults, what may be overridden, and the rules."""
+"""From an execution's input to a complete StartEntitiesDetectionJob request: defaults, overrides and rules."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The rules of a StartEntitiesDetectionJob request: one walker over botocore's own service model, and the cross-field rules.
+"""The rules of a StartEntitiesDetectionJob request: a walker over botocore's service model, and cross-field rules.
 
 The construct judges its properties with them at synth time (CDK tokens pass), StartJob's functions judge each request.
 """
@@ -145,7 +145,10 @@ def _size(shape: dict[str, Any], value: Any, unit: str, path: str, source: str) 
 
 
 def _matches(pattern: str, value: str) -> bool:
-    r"""Full match of an API pattern; ``\p{...}``, which Python lacks, becomes the set of the value's own characters of that class."""
+    r"""Full match of an API pattern.
+
+    Python lacks ``\p{...}``: it becomes the set of the value's own characters of that class.
+    """
 
     def characters(found: re.Match[str]) -> str:
         name, in_class = found[1], pattern.rfind("[", 0, found.start()) > pattern.rfind("]", 0, found.start())
@@ -160,7 +163,7 @@ def _matches(pattern: str, value: str) -> bool:
 
 
 def _cross_field(request: Mapping[str, Any], known: Callable[..., Any]) -> Iterator[Violation]:
-    """Rules over several fields. ``known`` finds the value at a path of names, or None where it is missing, a token or malformed."""
+    """Rules over several fields; ``known`` finds a path's value, or None where it is missing, a token or malformed."""
     recognizer, flywheel = known(str, "EntityRecognizerArn"), known(str, "FlywheelArn")
     custom = bool(request.get("EntityRecognizerArn") or request.get("FlywheelArn"))
     if recognizer and flywheel:

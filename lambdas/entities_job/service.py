@@ -38,4 +38,4 @@ def task(function: Handler) -> Handler:
         except ClientError as error:
             raise named(error) from error
 
-    return logger.inject_lambda_context(handler)  # type: ignore[no-any-return]
+    return logger.inject_lambda_context(handler)

@@ -28,7 +28,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 
 def job_name(execution_arn: str, attempt: int = 1) -> str:
-    """The JobName of an execution's job, ``<state machine>.<execution>``, so that either can be found from the other."""
+    """The JobName of an execution's job, ``<state machine>.<execution>``: either can be found from the other."""
     state_machine, execution = execution_arn.split(":")[-2:]
     name = f"{state_machine}.{execution}" + (f".{attempt}" if attempt > 1 else "")
     # Execution names may hold characters that job names may not.

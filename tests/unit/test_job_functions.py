@@ -1,0 +1,145 @@
+"""StartJob, PollJob and StopJob against a stubbed Comprehend client: requests as sent, answers as understood."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import boto3
+import pytest
+from botocore.stub import ANY, Stubber
+from entities_job import poll_job, service, start_job, stop_job
+from entities_job.errors import ServiceError
+from entities_job.schedule import PollSchedule
+
+ARN = "arn:aws:states:us-east-1:111122223333:execution:Workflow:run-1"
+SETTINGS = {"Schedule": PollSchedule.service_grid().settings(), "MaximumSeconds": 3600}
+CONTEXT: Any = SimpleNamespace(
+    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+)
+SUBMITTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
+REQUEST = {
+    "LanguageCode": "en",
+    "DataAccessRoleArn": "arn:aws:iam::111122223333:role/data",
+    "InputDataConfig": {"S3Uri": "s3://in-bucket/in/"},
+    "OutputDataConfig": {"S3Uri": "s3://out-bucket/jobs/"},
+}
+
+
+@pytest.fixture
+def comprehend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
+    client: Any = boto3.client(
+        "comprehend", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    for module in (start_job, poll_job, stop_job):
+        monkeypatch.setattr(module, "client", lambda name: client)
+    with Stubber(client) as stubber:
+        yield stubber
+        stubber.assert_no_pending_responses()
+
+
+def start(attempt: int = 1, **fields: str) -> dict[str, Any]:
+    event = {"Request": {**REQUEST, **fields}, "Settings": SETTINGS, "Execution": {"Id": ARN}, "Attempt": attempt}
+    return start_job.handler(event, CONTEXT)
+
+
+def poll(comprehend: Stubber, *, after: float, attempt: int = 1, **properties: Any) -> dict[str, Any]:
+    now = SUBMITTED + timedelta(seconds=after)
+    comprehend.add_response(
+        "describe_entities_detection_job",
+        {
+            "EntitiesDetectionJobProperties": {"JobId": "j", "SubmitTime": SUBMITTED, **properties},
+            "ResponseMetadata": {"HTTPHeaders": {"date": now.strftime("%a, %d %b %Y %H:%M:%S GMT")}},
+        },
+        {"JobId": "j"},
+    )
+    return poll_job.handler({"JobId": "j", "Settings": SETTINGS, "Polls": 2, "Attempt": attempt}, CONTEXT)
+
+
+def test_a_retried_start_sends_the_same_token_and_name(comprehend: Stubber) -> None:
+    started = {"JobId": "j", "JobArn": "arn", "JobStatus": "SUBMITTED"}
+    identity = start_job.identified(REQUEST, ARN, 1)
+    for _ in range(2):
+        comprehend.add_response("start_entities_detection_job", started, identity)
+        assert start() == {"Job": {**started, "JobName": "Workflow.run-1"}, "WaitSeconds": 20}
+    assert len(identity["ClientRequestToken"]) == 64
+
+
+def test_a_restart_is_another_job_even_where_the_caller_named_the_first(comprehend: Stubber) -> None:
+    own = {"JobName": "mine", "ClientRequestToken": "token"}
+    assert start_job.identified({**REQUEST, **own}, ARN, 1).items() >= own.items()
+    again = start_job.identified({**REQUEST, **own}, ARN, 2)
+    assert again["JobName"] == "Workflow.run-1.2"
+    assert again["ClientRequestToken"] not in ("token", start_job.identified(REQUEST, ARN, 1)["ClientRequestToken"])
+
+
+def test_a_name_in_use_is_changed_once(comprehend: Stubber) -> None:
+    started = {"JobId": "j", "JobArn": "arn", "JobStatus": "SUBMITTED"}
+    comprehend.add_client_error("start_entities_detection_job", "ResourceInUseException")
+    comprehend.add_response(
+        "start_entities_detection_job", started, {**REQUEST, "ClientRequestToken": ANY, "JobName": ANY}
+    )
+    assert start(JobName="mine")["Job"]["JobId"] == "j"
+
+
+def test_characters_that_a_job_name_may_not_have_are_replaced() -> None:
+    assert start_job.job_name("arn:aws:states:us-east-1:1:execution:M:a~b'c") == "M.a-b-c"
+
+
+@pytest.mark.parametrize("code", ["TooManyRequestsException", "ThrottlingException", "AccessDeniedException"])
+def test_a_services_error_leaves_under_its_own_name(comprehend: Stubber, code: str) -> None:
+    comprehend.add_client_error("start_entities_detection_job", code, "because")
+    with pytest.raises(ServiceError, match="because") as raised:
+        start()
+    assert type(raised.value).__name__ == code
+
+
+def test_a_running_job_is_looked_at_again_on_the_grid(comprehend: Stubber) -> None:
+    seen = poll(comprehend, after=371, JobStatus="IN_PROGRESS")
+    assert (seen["JobStatus"], seen["WaitSeconds"], seen["Polls"]) == ("IN_PROGRESS", 120, 3)
+    assert (seen["Overdue"], seen["Restartable"], seen["LagSeconds"]) == (False, False, None)
+    assert seen["Job"]["SubmitTime"] == "2026-11-23T12:00:00+00:00"
+
+
+def test_lag_is_from_the_jobs_end_to_the_look_by_the_services_clock(comprehend: Stubber) -> None:
+    seen = poll(comprehend, after=490, JobStatus="COMPLETED", EndTime=SUBMITTED + timedelta(seconds=487))
+    assert seen["LagSeconds"] == 3
+
+
+def test_a_job_past_its_maximum_is_overdue(comprehend: Stubber) -> None:
+    assert poll(comprehend, after=3601, JobStatus="IN_PROGRESS")["Overdue"]
+
+
+@pytest.mark.parametrize(
+    ("message", "seconds", "attempt", "restartable"),
+    [
+        ("NO_READ_ACCESS_TO_INPUT: no", 14, 1, True),
+        ("NO_WRITE_ACCESS_TO_OUTPUT: no", 12, 2, True),
+        ("NO_READ_ACCESS_TO_INPUT: no", 14, 3, False),
+        ("NO_READ_ACCESS_TO_INPUT: no", 400, 1, False),
+        ("INTERNAL: no", 14, 1, False),
+    ],
+)
+def test_a_job_that_failed_at_once_for_want_of_rights_may_be_restarted(
+    comprehend: Stubber, message: str, seconds: int, attempt: int, restartable: bool
+) -> None:
+    end = SUBMITTED + timedelta(seconds=seconds)
+    seen = poll(comprehend, after=20, attempt=attempt, JobStatus="FAILED", Message=message, EndTime=end)
+    assert seen["Restartable"] is restartable
+
+
+@pytest.mark.parametrize("status", ["STOP_REQUESTED", "STOPPED"])
+def test_stop_answers_the_services_status(comprehend: Stubber, status: str) -> None:
+    comprehend.add_response("stop_entities_detection_job", {"JobId": "j", "JobStatus": status}, {"JobId": "j"})
+    assert stop_job.handler({"JobId": "j"}, CONTEXT) == {"JobStatus": status}
+
+
+def test_a_job_that_has_ended_needs_no_stop(comprehend: Stubber) -> None:
+    comprehend.add_client_error("stop_entities_detection_job", "InvalidRequestException")
+    assert stop_job.handler({"JobId": "j"}, CONTEXT) == {"JobStatus": "ENDED"}
+
+
+def test_clients_retry_in_standard_mode() -> None:
+    assert service._CONFIG.retries == {"mode": "standard", "total_max_attempts": 4}
