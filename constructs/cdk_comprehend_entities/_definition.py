@@ -1,4 +1,7 @@
-"""The state machine's definition: start, wait, poll through the job's states, publish. Payloads: docs/architecture.md, section 2."""
+"""The state machine's definition: start, wait, poll through the job's states, publish.
+
+Payloads of the tasks: docs/architecture.md, section 2.
+"""
 
 from __future__ import annotations
 
