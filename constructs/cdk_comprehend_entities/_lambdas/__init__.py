@@ -23,9 +23,11 @@ ROOT = _root()
 """The folder that holds ``entities_job``: the Lambda asset's own code."""
 
 if TYPE_CHECKING:
-    from entities_job import rules, schedule
+    from entities_job import rules
+    from entities_job.schedule import PollSchedule
 else:
     __path__.append(str(ROOT))
-    from .entities_job import rules, schedule
+    from .entities_job import rules
+    from .entities_job.schedule import PollSchedule
 
-__all__ = ["ROOT", "rules", "schedule"]
+__all__ = ["ROOT", "PollSchedule", "rules"]

@@ -1,0 +1,16 @@
+"""Amazon Comprehend entity-detection jobs as an AWS CDK construct."""
+
+from ._functions import Functions
+from ._lambdas import PollSchedule
+from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
+from .workflow import EntitiesDetectionWorkflow
+
+__all__ = [
+    "DocumentReader",
+    "EntitiesDetectionWorkflow",
+    "Functions",
+    "InputFormat",
+    "LanguageCode",
+    "PollSchedule",
+    "Recognizer",
+]

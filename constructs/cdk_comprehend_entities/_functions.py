@@ -1,0 +1,99 @@
+"""The Lambda functions: one asset for all, and for each its own role and log group."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from constructs import Construct
+
+from ._asset import code
+
+METRICS_NAMESPACE = "EntitiesDetection"
+
+
+@dataclass(frozen=True)
+class FunctionFactory:
+    """Makes functions that have in common all that one workflow's functions have in common.
+
+    Attributes:
+        service: the name that the workflow bears in logs and metrics.
+        event_bus_name: the bus that gets the events.
+        log_retention: how long log groups keep what is logged.
+        removal_policy: what becomes of the log groups when they leave the stack.
+    """
+
+    service: str
+    event_bus_name: str
+    log_retention: logs.RetentionDays
+    removal_policy: RemovalPolicy
+
+    def function(
+        self,
+        scope: Construct,
+        construct_id: str,
+        module: str,
+        *,
+        memory: Size | None = None,
+        timeout: Duration | None = None,
+    ) -> lambda_.Function:
+        """A function whose handler is ``entities_job.<module>.handler``, with 256 MiB and 1 minute unless told otherwise."""
+        parts = Construct(scope, construct_id)
+        log_group = self.log_group(parts)
+        role = iam.Role(parts, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        log_group.grant_write(role)
+        return lambda_.Function(
+            parts,
+            "Resource",
+            code=code(),
+            handler=f"entities_job.{module}.handler",
+            runtime=lambda_.Runtime.PYTHON_3_13,
+            architecture=lambda_.Architecture.ARM_64,
+            memory_size=memory.to_mebibytes() if memory else 256,
+            timeout=timeout or Duration.minutes(1),
+            tracing=lambda_.Tracing.ACTIVE,
+            log_group=log_group,
+            role=role,
+            environment={
+                "EVENT_BUS_NAME": self.event_bus_name,
+                "POWERTOOLS_SERVICE_NAME": self.service,
+                "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
+            },
+        )
+
+    def log_group(self, scope: Construct) -> logs.LogGroup:
+        """A log group that forgets in time."""
+        return logs.LogGroup(scope, "LogGroup", retention=self.log_retention, removal_policy=self.removal_policy)
+
+
+@dataclass(frozen=True)
+class Functions:
+    """The functions that the state machine calls, under the names of their modules."""
+
+    inspect_input: lambda_.Function
+    start_job: lambda_.Function
+    poll_job: lambda_.Function
+    stop_job: lambda_.Function
+    publish_result: lambda_.Function
+    publish_failure: lambda_.Function
+
+    @classmethod
+    def made_by(cls, factory: FunctionFactory, scope: Construct) -> Functions:
+        """All of them, sized for what they do; none has a right of its own yet."""
+        longest = Duration.minutes(15)
+        return cls(
+            # Listing a million documents takes minutes; a vCPU comes with 1,769 MB.
+            inspect_input=factory.function(
+                scope, "InspectInput", "inspect_input", memory=Size.mebibytes(1769), timeout=longest
+            ),
+            start_job=factory.function(scope, "StartJob", "start_job"),
+            poll_job=factory.function(scope, "PollJob", "poll_job"),
+            stop_job=factory.function(scope, "StopJob", "stop_job"),
+            publish_result=factory.function(
+                scope, "PublishResult", "publish_result", memory=Size.mebibytes(1769), timeout=longest
+            ),
+            publish_failure=factory.function(scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5)),
+        )

@@ -1,0 +1,57 @@
+"""What the owner of an imported resource must see to, because CDK can't change it: warnings at synth time."""
+
+from __future__ import annotations
+
+from aws_cdk import Annotations, Resource
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_sns as sns
+from constructs import Construct, IConstruct
+
+from ._storage import Storage
+
+_PREFIX = "cdk-comprehend-entities"
+
+
+def warn(
+    scope: Construct, *, storage: Storage, data_access_role: iam.IRole, notification_topic: sns.ITopic | None
+) -> None:
+    """Warn of each imported resource, with what its owner must add. Acknowledge a warning by its id, once done."""
+    documents, jobs = storage.documents, storage.jobs
+    key_policy = (
+        "its key policy must let IAM policies of this account decide (the default key policy does); a key of another account "
+        f"must name the data-access role and the functions' roles of {scope.node.path}"
+    )
+    _warn(
+        documents.bucket,
+        "input-bucket",
+        "its policy must not refuse the data-access role and the functions, and should refuse requests without TLS; "
+        f"objects under {storage.staging.path} and incomplete multipart uploads should expire"
+        + ("" if documents.key else "; if it is encrypted with a KMS key, give that as input_key"),
+    )
+    _warn(
+        jobs.bucket,
+        "output-bucket",
+        "its policy must not refuse the data-access role and the functions, and should refuse requests without TLS; "
+        f"objects under {storage.work.path} and incomplete multipart uploads should expire",
+    )
+    _warn(storage.output_key, "output-key", key_policy)
+    _warn(storage.volume_key, "volume-key", key_policy)
+    if documents.key:
+        _warn(documents.key, "input-key", key_policy)
+    _warn(
+        data_access_role,
+        "data-access-role",
+        "it must trust comprehend.amazonaws.com, in one statement with the conditions StringEquals aws:SourceAccount and "
+        "ArnLike aws:SourceArn arn:<partition>:comprehend:<region>:<account>:entities-detection-job/*",
+    )
+    if notification_topic:
+        _warn(
+            notification_topic, "notification-topic", "its policy must let events.amazonaws.com publish (sns:Publish)"
+        )
+
+
+def _warn(resource: IConstruct, name: str, text: str) -> None:
+    if not Resource.is_owned_resource(resource):
+        Annotations.of(resource).add_warning_v2(
+            f"{_PREFIX}:{name}", f"{resource.node.path} is imported, so that CDK can't change it: {text}"
+        )

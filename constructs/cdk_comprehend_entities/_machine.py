@@ -1,0 +1,78 @@
+"""The state machine around its definition, and the watch over executions that end without its doing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from aws_cdk import Duration, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_destinations as destinations
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ._definition import Definition
+from ._functions import FunctionFactory, Functions
+
+# A start may wait for a free slot, and stopping and publishing take their time.
+_GRACE = Duration.hours(12)
+
+
+def state_machine(
+    scope: Construct,
+    functions: Functions,
+    factory: FunctionFactory,
+    settings: Mapping[str, Any],
+) -> sfn.StateMachine:
+    """A Standard state machine whose logs hold no payloads: documents' names may be private."""
+    stack = Stack.of(scope)
+    parts = Construct(scope, "StateMachine")
+    role = iam.Role(
+        parts,
+        "Role",
+        assumed_by=iam.ServicePrincipal(
+            "states.amazonaws.com",
+            conditions={
+                "StringEquals": {"aws:SourceAccount": stack.account},
+                "ArnLike": {"aws:SourceArn": stack.format_arn(service="states", resource="*")},
+            },
+        ),
+    )
+    return sfn.StateMachine(
+        parts,
+        "Resource",
+        definition_body=sfn.DefinitionBody.from_chainable(Definition(parts, functions, settings).start),
+        state_machine_type=sfn.StateMachineType.STANDARD,
+        timeout=Duration.seconds(settings["MaximumSeconds"]).plus(_GRACE),
+        tracing_enabled=True,
+        logs=sfn.LogOptions(destination=factory.log_group(parts), level=sfn.LogLevel.ALL, include_execution_data=False),
+        role=role,
+    )
+
+
+def report_aborted(scope: Construct, machine: sfn.StateMachine, publish_failure: lambda_.Function) -> None:
+    """Have the job of an execution that is aborted or times out stopped, and its end reported; nothing else would."""
+    undelivered = sqs.Queue(
+        scope,
+        "Unreported",
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+        retention_period=Duration.days(14),
+    )
+    publish_failure.configure_async_invoke(on_failure=destinations.SqsDestination(undelivered))
+    events.Rule(
+        scope,
+        "ExecutionAborted",
+        description="Executions that end without reporting it themselves",
+        event_pattern=events.EventPattern(
+            source=["aws.states"],
+            detail_type=["Step Functions Execution Status Change"],
+            detail={"stateMachineArn": [machine.state_machine_arn], "status": ["ABORTED", "TIMED_OUT"]},
+        ),
+        targets=[targets.LambdaFunction(publish_failure, dead_letter_queue=undelivered)],
+    )

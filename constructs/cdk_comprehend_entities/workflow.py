@@ -1,0 +1,272 @@
+"""The construct: all that starts, follows and publishes Amazon Comprehend entity-detection jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jsii
+from aws_cdk import Duration, Names, RemovalPolicy, Size
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from . import _data_access, _imported, _machine, _permissions
+from ._functions import METRICS_NAMESPACE, FunctionFactory, Functions
+from ._lambdas import PollSchedule
+from ._network import JobNetwork
+from ._permissions import EVENT_DETAIL_TYPE, EVENT_SOURCE
+from ._settings import JobDefaults, settings
+from ._storage import Prefix, Storage
+from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
+
+_COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
+_FAILED = ["ABORTED", "FAILED", "REFUSED", "TIMED_OUT"]
+
+
+@jsii.implements(ec2.IConnectable)
+class EntitiesDetectionWorkflow(Construct):
+    """A state machine that runs entity-detection jobs, with everything they need.
+
+    An execution's input is a StartEntitiesDetectionJob request in the API's own field names; only
+    ``InputDataConfig.S3Uri`` is required, and what else is left out comes from here.
+
+    Attributes:
+        input_bucket: holds the documents.
+        output_bucket: holds raw results (``jobs/``), published results (``results/``) and the functions' own files (``work/``).
+        output_key: encrypts all that is written into the output bucket.
+        volume_key: encrypts the volumes of the machines that run a job.
+        data_access_role: what the service assumes for a job.
+        functions: the Lambda functions, by name.
+        state_machine: what to start an execution of.
+        event_bus: gets one event for each execution that ends.
+        network: the jobs' subnets and security groups, or None.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        language_code: LanguageCode | str = "en",
+        recognizer: Recognizer | None = None,
+        document_reader: DocumentReader | None = None,
+        input_format: InputFormat = InputFormat.ONE_DOC_PER_FILE,
+        input_bucket: s3.IBucket | None = None,
+        input_prefix: str = "input/",
+        input_key: kms.IKey | None = None,
+        output_bucket: s3.IBucket | None = None,
+        output_prefix: str = "",
+        output_key: kms.IKey | None = None,
+        volume_key: kms.IKey | None = None,
+        data_access_role: iam.IRole | None = None,
+        vpc: ec2.IVpc | None = None,
+        vpc_subnets: ec2.SubnetSelection | None = None,
+        security_groups: Sequence[ec2.ISecurityGroup] | None = None,
+        s3_prefix_list: ec2.IPrefixList | None = None,
+        event_bus: events.IEventBus | None = None,
+        notification_topic: sns.ITopic | None = None,
+        tags: Mapping[str, str] | None = None,
+        allow_overrides: Sequence[str] = (),
+        maximum_duration: Duration | None = None,
+        poll_schedule: PollSchedule | None = None,
+        maximum_documents: int | None = None,
+        maximum_size: Size | None = None,
+        maximum_cost_usd: float | None = None,
+        log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
+        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+    ) -> None:
+        """Define the workflow.
+
+        Args:
+            scope: the parent.
+            construct_id: the id, unique in ``scope``.
+            language_code: the documents' language, where an execution's input names none.
+            recognizer: a custom model (default: the service's built-in one).
+            document_reader: how text is taken from PDF, Word and image documents; needs ``recognizer``
+                (default: documents are plain text).
+            input_format: whether a document is a file or a line.
+            input_bucket: where documents lie (default: a new bucket).
+            input_prefix: what documents of executions that callers start must lie under; empty or ending in ``/``.
+            input_key: encrypts the new input bucket (default: the output key), or tells the key of an imported one.
+            output_bucket: where results go (default: a new bucket).
+            output_prefix: stands before ``jobs/``, ``results/`` and ``work/``; empty or ending in ``/``.
+            output_key: encrypts results (default: the output bucket's own key, or a new one that rotates).
+            volume_key: encrypts the volumes of a job's machines (default: a new key that rotates); no alias.
+            data_access_role: what the service assumes (default: a new role); it gets the rights that jobs need.
+            vpc: where jobs run (default: in the service's own network).
+            vpc_subnets: the subnets, at most 16 (default: the isolated ones).
+            security_groups: at most 5 (default: a new one that admits only itself and S3).
+            s3_prefix_list: what the new security group may reach (default: looked up, for a stack with a known env).
+            event_bus: gets an event for each execution that ends (default: the account's default bus).
+            notification_topic: gets these events, too (default: no topic).
+            tags: tags of each job; at most 50.
+            allow_overrides: protected fields that an execution's input may set: DataAccessRoleArn, EntityRecognizerArn,
+                FlywheelArn, OutputDataConfig, Tags, VolumeKmsKeyId, VpcConfig (default: none of them). Rights on roles
+                and keys that inputs name must be granted to ``data_access_role`` and ``functions.start_job``.
+            maximum_duration: a job that runs longer is stopped and its partial result published (default: 24 hours).
+            poll_schedule: when to look at a job (default: ``PollSchedule.service_grid()``).
+            maximum_documents: an execution with more is refused before it costs anything (default: the service's limit).
+            maximum_size: the same for the size of all documents (default: the service's limit).
+            maximum_cost_usd: the same for the estimated price of the analysis in US dollars (default: no limit).
+            log_retention: how long logs are kept.
+            removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
+
+        Raises:
+            ValueError: a value breaks a rule of the service; all broken rules are named.
+        """
+        super().__init__(scope, construct_id)
+        storage = Storage.of(
+            self,
+            input_bucket=input_bucket,
+            input_prefix=input_prefix,
+            input_key=input_key,
+            output_bucket=output_bucket,
+            output_prefix=output_prefix,
+            output_key=output_key,
+            volume_key=volume_key,
+            removal_policy=removal_policy,
+        )
+        self.input_bucket, self.output_bucket = storage.documents.bucket, storage.jobs.bucket
+        self.output_key, self.volume_key = storage.output_key, storage.volume_key
+        self._storage = storage
+        self.network = vpc and JobNetwork(
+            self,
+            "Network",
+            vpc=vpc,
+            subnets=vpc_subnets,
+            security_groups=security_groups,
+            s3_prefix_list=s3_prefix_list,
+        )
+        self.data_access_role = data_access_role or _data_access.role(self)
+        self._defaults = JobDefaults(
+            language_code=language_code,
+            input_format=input_format,
+            recognizer=recognizer,
+            document_reader=document_reader,
+            tags=tags or {},
+            data_access_role=self.data_access_role,
+            storage=storage,
+            network=self.network,
+        )
+        self._defaults.check(self)
+        self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
+        self.function_factory = FunctionFactory(
+            service=Names.unique_resource_name(self, max_length=64),
+            event_bus_name=self.event_bus.event_bus_name,
+            log_retention=log_retention,
+            removal_policy=removal_policy,
+        )
+        self.functions = Functions.made_by(self.function_factory, self)
+        self.state_machine = _machine.state_machine(
+            self,
+            self.functions,
+            self.function_factory,
+            settings(
+                self._defaults,
+                allow_overrides=allow_overrides,
+                maximum_duration=maximum_duration or Duration.hours(24),
+                poll_schedule=poll_schedule or PollSchedule.service_grid(),
+                maximum_documents=maximum_documents,
+                maximum_size=maximum_size,
+                maximum_cost_usd=maximum_cost_usd,
+            ),
+        )
+        _machine.report_aborted(self, self.state_machine, self.functions.publish_failure)
+        _data_access.grant(self._defaults)
+        _permissions.grant(self.functions, self._defaults, overridable=allow_overrides, bus=self.event_bus)
+        if notification_topic:
+            self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
+        _imported.warn(
+            self, storage=storage, data_access_role=self.data_access_role, notification_topic=notification_topic
+        )
+
+    @property
+    def input_uri(self) -> str:
+        """What documents lie under, as ``s3://bucket/prefix``: the natural ``InputDataConfig.S3Uri``, or the beginning of one."""
+        return self._storage.documents.uri
+
+    @property
+    def results_uri(self) -> str:
+        """What published results lie under, as ``s3://bucket/prefix``."""
+        return self._storage.results.uri
+
+    @property
+    def connections(self) -> ec2.Connections:
+        """The connections of the jobs' security groups.
+
+        Raises:
+            ValueError: jobs don't run in a VPC.
+        """
+        if self.network is None:
+            raise ValueError("jobs run in the service's own network and have no connections; give the workflow a vpc")
+        return self.network.connections
+
+    def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` start executions, and so pay for jobs."""
+        return self.state_machine.grant_start_execution(grantee)
+
+    def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` put documents under the input prefix."""
+        return self._storage.documents.grant_write(grantee)
+
+    def grant_read_results(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
+        results = self._storage.results
+        return results.grant_list(grantee).combine(results.grant_read(grantee))
+
+    def metric(self, metric_name: str, **options: Any) -> cloudwatch.Metric:
+        """A metric that this workflow's functions emit; ``options`` are those of ``cloudwatch.Metric``."""
+        dimensions = {"service": self.function_factory.service}
+        return cloudwatch.Metric(
+            namespace=METRICS_NAMESPACE, metric_name=metric_name, dimensions_map=dimensions, **options
+        ).attach_to(self)
+
+    def on_job_ended(
+        self, rule_id: str, *, target: events.IRuleTarget | None = None, statuses: Sequence[str] | None = None
+    ) -> events.Rule:
+        """A rule for the event of each execution that ends, whatever its end.
+
+        Args:
+            rule_id: the rule's id, unique in this workflow.
+            target: what gets the event; more can be added to the rule.
+            statuses: values of the event's ``detail.Status`` (default: all).
+        """
+        detail: dict[str, Any] = {"StateMachineArn": [self.state_machine.state_machine_arn]}
+        return events.Rule(
+            self,
+            rule_id,
+            event_bus=self.event_bus,
+            event_pattern=events.EventPattern(
+                source=[EVENT_SOURCE],
+                detail_type=[EVENT_DETAIL_TYPE],
+                detail={**detail, **({"Status": list(statuses)} if statuses else {})},
+            ),
+            targets=[target] if target else None,
+        )
+
+    def on_job_completed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
+        """A rule for executions whose result is published: COMPLETED, and COMPLETED_WITH_ERRORS of some documents."""
+        return self.on_job_ended(rule_id, target=target, statuses=_COMPLETED)
+
+    def on_job_failed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
+        """A rule for executions that failed: FAILED, REFUSED, ABORTED and TIMED_OUT (with a partial result)."""
+        return self.on_job_ended(rule_id, target=target, statuses=_FAILED)
+
+    def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
+        """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.
+
+        Raises:
+            ValueError: jobs don't run in a VPC.
+        """
+        if self.network is None:
+            raise ValueError("jobs run in the service's own network; give the workflow a vpc")
+        prefixes: list[Prefix] = [self._storage.documents, self._storage.jobs]
+        return self.network.add_s3_endpoint(prefixes, custom=self._defaults.recognizer is not None)
