@@ -15,17 +15,6 @@ from ._network import JobNetwork
 from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
-OVERRIDABLE = (
-    "DataAccessRoleArn",
-    "EntityRecognizerArn",
-    "FlywheelArn",
-    "OutputDataConfig",
-    "Tags",
-    "VolumeKmsKeyId",
-    "VpcConfig",
-)
-"""Fields that need rights of their own, so that an execution's input may set them only where the construct allows it."""
-
 
 @dataclass(frozen=True)
 class JobDefaults:
@@ -105,9 +94,9 @@ def settings(
     Raises:
         ValueError: a name in ``allow_overrides`` that is no protected field.
     """
-    unknown = sorted(set(allow_overrides) - set(OVERRIDABLE))
+    unknown = sorted(set(allow_overrides) - set(rules.PROTECTED))
     if unknown:
-        raise ValueError(f"allow_overrides can name {', '.join(OVERRIDABLE)}; got {', '.join(unknown)}")
+        raise ValueError(f"allow_overrides can name {', '.join(rules.PROTECTED)}; got {', '.join(unknown)}")
     storage = defaults.storage
     ceilings = {
         "Documents": maximum_documents,

@@ -6,10 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from .errors import RequestRefused
-from .rules import Violation, explain, violations
-
-PROTECTED = ("DataAccessRoleArn", "VolumeKmsKeyId", "VpcConfig", "OutputDataConfig")
-"""Fields that would widen rights: an input may override them only where the construct allows it."""
+from .rules import PROTECTED, Violation, explain, violations
 
 _CONSTRUCT = "the workflow's own settings"
 

@@ -18,6 +18,16 @@ from botocore.loaders import Loader
 GUIDE = "Amazon Comprehend Developer Guide, "
 CUSTOM_LANGUAGES = ("en", "es", "fr", "de", "it", "pt")
 MAXIMUM_TAGS = 50
+PROTECTED = (
+    "DataAccessRoleArn",
+    "EntityRecognizerArn",
+    "FlywheelArn",
+    "OutputDataConfig",
+    "Tags",
+    "VolumeKmsKeyId",
+    "VpcConfig",
+)
+"""Fields that would widen rights: an execution's input may override them only where the construct allows it."""
 
 
 class Violation(NamedTuple):

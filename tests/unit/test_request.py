@@ -44,7 +44,8 @@ def test_the_callers_fields_win_and_the_defaults_stay_as_they_are() -> None:
 
 
 def test_the_callers_flywheel_replaces_the_constructs_recognizer() -> None:
-    settings = {**SETTINGS, "Request": {**SETTINGS["Request"], "EntityRecognizerArn": RECOGNIZER}}
+    default = {**SETTINGS["Request"], "EntityRecognizerArn": RECOGNIZER}
+    settings = {**SETTINGS, "Request": default, "AllowedOverrides": ["FlywheelArn"]}
     request = complete(asking(FlywheelArn=FLYWHEEL), settings)
     assert "EntityRecognizerArn" not in request
     assert request["FlywheelArn"] == FLYWHEEL
@@ -55,6 +56,9 @@ def test_the_callers_flywheel_replaces_the_constructs_recognizer() -> None:
     [
         ("DataAccessRoleArn", "arn:aws:iam::111122223333:role/admin"),
         ("VolumeKmsKeyId", "key-3"),
+        ("EntityRecognizerArn", RECOGNIZER),
+        ("FlywheelArn", FLYWHEEL),
+        ("Tags", [{"Key": "a"}]),
         ("OutputDataConfig", {"S3Uri": "s3://elsewhere/"}),
         ("VpcConfig", {"SecurityGroupIds": ["sg-1"], "Subnets": ["subnet-1"]}),
     ],
