@@ -10,6 +10,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from ._access import acknowledge, acknowledge_wildcards
 from ._asset import code
 
 METRICS_NAMESPACE = "EntitiesDetection"
@@ -40,11 +41,17 @@ class FunctionFactory:
         memory: Size | None = None,
         timeout: Duration | None = None,
     ) -> lambda_.Function:
-        """A function whose handler is ``entities_job.<module>.handler``, with 256 MiB and 1 minute unless told otherwise."""
+        """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 1 minute)."""
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
         role = iam.Role(parts, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
+        acknowledge_wildcards(role, ["*"], "IAM knows no resources for sending traces to X-Ray")
+        pinned = "pinned to the version the functions are tested with, so that a new one is a change of this library"
+        for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
+            acknowledge(parts, rule, pinned)
+        caught = "its callers retry and keep what fails: the state machine, a queue, a rule with a dead-letter queue"
+        acknowledge(parts, "Serverless-LambdaDLQ", caught)
         return lambda_.Function(
             parts,
             "Resource",

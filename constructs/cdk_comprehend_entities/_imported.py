@@ -12,14 +12,14 @@ from ._storage import Storage
 _PREFIX = "cdk-comprehend-entities"
 
 
-def warn(
-    scope: Construct, *, storage: Storage, data_access_role: iam.IRole, notification_topic: sns.ITopic | None
+def warn_of_imported(
+    scope: Construct, storage: Storage, data_access_role: iam.IRole, notification_topic: sns.ITopic | None
 ) -> None:
     """Warn of each imported resource, with what its owner must add. Acknowledge a warning by its id, once done."""
     documents, jobs = storage.documents, storage.jobs
     key_policy = (
-        "its key policy must let IAM policies of this account decide (the default key policy does); a key of another account "
-        f"must name the data-access role and the functions' roles of {scope.node.path}"
+        "its key policy must let IAM policies of this account decide, as the default key policy does; a key of another "
+        f"account must name the data-access role and the functions' roles of {scope.node.path}"
     )
     _warn(
         documents.bucket,
@@ -41,8 +41,8 @@ def warn(
     _warn(
         data_access_role,
         "data-access-role",
-        "it must trust comprehend.amazonaws.com, in one statement with the conditions StringEquals aws:SourceAccount and "
-        "ArnLike aws:SourceArn arn:<partition>:comprehend:<region>:<account>:entities-detection-job/*",
+        "it must trust comprehend.amazonaws.com, in one statement with the conditions StringEquals aws:SourceAccount "
+        "and ArnLike aws:SourceArn arn:<partition>:comprehend:<region>:<account>:entities-detection-job/*",
     )
     if notification_topic:
         _warn(

@@ -11,11 +11,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_destinations as destinations
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ._access import acknowledge, acknowledge_wildcards
 from ._definition import Definition
 from ._functions import FunctionFactory, Functions
 
@@ -43,6 +43,9 @@ def state_machine(
             },
         ),
     )
+    versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
+    acknowledge_wildcards(role, versions, "the Lambda task of Step Functions may call any version of its one function")
+    acknowledge_wildcards(role, ["*"], "IAM knows no resources for log delivery and X-Ray")
     return sfn.StateMachine(
         parts,
         "Resource",
@@ -64,6 +67,8 @@ def report_aborted(scope: Construct, machine: sfn.StateMachine, publish_failure:
         enforce_ssl=True,
         retention_period=Duration.days(14),
     )
+    for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
+        acknowledge(undelivered, rule, "this queue is itself where undelivered events are kept")
     publish_failure.configure_async_invoke(on_failure=destinations.SqsDestination(undelivered))
     events.Rule(
         scope,

@@ -12,15 +12,19 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from ._access import allow
 from ._storage import Prefix
+
+# What the guide's endpoint policy lets through.
+_READ = ["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"]
+_WRITE = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 
 
 class JobNetwork(Construct):
-    """The VPC settings of jobs.
+    """The subnets and security groups of jobs.
 
     Attributes:
-        vpc: the VPC.
-        subnets: the subnets, isolated ones are enough.
+        subnets: given, or the isolated ones of the VPC.
         security_groups: given, or one that admits only itself and S3.
         connections: of the security groups.
     """
@@ -29,23 +33,15 @@ class JobNetwork(Construct):
         self,
         scope: Construct,
         construct_id: str,
-        *,
         vpc: ec2.IVpc,
         subnets: ec2.SubnetSelection | None,
         security_groups: Sequence[ec2.ISecurityGroup] | None,
         s3_prefix_list: ec2.IPrefixList | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self.vpc = vpc
+        self._vpc = vpc
         self._selection = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.subnets: list[ec2.ISubnet] = vpc.select_subnets(
-            availability_zones=self._selection.availability_zones,
-            one_per_az=self._selection.one_per_az,
-            subnet_filters=self._selection.subnet_filters,
-            subnet_group_name=self._selection.subnet_group_name,
-            subnets=self._selection.subnets,
-            subnet_type=self._selection.subnet_type,
-        ).subnets
+        self.subnets: list[ec2.ISubnet] = vpc.select_subnets(**vars(self._selection)["_values"]).subnets
         self.security_groups = list(security_groups or [self._security_group(s3_prefix_list)])
         self.connections = ec2.Connections(security_groups=self.security_groups)
 
@@ -56,44 +52,27 @@ class JobNetwork(Construct):
             "Subnets": [subnet.subnet_id for subnet in self.subnets],
         }
 
-    def statements(self) -> list[iam.PolicyStatement]:
-        """The nine rights of the data-access role, each as narrow as IAM can say it."""
-        stack = Stack.of(self)
-        subnets = [
-            stack.format_arn(service="ec2", resource="subnet", resource_name=subnet.subnet_id)
-            for subnet in self.subnets
-        ]
-        groups = [
-            stack.format_arn(service="ec2", resource="security-group", resource_name=group.security_group_id)
-            for group in self.security_groups
-        ]
-        interfaces = stack.format_arn(service="ec2", resource="network-interface", resource_name="*")
-        return [
-            iam.PolicyStatement(
-                actions=["ec2:CreateNetworkInterface"],
-                resources=[*subnets, *groups, interfaces],
-            ),
-            iam.PolicyStatement(
-                actions=[
-                    "ec2:CreateNetworkInterfacePermission",
-                    "ec2:DeleteNetworkInterface",
-                    "ec2:DeleteNetworkInterfacePermission",
-                ],
-                resources=[interfaces],
-                conditions={"ArnEquals": {"ec2:Subnet": subnets}},
-            ),
-            iam.PolicyStatement(
-                actions=[
-                    "ec2:DescribeDhcpOptions",
-                    "ec2:DescribeNetworkInterfaces",
-                    "ec2:DescribeSecurityGroups",
-                    "ec2:DescribeSubnets",
-                    "ec2:DescribeVpcs",
-                ],
-                # IAM knows no resources for these actions.
-                resources=["*"],
-            ),
-        ]
+    def grant_interfaces(self, role: iam.IRole) -> None:
+        """The nine rights on network interfaces that the service needs, each as narrow as IAM can say it."""
+        subnets = [self._arn("subnet", subnet.subnet_id) for subnet in self.subnets]
+        groups = [self._arn("security-group", group.security_group_id) for group in self.security_groups]
+        interfaces, why = self._arn("network-interface", "*"), "network interfaces are made by the service"
+        allow(role, "ec2:CreateNetworkInterface", on=[*subnets, *groups, interfaces], wildcard=why)
+        allow(
+            role,
+            "ec2:CreateNetworkInterfacePermission",
+            "ec2:DeleteNetworkInterface",
+            "ec2:DeleteNetworkInterfacePermission",
+            on=[interfaces],
+            when={"ArnEquals": {"ec2:Subnet": subnets}},
+            wildcard=why,
+        )
+        described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+        why = "IAM knows no resources for these actions"
+        allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], wildcard=why)
+
+    def _arn(self, resource: str, name: str) -> str:
+        return Stack.of(self).format_arn(service="ec2", resource=resource, resource_name=name)
 
     def add_s3_endpoint(self, prefixes: Iterable[Prefix], *, custom: bool) -> ec2.GatewayVpcEndpoint:
         """A gateway endpoint in the jobs' subnets whose policy names the buckets.
@@ -103,34 +82,14 @@ class JobNetwork(Construct):
             custom: jobs use a custom model, whose artifacts lie in buckets of the service that nobody can name.
         """
         endpoint = ec2.GatewayVpcEndpoint(
-            self,
-            "S3",
-            vpc=self.vpc,
-            service=ec2.GatewayVpcEndpointAwsService.S3,
-            subnets=[ec2.SubnetSelection(subnets=self.subnets)],
+            self, "S3", vpc=self._vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[self._selection]
         )
-        buckets = {prefix.bucket.node.path: prefix.bucket for prefix in prefixes}.values()
-        read = [bucket.bucket_arn for bucket in buckets] + [bucket.arn_for_objects("*") for bucket in buckets]
-        everyone = [iam.AnyPrincipal()]
-        endpoint.add_to_policy(
-            iam.PolicyStatement(
-                principals=everyone,
-                actions=["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"],
-                resources=["*"] if custom else read,
-            )
-        )
-        endpoint.add_to_policy(
-            iam.PolicyStatement(
-                principals=everyone,
-                actions=[
-                    "s3:AbortMultipartUpload",
-                    "s3:DeleteObject",
-                    "s3:ListMultipartUploadParts",
-                    "s3:PutObject",
-                ],
-                resources=[bucket.arn_for_objects("*") for bucket in buckets],
-            )
-        )
+        buckets = [prefix.bucket for prefix in prefixes]
+        objects = [bucket.arn_for_objects("*") for bucket in buckets]
+        read = ["*"] if custom else [*(bucket.bucket_arn for bucket in buckets), *objects]
+        for actions, resources in ((_READ, read), (_WRITE, objects)):
+            statement = iam.PolicyStatement(principals=[iam.AnyPrincipal()], actions=actions, resources=resources)
+            endpoint.add_to_policy(statement)
         return endpoint
 
     def _security_group(self, s3_prefix_list: ec2.IPrefixList | None) -> ec2.SecurityGroup:
@@ -138,7 +97,7 @@ class JobNetwork(Construct):
         group = ec2.SecurityGroup(
             self,
             "SecurityGroup",
-            vpc=self.vpc,
+            vpc=self._vpc,
             description="Containers of entity-detection jobs",
             allow_all_outbound=False,
         )
@@ -151,8 +110,8 @@ class JobNetwork(Construct):
         stack = Stack.of(self)
         if Token.is_unresolved(stack.region) or Token.is_unresolved(stack.account):
             raise ValueError(
-                "the security group of jobs may only reach S3, and the S3 prefix list of an unknown Region can't be looked "
-                "up: give s3_prefix_list or security_groups, or give the stack an env with account and region"
+                "the security group of jobs may only reach S3, and the S3 prefix list of an unknown Region can't be "
+                "looked up: give s3_prefix_list or security_groups, or give the stack an env with account and region"
             )
         return ec2.PrefixList.from_lookup(
             self, "S3PrefixList", prefix_list_name=f"com.amazonaws.{stack.region}.s3", owner_id="AWS"

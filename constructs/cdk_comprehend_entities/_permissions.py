@@ -1,112 +1,135 @@
-"""What each function may do: the calls it makes, on what it makes them on, under the conditions that IAM knows for them.
+"""Who may do what: the role that the service assumes for a job, and the roles of the functions.
 
-Sources: Service Authorization Reference of Amazon Comprehend; Developer Guide, security_iam_id-based-policy-examples.
+Each gets the calls it makes, on what it makes them on, under the conditions that IAM knows for them. Rights add up, so
+what is too narrow for a special case is widened by ``workflow.data_access_role.add_to_principal_policy(...)``.
+Sources: Amazon Comprehend Developer Guide, security_iam_id-based-policy-examples and
+cross-service-confused-deputy-prevention; Service Authorization Reference of Amazon Comprehend.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
+from typing import Any
 
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ._data_access import COMPREHEND, job_arn, textract
+from ._access import allow
 from ._functions import Functions
 from ._network import JobNetwork
-from ._settings import JobDefaults
+from ._storage import Storage
 
 EVENT_SOURCE = "cdk-comprehend-entities"
 EVENT_DETAIL_TYPE = "Entities Detection Job Ended"
 
-
-def grant(functions: Functions, defaults: JobDefaults, *, overridable: Collection[str], bus: events.IEventBus) -> None:
-    """Give each function its rights; what ``overridable`` fields need beyond the construct's own resources is opened, too."""
-    _grant_objects(functions, defaults)
-    for statement in _start(functions.start_job, defaults, overridable):
-        functions.start_job.add_to_role_policy(statement)
-    _grant_jobs(functions)
-    for function in (functions.publish_result, functions.publish_failure):
-        function.add_to_role_policy(_put_events(bus))
+_COMPREHEND = "comprehend.amazonaws.com"
+_NO_RESOURCES = "IAM knows no resources for these actions"
+_JOBS = "a job's number is made by the service"
 
 
-def _grant_objects(functions: Functions, defaults: JobDefaults) -> None:
-    storage = defaults.storage
-    storage.documents.grant_list(functions.inspect_input)
-    storage.documents.grant_read(functions.inspect_input)
-    storage.work.grant_write(functions.inspect_input)
-    storage.jobs.grant_read(functions.publish_result)
-    storage.work.grant_read(functions.publish_result)
-    storage.work.grant_write(functions.publish_result)
-    storage.results.grant_write(functions.publish_result)
+def data_access_role(scope: Construct) -> iam.Role:
+    """A role that only Comprehend can assume, and only for an entity-detection job of this account and Region."""
+    conditions = {
+        "StringEquals": {"aws:SourceAccount": Stack.of(scope).account},
+        "ArnLike": {"aws:SourceArn": _arn(scope, "entities-detection-job")},
+    }
+    return iam.Role(
+        scope,
+        "DataAccessRole",
+        description="Assumed by Amazon Comprehend for entity-detection jobs",
+        assumed_by=iam.ServicePrincipal(_COMPREHEND, conditions=conditions),
+    )
 
 
-def _start(scope: Construct, defaults: JobDefaults, overridable: Collection[str]) -> Iterator[iam.PolicyStatement]:
-    stack = Stack.of(scope)
-    models = [defaults.recognizer.arn] if defaults.recognizer else []
+def grant_data_access(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
+    """What the service does for a job."""
+    storage.documents.grant_list(role)
+    storage.documents.grant_read(role)
+    storage.jobs.grant_write(role)
+    allow(role, "kms:CreateGrant", on=[storage.volume_key.key_arn])
+    if network:
+        network.grant_interfaces(role)
+    if semi_structured:
+        _allow_textract(role)
+
+
+def grant_functions(functions: Functions, storage: Storage, bus: events.IEventBus) -> None:
+    """What the functions do, starting jobs excepted."""
+    inspect_input, publish_result, publish_failure = (
+        functions.inspect_input,
+        functions.publish_result,
+        functions.publish_failure,
+    )
+    storage.documents.grant_list(inspect_input)
+    storage.documents.grant_read(inspect_input)
+    storage.work.grant_write(inspect_input)
+    storage.jobs.grant_read(publish_result)
+    storage.work.grant_read(publish_result)
+    storage.work.grant_write(publish_result)
+    storage.results.grant_write(publish_result)
+    storage.results.grant_abort(publish_result)
+    jobs = [_arn(publish_failure, "entities-detection-job")]
+    allow(functions.poll_job, "comprehend:DescribeEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
+    for function in (functions.stop_job, publish_failure):
+        allow(function, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
+    allow(publish_failure, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
+    own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
+    for function in (publish_result, publish_failure):
+        allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})
+
+
+def grant_start(
+    function: iam.IGrantable, scope: Construct, request: Mapping[str, Any], overridable: Collection[str]
+) -> None:
+    """Starting jobs with the keys, network, role and model of the construct's own ``request`` only.
+
+    What ``overridable`` fields need beyond them is opened, as far as the service's own rights go.
+    """
+    models = [request[field] for field in ("EntityRecognizerArn", "FlywheelArn") if field in request]
     for field, resource in (("EntityRecognizerArn", "entity-recognizer"), ("FlywheelArn", "flywheel")):
         if field in overridable:
-            models.append(stack.format_arn(service="comprehend", resource=resource, resource_name="*"))
-    yield iam.PolicyStatement(
-        actions=["comprehend:StartEntitiesDetectionJob"],
-        resources=[job_arn(scope), *models],
-        conditions=_pinned(defaults, overridable),
-    )
-    yield iam.PolicyStatement(
-        actions=["iam:PassRole"],
-        resources=[defaults.data_access_role.role_arn],
-        conditions={"StringEquals": {"iam:PassedToService": COMPREHEND}},
-    )
+            models.append(_arn(scope, resource))
+    jobs = [_arn(scope, "entities-detection-job")]
+    start = "comprehend:StartEntitiesDetectionJob"
+    allow(function, start, on=[*jobs, *models], when=_pinned(request, overridable), wildcard=_JOBS)
+    to_service = {"StringEquals": {"iam:PassedToService": _COMPREHEND}}
+    allow(function, "iam:PassRole", on=[request["DataAccessRoleArn"]], when=to_service)
     # The guide's sample for callers has these, too: the service may check the key with the caller's rights.
-    yield iam.PolicyStatement(
-        actions=["kms:CreateGrant", "kms:DescribeKey"],
-        resources=[defaults.storage.volume_key.key_arn],
-        conditions={"StringEquals": {"kms:ViaService": f"comprehend.{stack.region}.amazonaws.com"}},
-    )
-    if defaults.tags or "Tags" in overridable:
-        yield iam.PolicyStatement(actions=["comprehend:TagResource"], resources=[job_arn(scope)])
-    if defaults.document_reader:
-        yield textract()
+    via_service = {"StringEquals": {"kms:ViaService": f"comprehend.{Stack.of(scope).region}.amazonaws.com"}}
+    allow(function, "kms:CreateGrant", "kms:DescribeKey", on=[request["VolumeKmsKeyId"]], when=via_service)
+    if "Tags" in request or "Tags" in overridable:
+        allow(function, "comprehend:TagResource", on=jobs, wildcard=_JOBS)
+    if "DocumentReaderConfig" in request["InputDataConfig"]:
+        _allow_textract(function)
 
 
-def _pinned(defaults: JobDefaults, overridable: Collection[str]) -> dict[str, dict[str, object]]:
+def _pinned(request: Mapping[str, Any], overridable: Collection[str]) -> dict[str, dict[str, Any]]:
     """Conditions that pin what a request may name: refused by IAM, whatever the function's code does."""
-    keys: dict[str, object] = {}
-    if "VolumeKmsKeyId" not in overridable:
-        keys["comprehend:VolumeKmsKey"] = defaults.storage.volume_key.key_arn
-    if "OutputDataConfig" not in overridable:
-        keys["comprehend:OutputKmsKey"] = defaults.storage.output_key.key_arn
-    network = {} if "VpcConfig" in overridable else _pinned_network(defaults.network)
-    return {**({"StringEquals": keys} if keys else {}), **network}
-
-
-def _pinned_network(network: JobNetwork | None) -> dict[str, dict[str, object]]:
-    names = {"Subnets": "comprehend:VpcSubnets", "SecurityGroupIds": "comprehend:VpcSecurityGroupIds"}
+    keys = {
+        "VolumeKmsKeyId": ("comprehend:VolumeKmsKey", request["VolumeKmsKeyId"]),
+        "OutputDataConfig": ("comprehend:OutputKmsKey", request["OutputDataConfig"]["KmsKeyId"]),
+    }
+    equal = dict(pinned for field, pinned in keys.items() if field not in overridable)
+    conditions: dict[str, dict[str, Any]] = {"StringEquals": equal} if equal else {}
+    if "VpcConfig" in overridable:
+        return conditions
+    network, subnets, groups = request.get("VpcConfig"), "comprehend:VpcSubnets", "comprehend:VpcSecurityGroupIds"
     if network is None:
-        return {"Null": dict.fromkeys(names.values(), "true")}
-    allowed: dict[str, object] = {names[field]: ids for field, ids in network.request().items()}
+        return {**conditions, "Null": {subnets: "true", groups: "true"}}
     # ForAllValues is true of an absent key, too.
-    return {"ForAllValues:StringEquals": allowed, "Null": dict.fromkeys(names.values(), "false")}
+    return {
+        **conditions,
+        "ForAllValues:StringEquals": {subnets: network["Subnets"], groups: network["SecurityGroupIds"]},
+        "Null": {subnets: "false", groups: "false"},
+    }
 
 
-def _grant_jobs(functions: Functions) -> None:
-    jobs = job_arn(functions.poll_job)
-    stop = iam.PolicyStatement(actions=["comprehend:StopEntitiesDetectionJob"], resources=[jobs])
-    functions.poll_job.add_to_role_policy(
-        iam.PolicyStatement(actions=["comprehend:DescribeEntitiesDetectionJob"], resources=[jobs])
-    )
-    functions.stop_job.add_to_role_policy(stop)
-    functions.publish_failure.add_to_role_policy(stop)
-    functions.publish_failure.add_to_role_policy(
-        # IAM knows no resources for listing.
-        iam.PolicyStatement(actions=["comprehend:ListEntitiesDetectionJobs"], resources=["*"])
-    )
+def _allow_textract(grantee: iam.IGrantable) -> None:
+    """Reading images and scans; the guide does not say whether the job's role or its caller is judged."""
+    allow(grantee, "textract:DetectDocumentText", "textract:AnalyzeDocument", on=["*"], wildcard=_NO_RESOURCES)
 
 
-def _put_events(bus: events.IEventBus) -> iam.PolicyStatement:
-    return iam.PolicyStatement(
-        actions=["events:PutEvents"],
-        resources=[bus.event_bus_arn],
-        conditions={"StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}},
-    )
+def _arn(scope: Construct, resource: str) -> str:
+    return Stack.of(scope).format_arn(service="comprehend", resource=resource, resource_name="*")

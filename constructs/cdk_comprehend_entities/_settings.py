@@ -1,12 +1,11 @@
-"""What the construct tells its functions: the default request, judged by the API's rules, and the settings around it."""
+"""What the construct tells its functions: the default request, judged by the API's rules, and the settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from aws_cdk import Duration, Size, Stack, Token
+from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -16,78 +15,73 @@ from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
 
-@dataclass(frozen=True)
-class JobDefaults:
-    """What a job is started with, unless an execution's input says otherwise."""
+def default_request(
+    *,
+    language_code: LanguageCode | str,
+    input_format: InputFormat,
+    recognizer: Recognizer | None,
+    document_reader: DocumentReader | None,
+    tags: Mapping[str, str] | None,
+    data_access_role: iam.IRole,
+    storage: Storage,
+    network: JobNetwork | None,
+) -> dict[str, Any]:
+    """The StartEntitiesDetectionJob request of a job whose caller gives an input location only."""
+    reader = {"DocumentReaderConfig": document_reader.request()} if document_reader else {}
+    request: dict[str, Any] = {
+        "LanguageCode": language_code.value if isinstance(language_code, LanguageCode) else language_code,
+        "DataAccessRoleArn": data_access_role.role_arn,
+        "InputDataConfig": {"InputFormat": input_format.value, **reader},
+        "OutputDataConfig": {"S3Uri": storage.jobs.uri, "KmsKeyId": storage.output_key.key_arn},
+        "VolumeKmsKeyId": storage.volume_key.key_arn,
+    }
+    if recognizer:
+        request[recognizer.field] = recognizer.arn
+    if network:
+        request["VpcConfig"] = network.request()
+    if tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return request
 
-    language_code: LanguageCode | str
-    input_format: InputFormat
-    recognizer: Recognizer | None
-    document_reader: DocumentReader | None
-    tags: Mapping[str, str]
-    data_access_role: iam.IRole
-    storage: Storage
-    network: JobNetwork | None
 
-    def request(self) -> dict[str, Any]:
-        """A StartEntitiesDetectionJob request without input location."""
-        language, reader = self.language_code, self.document_reader
-        request: dict[str, Any] = {
-            "LanguageCode": language.value if isinstance(language, LanguageCode) else language,
-            "DataAccessRoleArn": self.data_access_role.role_arn,
-            "InputDataConfig": {"InputFormat": self.input_format.value},
-            "OutputDataConfig": {"S3Uri": self.storage.jobs.uri, "KmsKeyId": self.storage.output_key.key_arn},
-            "VolumeKmsKeyId": self.storage.volume_key.key_arn,
-        }
-        if self.recognizer:
-            request[self.recognizer.field] = self.recognizer.arn
-        if reader:
-            request["InputDataConfig"]["DocumentReaderConfig"] = reader.request()
-        if self.network:
-            request["VpcConfig"] = self.network.request()
-        if self.tags:
-            request["Tags"] = [{"Key": key, "Value": value} for key, value in self.tags.items()]
-        return request
+def accepted_values(
+    language_code: LanguageCode | str, input_format: InputFormat, document_reader: DocumentReader | None
+) -> frozenset[str]:
+    """Values that pass unjudged, since they are objects made by ``of()`` and may be newer than the rules."""
+    language = [language_code.value] if isinstance(language_code, LanguageCode) else []
+    return frozenset([input_format.value, *language, *(document_reader.values() if document_reader else [])])
 
-    def accepted_values(self) -> list[str]:
-        """Values that pass unjudged, since they came from ``of()`` and may be newer than the rules."""
-        language, reader = self.language_code, self.document_reader
-        return sorted(
-            {
-                self.input_format.value,
-                *([language.value] if isinstance(language, LanguageCode) else []),
-                *([reader.action, reader.mode, *reader.features] if reader else []),
-            }
-        )
 
-    def check(self, scope: Construct) -> None:
-        """Judge the request at synth time; CDK tokens pass.
+def check_request(scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: frozenset[str]) -> None:
+    """Judge the request at synth time; CDK tokens and ``accepted`` values pass.
 
-        Raises:
-            ValueError: with all broken rules.
-        """
-        request = self.request()
-        request["InputDataConfig"]["S3Uri"] = self.storage.documents.judged_uri
-        request["OutputDataConfig"]["S3Uri"] = self.storage.jobs.judged_uri
-        found = rules.violations(
-            request,
-            region=Stack.of(scope).region,
-            is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
-            accepted=frozenset(self.accepted_values()),
-        )
-        if found:
-            raise ValueError(rules.explain(found))
+    Raises:
+        ValueError: with all broken rules.
+    """
+    judged = {
+        **request,
+        "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.judged_uri},
+        "OutputDataConfig": {**request["OutputDataConfig"], "S3Uri": storage.jobs.judged_uri},
+    }
+    found = rules.violations(
+        judged,
+        region=Stack.of(scope).region,
+        is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
+        accepted=accepted,
+    )
+    if found:
+        raise ValueError(rules.explain(found))
 
 
 def settings(
-    defaults: JobDefaults,
+    request: Mapping[str, Any],
+    storage: Storage,
     *,
+    accepted: frozenset[str],
     allow_overrides: Sequence[str],
     maximum_duration: Duration,
     poll_schedule: PollSchedule,
-    maximum_documents: int | None,
-    maximum_size: Size | None,
-    maximum_cost_usd: float | None,
+    ceilings: Mapping[str, float | None],
 ) -> dict[str, Any]:
     """The ``Settings`` of docs/architecture.md, section 2.
 
@@ -97,21 +91,15 @@ def settings(
     unknown = sorted(set(allow_overrides) - set(rules.PROTECTED))
     if unknown:
         raise ValueError(f"allow_overrides can name {', '.join(rules.PROTECTED)}; got {', '.join(unknown)}")
-    storage = defaults.storage
-    ceilings = {
-        "Documents": maximum_documents,
-        "Bytes": maximum_size and maximum_size.to_bytes(),
-        "CostUsd": maximum_cost_usd,
-    }
     return {
-        "Request": defaults.request(),
-        "AcceptedValues": defaults.accepted_values(),
+        "Request": request,
+        "AcceptedValues": sorted(accepted),
         "AllowedOverrides": sorted(allow_overrides),
         "InputUris": [storage.documents.uri, storage.staging.uri],
         "StagingUri": storage.staging.uri,
         "WorkUri": storage.work.uri,
         "ResultsUri": storage.results.uri,
-        "Limits": {name: value for name, value in ceilings.items() if value is not None},
+        "Limits": {name: ceiling for name, ceiling in ceilings.items() if ceiling is not None},
         "MaximumSeconds": maximum_duration.to_seconds(),
         "Schedule": poll_schedule.settings(),
     }

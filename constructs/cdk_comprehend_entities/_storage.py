@@ -1,18 +1,18 @@
-"""Buckets, keys, and the prefixes in them: who may do what is always said of a prefix, never of a bucket."""
+"""Buckets, keys, and the prefixes in them: who may do what is said of a prefix, never of a bucket."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Stack, Token, Validations
+from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-STAGING = "staging/"
-JOBS, RESULTS, WORK = "jobs/", "results/", "work/"
+from ._access import acknowledge, allow
+
+_STAGING, _WORK = "staging/", "work/"
 _WORK_DAYS = 14
 
 
@@ -31,63 +31,44 @@ class Prefix:
 
     @property
     def judged_uri(self) -> str:
-        """The same with a stand-in for a bucket name not known yet, so that two prefixes of one bucket still compare."""
+        """The same with a stand-in for a bucket name not known yet, so that prefixes of one bucket still compare."""
         name = self.bucket.bucket_name
         return f"s3://{self.bucket.node.addr if Token.is_unresolved(name) else name}/{self.path}"
 
     def grant_list(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` list the keys under the prefix."""
-        conditions = {"StringLike": {"s3:prefix": f"{self.path}*"}}
-        return self._grant(grantee, ["s3:ListBucket"], self.bucket.bucket_arn, conditions)
+        prefix = {"StringLike": {"s3:prefix": f"{self.path}*"}}
+        return allow(grantee, "s3:ListBucket", on=[self.bucket.bucket_arn], when=prefix, owner=self.bucket)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` get objects, and decrypt them."""
-        return self._grant_objects(grantee, ["s3:GetObject"], ["kms:Decrypt"])
+        return self._grant(grantee, ["s3:GetObject"], ["kms:Decrypt"])
 
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` put objects, whole or in parts; S3 needs kms:Decrypt to join the parts."""
-        return self._grant_objects(
-            grantee, ["s3:PutObject", "s3:AbortMultipartUpload"], ["kms:GenerateDataKey", "kms:Decrypt"]
-        )
+        """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
+        return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
 
-    def grant_put(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` put objects, and nothing else of :meth:`grant_write`."""
-        return self._grant_objects(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
+    def grant_abort(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` give up uploads in parts."""
+        return self._grant(grantee, ["s3:AbortMultipartUpload"], [])
 
     def grant_delete(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` delete objects."""
-        return self._grant_objects(grantee, ["s3:DeleteObject"], [])
+        return self._grant(grantee, ["s3:DeleteObject"], [])
 
-    def _grant_objects(self, grantee: iam.IGrantable, actions: list[str], key_actions: list[str]) -> iam.Grant:
-        grant = self._grant(grantee, actions, self.bucket.arn_for_objects(f"{self.path}*"))
+    def _grant(self, grantee: iam.IGrantable, actions: list[str], key_actions: list[str]) -> iam.Grant:
+        objects = [self.bucket.arn_for_objects(f"{self.path}*")]
+        why = f"all objects under {self.path or 'the bucket'}, whose names are not known before"
+        grant = allow(grantee, *actions, on=objects, owner=self.bucket, wildcard=why)
         if self.key is None or not key_actions:
             return grant
         via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(self.bucket).region}.amazonaws.com"}}
-        on_key = iam.Grant.add_to_principal_or_resource(
-            grantee=grantee,
-            actions=key_actions,
-            resource_arns=[self.key.key_arn],
-            resource_self_arns=["*"],
-            resource=self.key,
-            conditions=via_s3,
-        )
-        return grant.combine(on_key)
-
-    def _grant(
-        self,
-        grantee: iam.IGrantable,
-        actions: list[str],
-        resource_arn: str,
-        conditions: Mapping[str, Mapping[str, str]] | None = None,
-    ) -> iam.Grant:
-        return iam.Grant.add_to_principal_or_resource(
-            grantee=grantee, actions=actions, resource_arns=[resource_arn], resource=self.bucket, conditions=conditions
-        )
+        return grant.combine(allow(grantee, *key_actions, on=[self.key.key_arn], when=via_s3, owner=self.key))
 
 
 @dataclass(frozen=True)
 class Storage:
-    """The buckets and keys of a workflow, given or made, and the prefixes that it uses."""
+    """The keys of a workflow and the prefixes that it uses."""
 
     output_key: kms.IKey
     volume_key: kms.IKey
@@ -97,61 +78,62 @@ class Storage:
     results: Prefix
     work: Prefix
 
-    @classmethod
-    def of(
-        cls,
-        scope: Construct,
-        *,
-        input_bucket: s3.IBucket | None,
-        input_prefix: str,
-        input_key: kms.IKey | None,
-        output_bucket: s3.IBucket | None,
-        output_prefix: str,
-        output_key: kms.IKey | None,
-        volume_key: kms.IKey | None,
-        removal_policy: RemovalPolicy,
-    ) -> Storage:
-        """What is given, completed by what has to be made.
 
-        Raises:
-            ValueError: a prefix or key that can't be used.
-        """
-        _check_prefix("input_prefix", input_prefix)
-        _check_prefix("output_prefix", output_prefix)
-        for name, given in (("input_key", input_key), ("output_key", output_key), ("volume_key", volume_key)):
-            _check_no_alias(name, given)
-        if output_key is None and output_bucket:
-            output_key = output_bucket.encryption_key
-        output_key = output_key or _key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
-        volume_key = volume_key or _key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
-        if input_bucket:
-            input_key = input_key or input_bucket.encryption_key
-        else:
-            input_key = input_key or output_key
-            input_bucket = _input_bucket(scope, input_key, removal_policy)
-        output_bucket = output_bucket or _output_bucket(scope, output_key, output_prefix, removal_policy)
-        return cls(
-            output_key,
-            volume_key,
-            Prefix(input_bucket, input_prefix, input_key),
-            Prefix(input_bucket, STAGING, input_key),
-            *(Prefix(output_bucket, f"{output_prefix}{name}", output_key) for name in (JOBS, RESULTS, WORK)),
-        )
+def storage(
+    scope: Construct,
+    *,
+    input_bucket: s3.IBucket | None,
+    input_prefix: str,
+    input_key: kms.IKey | None,
+    output_bucket: s3.IBucket | None,
+    output_prefix: str,
+    output_key: kms.IKey | None,
+    volume_key: kms.IKey | None,
+    removal_policy: RemovalPolicy,
+) -> Storage:
+    """What is given, completed by what has to be made.
+
+    Raises:
+        ValueError: a prefix or key that can't be used.
+    """
+    for name, prefix in (("input_prefix", input_prefix), ("output_prefix", output_prefix)):
+        _check_prefix(name, prefix)
+    for name, key in (("input_key", input_key), ("output_key", output_key), ("volume_key", volume_key)):
+        _check_no_alias(name, key)
+    output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
+    output_key = output_key or _key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
+    volume_key = volume_key or _key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
+    input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
+    if not input_bucket:
+        # Versioned, since a result names the version of the document it comes from.
+        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, versioned=True)
+    if not output_bucket:
+        work = f"{output_prefix}{_WORK}"
+        output_bucket = _bucket(scope, "OutputBucket", output_key, work, removal_policy, versioned=False)
+    return Storage(
+        output_key=output_key,
+        volume_key=volume_key,
+        documents=Prefix(input_bucket, input_prefix, input_key),
+        staging=Prefix(input_bucket, _STAGING, input_key),
+        jobs=Prefix(output_bucket, f"{output_prefix}jobs/", output_key),
+        results=Prefix(output_bucket, f"{output_prefix}results/", output_key),
+        work=Prefix(output_bucket, f"{output_prefix}{_WORK}", output_key),
+    )
 
 
 def _check_prefix(name: str, value: str) -> None:
-    if not Token.is_unresolved(value) and value and (not value.endswith("/") or value.startswith("/")):
+    if value and not Token.is_unresolved(value) and (not value.endswith("/") or value.startswith("/")):
         raise ValueError(
-            f"{name} must end in / and not begin with it, or be empty, because the service takes it for the beginning "
-            f"of a key and would also read its neighbours; got {value!r}"
+            f"{name} must be empty, or end in / and not begin with it, because the service takes a prefix without the "
+            f"slash for the beginning of other names, too; got {value!r}"
         )
 
 
-def _check_no_alias(name: str, given: kms.IKey | None) -> None:
-    if given and not Token.is_unresolved(given.key_id) and given.key_id.startswith("alias/"):
+def _check_no_alias(name: str, key: kms.IKey | None) -> None:
+    if key and not Token.is_unresolved(key.key_id) and key.key_id.startswith("alias/"):
         raise ValueError(
-            f"{name} must be a key, not an alias, because IAM grants no rights on an alias; got {given.key_id!r}; "
-            "import the key itself with kms.Key.from_lookup or from_key_arn"
+            f"{name} must be a key, not an alias, because IAM gives no rights on an alias; got {key.key_id!r}; "
+            "import the key itself with kms.Key.from_lookup or kms.Key.from_key_arn"
         )
 
 
@@ -161,32 +143,21 @@ def _key(scope: Construct, construct_id: str, description: str, removal_policy: 
     )
 
 
-def _input_bucket(scope: Construct, encryption_key: kms.IKey, removal_policy: RemovalPolicy) -> s3.Bucket:
-    """Keeps what is overwritten or deleted, since a result names the version it comes from."""
-    bucket = _bucket(scope, "InputBucket", encryption_key, removal_policy, versioned=True)
-    bucket.add_lifecycle_rule(
-        id="ExpireStaging",
-        prefix=STAGING,
-        expiration=Duration.days(_WORK_DAYS),
-        noncurrent_version_expiration=Duration.days(1),
-    )
-    return bucket
-
-
-def _output_bucket(scope: Construct, encryption_key: kms.IKey, prefix: str, removal_policy: RemovalPolicy) -> s3.Bucket:
-    bucket = _bucket(scope, "OutputBucket", encryption_key, removal_policy, versioned=False)
-    bucket.add_lifecycle_rule(id="ExpireWork", prefix=f"{prefix}{WORK}", expiration=Duration.days(_WORK_DAYS))
-    return bucket
-
-
 def _bucket(
-    scope: Construct, construct_id: str, encryption_key: kms.IKey, removal_policy: RemovalPolicy, *, versioned: bool
+    scope: Construct,
+    construct_id: str,
+    key: kms.IKey | None,
+    passing: str,
+    removal_policy: RemovalPolicy,
+    *,
+    versioned: bool,
 ) -> s3.Bucket:
+    """A bucket that only its key opens; what lies under the prefix ``passing`` expires."""
     bucket = s3.Bucket(
         scope,
         construct_id,
         encryption=s3.BucketEncryption.KMS,
-        encryption_key=encryption_key,
+        encryption_key=key,
         bucket_key_enabled=True,
         enforce_ssl=True,
         minimum_tls_version=1.2,
@@ -195,11 +166,13 @@ def _bucket(
         versioned=versioned,
         removal_policy=removal_policy,
     )
-    bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
-    Validations.of(bucket).acknowledge(
-        Acknowledgment(
-            id="AwsSolutions-S1",
-            reason="access logs need a log bucket, which belongs to the account's own logging; give a bucket that has one",
-        )
+    bucket.add_lifecycle_rule(
+        id="ExpirePassing",
+        prefix=passing,
+        expiration=Duration.days(_WORK_DAYS),
+        noncurrent_version_expiration=Duration.days(1) if versioned else None,
     )
+    bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
+    reason = "logging accesses is the account's choice: CloudTrail data events, or a given bucket with access logs"
+    acknowledge(bucket, "AwsSolutions-S1", reason)
     return bucket

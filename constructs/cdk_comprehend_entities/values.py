@@ -1,4 +1,4 @@
-"""Values of a job request as Python objects: closed where the API is closed, with ``of()`` for values newer than this library."""
+"""Values of a job request as Python objects; ``of()`` takes values that are newer than this library."""
 
 from __future__ import annotations
 
@@ -110,6 +110,10 @@ class DocumentReader:
         """
         features = tuple(name for name, wanted in (("TABLES", tables), ("FORMS", forms)) if wanted)
         return cls("TEXTRACT_ANALYZE_DOCUMENT", _mode(every_pdf), features)
+
+    def values(self) -> list[str]:
+        """All of its values."""
+        return [self.action, self.mode, *self.features]
 
     def request(self) -> dict[str, Any]:
         """The request's ``DocumentReaderConfig``."""

@@ -18,13 +18,15 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from . import _data_access, _imported, _machine, _permissions
+from . import _permissions
 from ._functions import METRICS_NAMESPACE, FunctionFactory, Functions
+from ._imported import warn_of_imported
 from ._lambdas import PollSchedule
+from ._machine import report_aborted, state_machine
 from ._network import JobNetwork
 from ._permissions import EVENT_DETAIL_TYPE, EVENT_SOURCE
-from ._settings import JobDefaults, settings
-from ._storage import Prefix, Storage
+from ._settings import accepted_values, check_request, default_request, settings
+from ._storage import storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
 _COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
@@ -40,7 +42,7 @@ class EntitiesDetectionWorkflow(Construct):
 
     Attributes:
         input_bucket: holds the documents.
-        output_bucket: holds raw results (``jobs/``), published results (``results/``) and the functions' own files (``work/``).
+        output_bucket: holds raw results (``jobs/``), published ones (``results/``), functions' files (``work/``).
         output_key: encrypts all that is written into the output bucket.
         volume_key: encrypts the volumes of the machines that run a job.
         data_access_role: what the service assumes for a job.
@@ -113,7 +115,7 @@ class EntitiesDetectionWorkflow(Construct):
                 and keys that inputs name must be granted to ``data_access_role`` and ``functions.start_job``.
             maximum_duration: a job that runs longer is stopped and its partial result published (default: 24 hours).
             poll_schedule: when to look at a job (default: ``PollSchedule.service_grid()``).
-            maximum_documents: an execution with more is refused before it costs anything (default: the service's limit).
+            maximum_documents: an execution with more is refused before it costs (default: the service's limit).
             maximum_size: the same for the size of all documents (default: the service's limit).
             maximum_cost_usd: the same for the estimated price of the analysis in US dollars (default: no limit).
             log_retention: how long logs are kept.
@@ -123,7 +125,7 @@ class EntitiesDetectionWorkflow(Construct):
             ValueError: a value breaks a rule of the service; all broken rules are named.
         """
         super().__init__(scope, construct_id)
-        storage = Storage.of(
+        self._storage = storage(
             self,
             input_bucket=input_bucket,
             input_prefix=input_prefix,
@@ -134,29 +136,23 @@ class EntitiesDetectionWorkflow(Construct):
             volume_key=volume_key,
             removal_policy=removal_policy,
         )
-        self.input_bucket, self.output_bucket = storage.documents.bucket, storage.jobs.bucket
-        self.output_key, self.volume_key = storage.output_key, storage.volume_key
-        self._storage = storage
-        self.network = vpc and JobNetwork(
-            self,
-            "Network",
-            vpc=vpc,
-            subnets=vpc_subnets,
-            security_groups=security_groups,
-            s3_prefix_list=s3_prefix_list,
-        )
-        self.data_access_role = data_access_role or _data_access.role(self)
-        self._defaults = JobDefaults(
+        self.input_bucket, self.output_bucket = self._storage.documents.bucket, self._storage.jobs.bucket
+        self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
+        self.network = JobNetwork(self, "Network", vpc, vpc_subnets, security_groups, s3_prefix_list) if vpc else None
+        self._custom = recognizer is not None
+        self.data_access_role = data_access_role or _permissions.data_access_role(self)
+        request = default_request(
             language_code=language_code,
             input_format=input_format,
             recognizer=recognizer,
             document_reader=document_reader,
-            tags=tags or {},
+            tags=tags,
             data_access_role=self.data_access_role,
-            storage=storage,
+            storage=self._storage,
             network=self.network,
         )
-        self._defaults.check(self)
+        accepted = accepted_values(language_code, input_format, document_reader)
+        check_request(self, request, self._storage, accepted)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
         self.function_factory = FunctionFactory(
             service=Names.unique_resource_name(self, max_length=64),
@@ -165,32 +161,33 @@ class EntitiesDetectionWorkflow(Construct):
             removal_policy=removal_policy,
         )
         self.functions = Functions.made_by(self.function_factory, self)
-        self.state_machine = _machine.state_machine(
-            self,
-            self.functions,
-            self.function_factory,
-            settings(
-                self._defaults,
-                allow_overrides=allow_overrides,
-                maximum_duration=maximum_duration or Duration.hours(24),
-                poll_schedule=poll_schedule or PollSchedule.service_grid(),
-                maximum_documents=maximum_documents,
-                maximum_size=maximum_size,
-                maximum_cost_usd=maximum_cost_usd,
-            ),
+        job_settings = settings(
+            request,
+            self._storage,
+            accepted=accepted,
+            allow_overrides=allow_overrides,
+            maximum_duration=maximum_duration or Duration.hours(24),
+            poll_schedule=poll_schedule or PollSchedule.service_grid(),
+            ceilings={
+                "Documents": maximum_documents,
+                "Bytes": maximum_size.to_bytes() if maximum_size else None,
+                "CostUsd": maximum_cost_usd,
+            },
         )
-        _machine.report_aborted(self, self.state_machine, self.functions.publish_failure)
-        _data_access.grant(self._defaults)
-        _permissions.grant(self.functions, self._defaults, overridable=allow_overrides, bus=self.event_bus)
+        self.state_machine = state_machine(self, self.functions, self.function_factory, job_settings)
+        report_aborted(self, self.state_machine, self.functions.publish_failure)
+        _permissions.grant_data_access(
+            self.data_access_role, self._storage, self.network, semi_structured=document_reader is not None
+        )
+        _permissions.grant_functions(self.functions, self._storage, self.event_bus)
+        _permissions.grant_start(self.functions.start_job, self, request, allow_overrides)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
-        _imported.warn(
-            self, storage=storage, data_access_role=self.data_access_role, notification_topic=notification_topic
-        )
+        warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
 
     @property
     def input_uri(self) -> str:
-        """What documents lie under, as ``s3://bucket/prefix``: the natural ``InputDataConfig.S3Uri``, or the beginning of one."""
+        """What documents lie under: the beginning of any ``InputDataConfig.S3Uri``, as ``s3://bucket/prefix``."""
         return self._storage.documents.uri
 
     @property
@@ -205,9 +202,7 @@ class EntitiesDetectionWorkflow(Construct):
         Raises:
             ValueError: jobs don't run in a VPC.
         """
-        if self.network is None:
-            raise ValueError("jobs run in the service's own network and have no connections; give the workflow a vpc")
-        return self.network.connections
+        return self._job_network().connections
 
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` start executions, and so pay for jobs."""
@@ -266,7 +261,10 @@ class EntitiesDetectionWorkflow(Construct):
         Raises:
             ValueError: jobs don't run in a VPC.
         """
+        buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
+        return self._job_network().add_s3_endpoint(buckets.values(), custom=self._custom)
+
+    def _job_network(self) -> JobNetwork:
         if self.network is None:
-            raise ValueError("jobs run in the service's own network; give the workflow a vpc")
-        prefixes: list[Prefix] = [self._storage.documents, self._storage.jobs]
-        return self.network.add_s3_endpoint(prefixes, custom=self._defaults.recognizer is not None)
+            raise ValueError(f"the jobs of {self.node.path} run in the service's own network; give the workflow a vpc")
+        return self.network
