@@ -6,8 +6,9 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from entities_job.rules import CUSTOM_LANGUAGES, model
 from hypothesis import strategies as st
+
+from entities_job.rules import CUSTOM_LANGUAGES, model
 
 REQUEST = "StartEntitiesDetectionJobRequest"
 

@@ -10,6 +10,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.stub import ANY, Stubber
+
 from entities_job import poll_job, service, start_job, stop_job
 from entities_job.errors import ServiceError
 from entities_job.schedule import PollSchedule

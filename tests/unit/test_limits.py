@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from entities_job.limits import MAXIMUM_BYTES, MB, Tally, units
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+
 from entities_job.errors import RequestRefused
 from entities_job.request import complete
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from entities_job.rules import explain, regions, violations
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from entities_job.rules import explain, regions, violations
 from tests.strategies import BREAKS, valid_requests
 
 REQUEST: dict[str, Any] = {
