@@ -8,6 +8,7 @@ from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
+from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from ._access import acknowledge, acknowledge_wildcards
@@ -40,6 +41,7 @@ class FunctionFactory:
         *,
         memory: Size | None = None,
         timeout: Duration | None = None,
+        dead_letter_queue: sqs.IQueue | None = None,
     ) -> lambda_.Function:
         """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 1 minute)."""
         parts = Construct(scope, construct_id)
@@ -50,8 +52,9 @@ class FunctionFactory:
         pinned = "pinned to the version the functions are tested with, so that a new one is a change of this library"
         for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
             acknowledge(parts, rule, pinned)
-        caught = "its callers retry and keep what fails: the state machine, a queue, a rule with a dead-letter queue"
-        acknowledge(parts, "Serverless-LambdaDLQ", caught)
+        caught = "called synchronously, by a state machine or for a queue, which see to what fails"
+        if not dead_letter_queue:
+            acknowledge(parts, "Serverless-LambdaDLQ", caught)
         return lambda_.Function(
             parts,
             "Resource",
@@ -63,6 +66,7 @@ class FunctionFactory:
             timeout=timeout or Duration.minutes(1),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
+            dead_letter_queue=dead_letter_queue,
             role=role,
             environment={
                 "EVENT_BUS_NAME": self.event_bus_name,
@@ -88,7 +92,7 @@ class Functions:
     publish_failure: lambda_.Function
 
     @classmethod
-    def made_by(cls, factory: FunctionFactory, scope: Construct) -> Functions:
+    def made_by(cls, factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
         """All of them, sized for what they do; none has a right of its own yet."""
         longest = Duration.minutes(15)
         return cls(
@@ -102,5 +106,11 @@ class Functions:
             publish_result=factory.function(
                 scope, "PublishResult", "publish_result", memory=Size.mebibytes(1769), timeout=longest
             ),
-            publish_failure=factory.function(scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5)),
+            publish_failure=factory.function(
+                scope,
+                "PublishFailure",
+                "publish_failure",
+                timeout=Duration.minutes(5),
+                dead_letter_queue=unreported,
+            ),
         )

@@ -10,7 +10,6 @@ from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_destinations as destinations
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -58,9 +57,9 @@ def state_machine(
     )
 
 
-def report_aborted(scope: Construct, machine: sfn.StateMachine, publish_failure: lambda_.Function) -> None:
-    """Have the job of an execution that is aborted or times out stopped, and its end reported; nothing else would."""
-    undelivered = sqs.Queue(
+def unreported_queue(scope: Construct) -> sqs.Queue:
+    """Keeps the events of executions whose end could not be reported."""
+    queue = sqs.Queue(
         scope,
         "Unreported",
         encryption=sqs.QueueEncryption.SQS_MANAGED,
@@ -68,8 +67,14 @@ def report_aborted(scope: Construct, machine: sfn.StateMachine, publish_failure:
         retention_period=Duration.days(14),
     )
     for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
-        acknowledge(undelivered, rule, "this queue is itself where undelivered events are kept")
-    publish_failure.configure_async_invoke(on_failure=destinations.SqsDestination(undelivered))
+        acknowledge(queue, rule, "this queue is itself a dead-letter queue")
+    return queue
+
+
+def report_aborted(
+    scope: Construct, machine: sfn.StateMachine, publish_failure: lambda_.Function, unreported: sqs.IQueue
+) -> None:
+    """Have the job of an execution that is aborted or times out stopped, and its end reported; nothing else would."""
     events.Rule(
         scope,
         "ExecutionAborted",
@@ -79,5 +84,5 @@ def report_aborted(scope: Construct, machine: sfn.StateMachine, publish_failure:
             detail_type=["Step Functions Execution Status Change"],
             detail={"stateMachineArn": [machine.state_machine_arn], "status": ["ABORTED", "TIMED_OUT"]},
         ),
-        targets=[targets.LambdaFunction(publish_failure, dead_letter_queue=undelivered)],
+        targets=[targets.LambdaFunction(publish_failure, dead_letter_queue=unreported)],
     )

@@ -33,6 +33,7 @@ class JobNetwork(Construct):
         self,
         scope: Construct,
         construct_id: str,
+        *,
         vpc: ec2.IVpc,
         subnets: ec2.SubnetSelection | None,
         security_groups: Sequence[ec2.ISecurityGroup] | None,

@@ -22,7 +22,7 @@ from . import _permissions
 from ._functions import METRICS_NAMESPACE, FunctionFactory, Functions
 from ._imported import warn_of_imported
 from ._lambdas import PollSchedule
-from ._machine import report_aborted, state_machine
+from ._machine import report_aborted, state_machine, unreported_queue
 from ._network import JobNetwork
 from ._permissions import EVENT_DETAIL_TYPE, EVENT_SOURCE
 from ._settings import accepted_values, check_request, default_request, settings
@@ -138,7 +138,18 @@ class EntitiesDetectionWorkflow(Construct):
         )
         self.input_bucket, self.output_bucket = self._storage.documents.bucket, self._storage.jobs.bucket
         self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
-        self.network = JobNetwork(self, "Network", vpc, vpc_subnets, security_groups, s3_prefix_list) if vpc else None
+        self.network = (
+            JobNetwork(
+                self,
+                "Network",
+                vpc=vpc,
+                subnets=vpc_subnets,
+                security_groups=security_groups,
+                s3_prefix_list=s3_prefix_list,
+            )
+            if vpc
+            else None
+        )
         self._custom = recognizer is not None
         self.data_access_role = data_access_role or _permissions.data_access_role(self)
         request = default_request(
@@ -160,7 +171,8 @@ class EntitiesDetectionWorkflow(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
-        self.functions = Functions.made_by(self.function_factory, self)
+        unreported = unreported_queue(self)
+        self.functions = Functions.made_by(self.function_factory, self, unreported)
         job_settings = settings(
             request,
             self._storage,
@@ -175,7 +187,7 @@ class EntitiesDetectionWorkflow(Construct):
             },
         )
         self.state_machine = state_machine(self, self.functions, self.function_factory, job_settings)
-        report_aborted(self, self.state_machine, self.functions.publish_failure)
+        report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
         _permissions.grant_data_access(
             self.data_access_role, self._storage, self.network, semi_structured=document_reader is not None
         )

@@ -1,0 +1,68 @@
+"""The Lambda asset: what is in it, and that the same bytes make the same asset."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+
+from cdk_comprehend_entities import EntitiesDetectionWorkflow
+
+SOURCE = Path(__file__).parents[2] / "lambdas" / "entities_job"
+
+
+def synthesized_asset(outdir: Path) -> Path:
+    app = cdk.App(outdir=str(outdir))
+    EntitiesDetectionWorkflow(cdk.Stack(app, "Stack"), "Entities")
+    app.synth()
+    (asset,) = outdir.glob("asset.*")
+    return asset
+
+
+@pytest.fixture(scope="module")
+def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return synthesized_asset(tmp_path_factory.mktemp("cdk"))
+
+
+def test_the_functions_code_is_in_it_to_the_byte(asset: Path) -> None:
+    shipped = {path.name: path.read_bytes() for path in (asset / "entities_job").iterdir()}
+    assert shipped == {path.name: path.read_bytes() for path in SOURCE.glob("*.py")}
+
+
+def test_only_what_the_runtime_lacks_is_shipped(asset: Path) -> None:
+    shipped = {path.name for path in asset.iterdir() if not path.name.endswith(".dist-info")}
+    assert shipped == {"entities_job", "aws_lambda_powertools", "jmespath", "typing_extensions.py"}
+    assert {path.name.partition("-")[0] for path in asset.glob("*.dist-info")} == {
+        "aws_lambda_powertools",
+        "jmespath",
+        "typing_extensions",
+    }
+
+
+def test_nothing_in_it_depends_on_the_machine_that_made_it(asset: Path) -> None:
+    files = [path for path in asset.rglob("*") if path.is_file()]
+    assert len(files) > 100
+    assert not [path for path in files if path.suffix in {".so", ".pyd", ".pyc"} or "__pycache__" in path.parts]
+    assert not [path for path in files if path.name in {"RECORD", "INSTALLER", "direct_url.json", "REQUESTED"}]
+
+
+def test_the_same_bytes_make_the_same_asset(asset: Path, tmp_path: Path) -> None:
+    # Another process, after Python has written byte code beside the sources.
+    importlib.import_module("entities_job.rules")
+    script = (
+        "import sys, aws_cdk as cdk; from cdk_comprehend_entities import EntitiesDetectionWorkflow;"
+        "app = cdk.App(outdir=sys.argv[1]);"
+        "EntitiesDetectionWorkflow(cdk.Stack(app, 'Other'), 'Workflow'); app.synth()"
+    )
+    path = str(Path(__file__).parents[2] / "constructs")
+    subprocess.run(
+        [sys.executable, "-c", script, str(tmp_path)],
+        check=True,
+        env={"PYTHONPATH": path, "PATH": str(Path("/usr/bin")), "CDK_VALIDATION": "false"},
+        capture_output=True,
+    )
+    assert [found.name for found in tmp_path.glob("asset.*")] == [asset.name]

@@ -1,0 +1,204 @@
+"""What is made: buckets, functions, the state machine, and the watch over executions."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import Duration, RemovalPolicy, Size
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, PollSchedule
+from tests.synth.reading import Synthesized, shown
+
+BUCKETS = {"InputBucket", "OutputBucket"}
+HANDLERS = {
+    "InspectInput": "inspect_input",
+    "StartJob": "start_job",
+    "PollJob": "poll_job",
+    "StopJob": "stop_job",
+    "PublishResult": "publish_result",
+    "PublishFailure": "publish_failure",
+}
+
+
+def test_buckets_are_private_and_encrypted_with_a_bucket_key(default: Synthesized) -> None:
+    buckets = default.of_type("AWS::S3::Bucket")
+    assert set(buckets) == BUCKETS
+    for bucket in buckets.values():
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert rule["BucketKeyEnabled"] is True
+        assert rule["ServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
+        assert shown(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"]) == "<OutputKey.Arn>"
+        assert all(bucket["PublicAccessBlockConfiguration"].values())
+        assert len(bucket["PublicAccessBlockConfiguration"]) == 4
+
+
+def test_buckets_refuse_requests_without_tls_and_let_nobody_in(default: Synthesized) -> None:
+    policies = default.of_type("AWS::S3::BucketPolicy")
+    assert {shown(policy["Bucket"]) for policy in policies.values()} == {f"<{name}>" for name in BUCKETS}
+    for policy in policies.values():
+        statements = policy["PolicyDocument"]["Statement"]
+        assert {statement["Effect"] for statement in statements} == {"Deny"}
+        assert {"Bool": {"aws:SecureTransport": "false"}} in [statement["Condition"] for statement in statements]
+
+
+def test_documents_are_versioned_and_what_passes_expires(default: Synthesized) -> None:
+    buckets = default.of_type("AWS::S3::Bucket")
+    assert buckets["InputBucket"]["VersioningConfiguration"] == {"Status": "Enabled"}
+    for name, prefix in (("InputBucket", "staging/"), ("OutputBucket", "work/")):
+        rules = {rule["Id"]: rule for rule in buckets[name]["LifecycleConfiguration"]["Rules"]}
+        assert rules["ExpirePassing"]["Prefix"] == prefix
+        assert rules["ExpirePassing"]["ExpirationInDays"] == 14
+        assert rules["AbortIncompleteUploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
+        # Nothing else expires: documents and results are the user's.
+        assert not [rule for rule in rules.values() if "ExpirationInDays" in rule and rule.get("Prefix") != prefix]
+
+
+def test_data_outlives_the_stack_unless_told_otherwise(default: Synthesized) -> None:
+    holding = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
+    kept = [resource for resource in default.resources.values() if resource["Type"] in holding]
+    assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
+    destroyed = Synthesized(
+        lambda stack: EntitiesDetectionWorkflow(stack, "Entities", removal_policy=RemovalPolicy.DESTROY)
+    )
+    found = [resource for resource in destroyed.resources.values() if resource["Type"] in holding]
+    assert {resource["DeletionPolicy"] for resource in found} == {"Delete"}
+
+
+def test_functions_share_one_asset_and_name_handlers_that_exist(default: Synthesized) -> None:
+    functions = default.of_type("AWS::Lambda::Function")
+    handlers = {name: function["Handler"] for name, function in functions.items()}
+    assert handlers == {name: f"entities_job.{module}.handler" for name, module in HANDLERS.items()}
+    assert len({json.dumps(function["Code"], sort_keys=True) for function in functions.values()}) == 1
+    source = Path(__file__).parents[2] / "lambdas" / "entities_job"
+    assert not [module for module in HANDLERS.values() if not (source / f"{module}.py").is_file()]
+
+
+@pytest.mark.parametrize("name", HANDLERS)
+def test_a_function_is_traced_and_logs_into_its_own_group(default: Synthesized, name: str) -> None:
+    function = default.one("AWS::Lambda::Function", name)
+    assert function["TracingConfig"] == {"Mode": "Active"}
+    assert function["Runtime"] == "python3.13"
+    assert function["Architectures"] == ["arm64"]
+    assert shown(function["LoggingConfig"]["LogGroup"]) == f"<{name}LogGroup>"
+    assert default.one("AWS::Logs::LogGroup", f"{name}LogGroup")["RetentionInDays"] == 180
+    assert function["Environment"]["Variables"]["EVENT_BUS_NAME"] == "default"
+
+
+def test_the_state_machine_logs_every_step_but_no_payload(default: Synthesized) -> None:
+    (machine,) = default.of_type("AWS::StepFunctions::StateMachine").values()
+    assert machine["StateMachineType"] == "STANDARD"
+    assert machine["TracingConfiguration"] == {"Enabled": True}
+    logging = machine["LoggingConfiguration"]
+    assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
+
+
+def test_an_aborted_execution_is_reported_or_kept(default: Synthesized) -> None:
+    rule = default.one("AWS::Events::Rule", "ExecutionAborted")
+    assert rule["EventPattern"]["source"] == ["aws.states"]
+    assert rule["EventPattern"]["detail"]["status"] == ["ABORTED", "TIMED_OUT"]
+    assert list(map(shown, rule["EventPattern"]["detail"]["stateMachineArn"])) == ["<StateMachine>"]
+    (target,) = rule["Targets"]
+    assert shown(target["Arn"]) == "<PublishFailure.Arn>"
+    assert shown(target["DeadLetterConfig"]["Arn"]) == "<Unreported.Arn>"
+    function = default.one("AWS::Lambda::Function", "PublishFailure")
+    assert shown(function["DeadLetterConfig"]["TargetArn"]) == "<Unreported.Arn>"
+
+
+def test_the_functions_are_told_the_settings() -> None:
+    told = Synthesized(
+        lambda stack: EntitiesDetectionWorkflow(
+            stack,
+            "Entities",
+            language_code="es",
+            input_prefix="texts/",
+            output_prefix="entities/",
+            tags={"project": "x"},
+            allow_overrides=["Tags"],
+            maximum_duration=Duration.hours(2),
+            poll_schedule=PollSchedule.fixed(30),
+            maximum_documents=1000,
+            maximum_size=Size.mebibytes(2),
+            maximum_cost_usd=2.5,
+        )
+    )
+    definition = json.loads(told.settings())
+    settings = definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]
+    assert settings == {
+        "Request": {
+            "LanguageCode": "es",
+            "DataAccessRoleArn": "<DataAccessRole.Arn>",
+            "InputDataConfig": {"InputFormat": "ONE_DOC_PER_FILE"},
+            "OutputDataConfig": {"S3Uri": "s3://<OutputBucket>/entities/jobs/", "KmsKeyId": "<OutputKey.Arn>"},
+            "VolumeKmsKeyId": "<VolumeKey.Arn>",
+            "Tags": [{"Key": "project", "Value": "x"}],
+        },
+        "AcceptedValues": ["ONE_DOC_PER_FILE"],
+        "AllowedOverrides": ["Tags"],
+        "InputUris": ["s3://<InputBucket>/texts/", "s3://<InputBucket>/staging/"],
+        "StagingUri": "s3://<InputBucket>/staging/",
+        "WorkUri": "s3://<OutputBucket>/entities/work/",
+        "ResultsUri": "s3://<OutputBucket>/entities/results/",
+        "Limits": {"Documents": 1000, "Bytes": 2 * 1024 * 1024, "CostUsd": 2.5},
+        "MaximumSeconds": 7200,
+        "Schedule": PollSchedule.fixed(30).settings(),
+    }
+    # The machine's own limit leaves room for a start that waits, for stopping and for publishing.
+    assert definition["TimeoutSeconds"] == 14 * 3600
+
+
+@pytest.fixture(scope="module")
+def watched() -> Synthesized:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = EntitiesDetectionWorkflow(
+            stack,
+            "Entities",
+            event_bus=events.EventBus(stack, "Bus"),
+            notification_topic=sns.Topic(stack, "Topic"),
+        )
+        queue = targets.SqsQueue(sqs.Queue(stack, "Queue"))
+        workflow.on_job_completed("Completed", target=queue)
+        workflow.on_job_failed("Failed", target=queue)
+        return workflow
+
+    return Synthesized(build)
+
+
+@pytest.mark.parametrize(
+    ("rule", "target", "statuses"),
+    [
+        ("Notification", "<Topic>", None),
+        ("Completed", "<Queue.Arn>", ["COMPLETED", "COMPLETED_WITH_ERRORS"]),
+        ("Failed", "<Queue.Arn>", ["ABORTED", "FAILED", "REFUSED", "TIMED_OUT"]),
+    ],
+)
+def test_rules_match_this_workflows_events_only(
+    watched: Synthesized, rule: str, target: str, statuses: list[str] | None
+) -> None:
+    found = watched.one("AWS::Events::Rule", rule)
+    assert shown(found["EventBusName"]) == "<Bus>"
+    pattern = found["EventPattern"]
+    assert pattern["source"] == ["cdk-comprehend-entities"]
+    assert pattern["detail-type"] == ["Entities Detection Job Ended"]
+    assert list(map(shown, pattern["detail"]["StateMachineArn"])) == ["<StateMachine>"]
+    assert pattern["detail"].get("Status") == statuses
+    assert [shown(item["Arn"]) for item in found["Targets"]] == [target]
+
+
+def test_events_go_to_the_given_bus(watched: Synthesized) -> None:
+    rights = watched.rights("<PublishFailureRole>")
+    assert {right[1] for right in rights if right[0] == "events:PutEvents"} == {"<Bus.Arn>"}
+
+
+def test_a_metric_is_the_one_that_the_functions_emit(default: Synthesized) -> None:
+    metric = default.workflow.metric("Documents", statistic="Sum")
+    for function in default.of_type("AWS::Lambda::Function").values():
+        emitting = function["Environment"]["Variables"]
+        assert emitting["POWERTOOLS_METRICS_NAMESPACE"] == metric.namespace
+        assert {"service": emitting["POWERTOOLS_SERVICE_NAME"]} == dict(metric.dimensions or {})

@@ -1,0 +1,191 @@
+"""Who may do what in the smallest use, to the last right, and what further settings add."""
+
+from __future__ import annotations
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_iam as iam
+
+from cdk_comprehend_entities import DocumentReader, EntitiesDetectionWorkflow, Recognizer
+from tests.synth.reading import Synthesized, conditions, shown
+
+JOBS = "arn:<AWS::Partition>:comprehend:<AWS::Region>:<AWS::AccountId>:entities-detection-job/*"
+RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs/version/v1"
+VIA_S3 = "StringEquals kms:ViaService s3.<AWS::Region>.amazonaws.com"
+VIA_COMPREHEND = "StringEquals kms:ViaService comprehend.<AWS::Region>.amazonaws.com"
+PINNED_KEYS = (
+    "StringEquals comprehend:VolumeKmsKey <VolumeKey.Arn> and StringEquals comprehend:OutputKmsKey <OutputKey.Arn>"
+)
+NO_NETWORK = "Null comprehend:VpcSubnets true and Null comprehend:VpcSecurityGroupIds true"
+LISTS_INPUT = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix input/*")
+READS_INPUT = ("s3:GetObject", "<InputBucket.Arn>/input/*", "")
+DECRYPTS = ("kms:Decrypt", "<OutputKey.Arn>", VIA_S3)
+ENCRYPTS = ("kms:GenerateDataKey", "<OutputKey.Arn>", VIA_S3)
+SENDS_EVENT = (
+    "events:PutEvents",
+    "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default",
+    "StringEquals events:source cdk-comprehend-entities"
+    " and StringEquals events:detail-type Entities Detection Job Ended",
+)
+TEXTRACT = {("textract:DetectDocumentText", "*", ""), ("textract:AnalyzeDocument", "*", "")}
+
+RIGHTS = {
+    "DataAccessRole": {
+        LISTS_INPUT,
+        READS_INPUT,
+        ("s3:PutObject", "<OutputBucket.Arn>/jobs/*", ""),
+        DECRYPTS,
+        ENCRYPTS,
+        ("kms:CreateGrant", "<VolumeKey.Arn>", ""),
+    },
+    "InspectInput": {
+        LISTS_INPUT,
+        READS_INPUT,
+        ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
+        DECRYPTS,
+        ENCRYPTS,
+    },
+    "StartJob": {
+        ("comprehend:StartEntitiesDetectionJob", JOBS, f"{PINNED_KEYS} and {NO_NETWORK}"),
+        ("iam:PassRole", "<DataAccessRole.Arn>", "StringEquals iam:PassedToService comprehend.amazonaws.com"),
+        ("kms:CreateGrant", "<VolumeKey.Arn>", VIA_COMPREHEND),
+        ("kms:DescribeKey", "<VolumeKey.Arn>", VIA_COMPREHEND),
+    },
+    "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
+    "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
+    "PublishResult": {
+        ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
+        ("s3:AbortMultipartUpload", "<OutputBucket.Arn>/results/*", ""),
+        DECRYPTS,
+        ENCRYPTS,
+        SENDS_EVENT,
+    },
+    "PublishFailure": {
+        ("comprehend:ListEntitiesDetectionJobs", "*", ""),
+        ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        ("sqs:SendMessage", "<Unreported.Arn>", ""),
+        SENDS_EVENT,
+    },
+}
+FUNCTIONS = [name for name in RIGHTS if name != "DataAccessRole"]
+
+
+def test_the_data_access_role_has_no_other_right(default: Synthesized) -> None:
+    assert default.rights("<DataAccessRole>") == RIGHTS["DataAccessRole"]
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_function_has_no_other_right(default: Synthesized, function: str) -> None:
+    observed = {
+        ("logs:CreateLogStream", f"<{function}LogGroup.Arn>", ""),
+        ("logs:PutLogEvents", f"<{function}LogGroup.Arn>", ""),
+        ("xray:PutTraceSegments", "*", ""),
+        ("xray:PutTelemetryRecords", "*", ""),
+    }
+    assert default.rights(f"<{function}Role>") == RIGHTS[function] | observed
+
+
+def test_the_state_machine_calls_its_functions_only(default: Synthesized) -> None:
+    called = {right for right in default.rights("<StateMachineRole>") if right[0].split(":")[0] not in {"logs", "xray"}}
+    assert called == {
+        ("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in FUNCTIONS for version in ("", ":*")
+    }
+
+
+def test_only_comprehend_assumes_the_data_access_role_and_only_for_an_entity_job(default: Synthesized) -> None:
+    (trust,) = default.one("AWS::IAM::Role", "DataAccessRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "comprehend.amazonaws.com"}
+    assert conditions(trust) == f"StringEquals aws:SourceAccount <AWS::AccountId> and ArnLike aws:SourceArn {JOBS}"
+
+
+def test_only_this_accounts_state_machines_assume_the_state_machines_role(default: Synthesized) -> None:
+    (trust,) = default.one("AWS::IAM::Role", "StateMachineRole")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "states.amazonaws.com"}
+    assert conditions(trust) == (
+        "StringEquals aws:SourceAccount <AWS::AccountId>"
+        " and ArnLike aws:SourceArn arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:*"
+    )
+
+
+def test_no_role_has_a_managed_policy_or_inline_rights(default: Synthesized) -> None:
+    roles = default.of_type("AWS::IAM::Role")
+    assert roles
+    assert not [name for name, role in roles.items() if {"ManagedPolicyArns", "Policies"} & role.keys()]
+
+
+@pytest.fixture(scope="module")
+def custom() -> Synthesized:
+    return Synthesized(
+        lambda stack: EntitiesDetectionWorkflow(
+            stack,
+            "Entities",
+            recognizer=Recognizer.from_arn(RECOGNIZER),
+            document_reader=DocumentReader.detect_text(),
+            tags={"project": "drugs"},
+        )
+    )
+
+
+def test_a_custom_recognizer_is_named_beside_the_jobs(custom: Synthesized) -> None:
+    started = {right[1] for right in custom.rights("<StartJobRole>") if right[0].endswith("StartEntitiesDetectionJob")}
+    assert started == {JOBS, RECOGNIZER}
+
+
+def test_tags_and_textract_come_with_their_settings_only(custom: Synthesized) -> None:
+    added = {("comprehend:TagResource", JOBS, ""), *TEXTRACT}
+    assert added <= custom.rights("<StartJobRole>")
+    assert custom.rights("<DataAccessRole>") == RIGHTS["DataAccessRole"] | TEXTRACT
+
+
+def test_what_inputs_may_override_is_not_pinned() -> None:
+    names = ["VolumeKmsKeyId", "OutputDataConfig", "VpcConfig", "EntityRecognizerArn", "FlywheelArn", "Tags"]
+    opened = Synthesized(lambda stack: EntitiesDetectionWorkflow(stack, "Entities", allow_overrides=names))
+    account = "arn:<AWS::Partition>:comprehend:<AWS::Region>:<AWS::AccountId>"
+    started = {right for right in opened.rights("<StartJobRole>") if right[0].endswith("StartEntitiesDetectionJob")}
+    assert started == {
+        ("comprehend:StartEntitiesDetectionJob", resource, "")
+        for resource in (JOBS, f"{account}:entity-recognizer/*", f"{account}:flywheel/*")
+    }
+    assert ("comprehend:TagResource", JOBS, "") in opened.rights("<StartJobRole>")
+
+
+@pytest.fixture(scope="module")
+def granted() -> Synthesized:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = EntitiesDetectionWorkflow(stack, "Entities")
+        for name, grant in (
+            ("Starter", workflow.grant_start_execution),
+            ("Uploader", workflow.grant_upload),
+            ("Reader", workflow.grant_read_results),
+        ):
+            grant(iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal()))
+        return workflow
+
+    return Synthesized(build)
+
+
+def test_who_starts_executions_may_do_nothing_else(granted: Synthesized) -> None:
+    assert granted.rights("<Starter>") == {("states:StartExecution", "<StateMachine>", "")}
+
+
+def test_who_uploads_may_not_read(granted: Synthesized) -> None:
+    puts = ("s3:PutObject", "<InputBucket.Arn>/input/*", "")
+    assert granted.rights("<Uploader>") == {puts, ENCRYPTS, DECRYPTS}
+
+
+def test_who_reads_results_sees_neither_raw_ones_nor_the_functions_files(granted: Synthesized) -> None:
+    assert granted.rights("<Reader>") == {
+        ("s3:ListBucket", "<OutputBucket.Arn>", "StringLike s3:prefix results/*"),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/*", ""),
+        DECRYPTS,
+    }
+
+
+def test_keys_let_iam_policies_of_the_account_decide_and_nobody_else_in(default: Synthesized) -> None:
+    for key in default.of_type("AWS::KMS::Key").values():
+        (statement,) = key["KeyPolicy"]["Statement"]
+        assert shown(statement["Principal"]["AWS"]) == "arn:<AWS::Partition>:iam::<AWS::AccountId>:root"
+        assert key["EnableKeyRotation"] is True
