@@ -44,6 +44,10 @@ class Prefix:
         """Let ``grantee`` get objects, and decrypt them."""
         return self._grant(grantee, ["s3:GetObject"], ["kms:Decrypt"])
 
+    def grant_read_versions(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` get every version of objects, and decrypt them."""
+        return self._grant(grantee, ["s3:GetObject", "s3:GetObjectVersion"], ["kms:Decrypt"])
+
     def grant_write(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
         return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])

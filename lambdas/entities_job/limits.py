@@ -38,6 +38,22 @@ def units(characters: int) -> int:
     return max(3, math.ceil(characters / 100))
 
 
+def is_semi_structured(file: str, *, custom: bool) -> bool:
+    """Whether a job with these settings reads a file as PDF, Word or an image."""
+    return custom and PurePosixPath(file).suffix.lower() in SEMI_STRUCTURED_BYTES
+
+
+def unfit(file: str, size: int, *, custom: bool, by_line: bool) -> str | None:
+    """Why the service answers a file of this name and size with an error, or None where it takes it."""
+    if size == 0:
+        return "is empty"
+    semi_structured = is_semi_structured(file, custom=custom)
+    maximum = SEMI_STRUCTURED_BYTES[PurePosixPath(file).suffix.lower()] if semi_structured else MAXIMUM_TEXT_BYTES
+    if size > maximum and not by_line:
+        return f"has {size:,} bytes; the service takes at most {maximum:,} in such a document"
+    return None
+
+
 @dataclass
 class Tally:
     """What lies under the input prefix, counted while it is listed; ``documents`` counts files or lines."""
@@ -60,16 +76,10 @@ class Tally:
         self.documents += entry["Lines"] if self.by_line else 1
         # A byte is at most one character, so that the estimate is never too low.
         self.units += line_units if self.by_line else units(entry["Size"])
-        suffix = PurePosixPath(entry["File"]).suffix.lower()
-        semi_structured = self.custom and suffix in SEMI_STRUCTURED_BYTES
-        self.semi_structured += semi_structured
-        maximum = SEMI_STRUCTURED_BYTES[suffix] if semi_structured else MAXIMUM_TEXT_BYTES
-        if entry["Size"] == 0:
-            self.warn(entry["File"], "is empty")
-        elif entry["Size"] > maximum and not self.by_line:
-            self.warn(
-                entry["File"], f"has {entry['Size']:,} bytes; the service takes at most {maximum:,} in such a document"
-            )
+        self.semi_structured += is_semi_structured(entry["File"], custom=self.custom)
+        reason = unfit(entry["File"], entry["Size"], custom=self.custom, by_line=self.by_line)
+        if reason:
+            self.warn(entry["File"], reason)
 
     def warn(self, file: str, text: str) -> None:
         """Remember that the service will probably answer one document with an error; the job goes on without it."""

@@ -1,0 +1,101 @@
+"""The states that make a batch of uploads one input prefix, before a job is started on it."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from ._access import allow
+from ._storage import Prefix, Storage
+
+# Ten functions of sixteen threads stay below the 3,500 writes a second that S3 takes under one prefix.
+_CONCURRENT_SHARDS = 10
+
+
+def stage_batch(
+    scope: Construct,
+    stage: lambda_.IFunction,
+    *,
+    storage: Storage,
+    inspect_input: sfn.IChainable,
+    publish_failure: sfn.IChainable,
+) -> sfn.Choice:
+    """The machine's first state: a batch of uploads is staged, any other input goes to ``inspect_input`` at once.
+
+    Args:
+        scope: where the states are defined.
+        stage: the function of ``entities_job.stage``.
+        storage: where batches are staged, and refused uploads reported.
+        inspect_input: gets the execution's input.
+        publish_failure: gets ``Error`` and ``Cause`` of a staging that failed, and an empty variable ``job``.
+    """
+    shards = _shards(scope, stage, storage)
+    shards.add_catch(publish_failure, errors=["States.ALL"])
+    # Refused uploads are reported, and what another batch analyses needs no second report: a job has nothing to do.
+    nothing = "$sum([$s.Staged]) = 0 and $sum([$s.Refused, $s.Duplicates]) > 0".replace("$s", "$states.input.Shards")
+    shards.next(
+        sfn.Choice.jsonata(scope, "AnythingStaged")
+        .when(sfn.Condition.jsonata(f"{{% {nothing} %}}"), sfn.Succeed.jsonata(scope, "NothingToAnalyse"))
+        .otherwise(inspect_input)
+    )
+    uri, staging = "$string($states.input.InputDataConfig.S3Uri)", storage.staging
+    batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
+    return (
+        sfn.Choice.jsonata(scope, "BatchOfUploads")
+        .when(
+            sfn.Condition.jsonata(f"{{% $contains({uri}, '{staging.uri}') = true %}}"),
+            shards,
+            assign={"job": {}},
+            outputs={"Manifest": f"{{% {batch} & 'manifest/' %}}"},
+        )
+        .otherwise(inspect_input)
+    )
+
+
+def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn.DistributedMap:
+    bucket = storage.staging.bucket
+    key = sfn.JsonPath.string_at("$$.Map.Item.Value.Key")
+    shards = sfn.DistributedMap(
+        scope,
+        "StageBatch",
+        item_reader=sfn.S3ObjectsItemReader(bucket=bucket, prefix=sfn.JsonPath.string_at("$.Manifest")),
+        item_selector={
+            "Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key),
+            "ResultsUri": storage.results.uri,
+        },
+        max_concurrency=_CONCURRENT_SHARDS,
+        result_path="$.Shards",
+    )
+    task = tasks.LambdaInvoke(
+        scope, "StageShard", lambda_function=stage, payload_response_only=True, retry_on_service_exceptions=False
+    )
+    # Every step of staging may be repeated, so that any trouble is worth another try.
+    task.add_retry(
+        errors=["States.ALL"],
+        interval=Duration.seconds(2),
+        backoff_rate=2,
+        max_attempts=8,
+        max_delay=Duration.minutes(2),
+        jitter_strategy=sfn.JitterType.FULL,
+    )
+    shards.item_processor(task)
+    return shards
+
+
+def grant_staging(
+    storage: Storage, *, stage: iam.IGrantable, inspect_input: iam.IGrantable, data_access_role: iam.IGrantable
+) -> None:
+    """Staging itself, and reading what was staged; the originals are granted with each upload trigger."""
+    staging, results = storage.staging, storage.results
+    for reader in (inspect_input, data_access_role):
+        staging.grant_list(reader)
+        staging.grant_read(reader)
+    staging.grant_read(stage)
+    staging.grant_write(stage)
+    Prefix(results.bucket, f"{results.path}refused/", results.key).grant_write(stage)
+    # With it, S3 says that an upload is gone; without, it only says that access is denied.
+    allow(stage, "s3:ListBucket", on=[staging.bucket.bucket_arn], owner=staging.bucket)

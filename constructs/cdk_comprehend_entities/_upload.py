@@ -1,0 +1,285 @@
+"""Uploads that start everything by themselves: queues, and the dispatcher that makes batches of what waits in them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy, Size, Stack, Token
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ._access import acknowledge, allow
+from ._functions import FunctionFactory
+from ._storage import Prefix, Storage
+
+MAXIMUM_DOCUMENTS = 100_000
+"""Most uploads of one job: more would make jobs so long that results come later, not sooner."""
+
+_TIMEOUT = Duration.minutes(10)
+_VISIBILITY = Duration.minutes(20)
+_RECEIVES = 10
+_KEPT = Duration.days(14)
+_LATE = Duration.minutes(30)
+
+# Without it, a rule of any account could send into a queue that is encrypted with a key.
+_OWN_RULES_ONLY = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
+
+
+class UploadDispatcher(Construct):
+    """DispatchUploads, and what wakes it; one serves all upload triggers of a workflow.
+
+    Attributes:
+        function: looks what waits and what runs, and starts executions.
+        queue_key: encrypts the queues.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        factory: FunctionFactory,
+        state_machine: sfn.StateMachine,
+        storage: Storage,
+        stage: lambda_.Function,
+        maximum_active_jobs: int,
+    ) -> None:
+        """Define the dispatcher.
+
+        Args:
+            scope: the parent.
+            construct_id: the id, unique in ``scope``.
+            factory: makes its function.
+            state_machine: what it starts executions of.
+            storage: where uploads lie and batches are staged.
+            stage: the function of ``entities_job.stage``, which gets the right to read the uploads.
+            maximum_active_jobs: with so many active jobs in the account and Region, anybody's, it starts none.
+
+        Raises:
+            ValueError: ``maximum_active_jobs`` is below 1.
+        """
+        super().__init__(scope, construct_id)
+        if maximum_active_jobs < 1:
+            raise ValueError(f"maximum_active_jobs must be at least 1; got {maximum_active_jobs}")
+        self.node.set_context(_OWN_RULES_ONLY, True)
+        self.storage, self.stage = storage, stage
+        self.triggers: dict[str, dict[str, Any]] = {}
+        self.prefixes: list[str] = []
+        self.queue_key = kms.Key(
+            self,
+            "QueueKey",
+            description="Messages about uploads",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.wake_queue = self._wake_queue()
+        self.function = factory.function(
+            self, "DispatchUploads", "dispatch", memory=Size.mebibytes(1769), timeout=_TIMEOUT
+        )
+        self._settings = {
+            "StateMachineArn": state_machine.state_machine_arn,
+            "StagingUri": storage.staging.uri,
+            "WakeQueueUrl": self.wake_queue.queue_url,
+            "MaximumActiveJobs": maximum_active_jobs,
+        }
+        self._grant(state_machine)
+
+    def _wake_queue(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "WakeQueue",
+            encryption_master_key=self.queue_key,
+            enforce_ssl=True,
+            visibility_timeout=_TIMEOUT,
+            retention_period=Duration.minutes(15),
+        )
+        acknowledge(
+            queue, "AwsSolutions-SQS3", "a lost wake is made good by the next one, or by the rule EveryFiveMinutes"
+        )
+        events.Rule(
+            self,
+            "EveryFiveMinutes",
+            description="Wakes the dispatcher, should another wake be lost",
+            schedule=events.Schedule.rate(Duration.minutes(5)),
+            targets=[targets.SqsQueue(queue, message=events.RuleTargetInput.from_object({}))],
+        )
+        return queue
+
+    def _grant(self, state_machine: sfn.StateMachine) -> None:
+        function, staging = self.function, self.storage.staging
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                self.wake_queue, batch_size=10_000, max_batching_window=Duration.seconds(2), max_concurrency=2
+            )
+        )
+        self.wake_queue.grant_send_messages(function)
+        for own in ("*/manifest/", "dispatcher.json"):
+            Prefix(staging.bucket, f"{staging.path}{own}", staging.key).grant_write(function)
+        Prefix(staging.bucket, f"{staging.path}dispatcher.json", staging.key).grant_read(function)
+        state_machine.grant_start_execution(function)
+        allow(function, "states:ListExecutions", on=[state_machine.state_machine_arn])
+        every_job = "IAM knows no resources for listing; the quota's slots are the whole account's"
+        allow(function, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=every_job)
+
+    def add(self, name: str, prefix: str, settings: Mapping[str, Any]) -> None:
+        """Let the dispatcher read one more queue.
+
+        Raises:
+            ValueError: another trigger has uploads under ``prefix``, too.
+        """
+        overlapping = [other for other in self.prefixes if other.startswith(prefix) or prefix.startswith(other)]
+        if overlapping:
+            raise ValueError(f"an upload would be analysed twice: prefix {prefix!r} overlaps {overlapping[0]!r}")
+        self.prefixes.append(prefix)
+        self.triggers[name] = dict(settings)
+        text = Stack.of(self).to_json_string({**self._settings, "Triggers": self.triggers})
+        self.function.add_environment("UPLOADS", text)
+
+
+class UploadTrigger(Construct):
+    """Every object put under a prefix is analysed, in batches as large as the waiting makes them.
+
+    Attributes:
+        queue: where uploads wait.
+        dead_letter_queue: what could not be made part of a batch, or not be delivered; see docs/uploads.md.
+        rule: what announces uploads.
+        oldest_upload_alarm: an upload has waited for half an hour.
+        dead_letter_alarm: an upload is in the dead-letter queue.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        dispatcher: UploadDispatcher,
+        prefix: str,
+        suffixes: Sequence[str] = (),
+        request: Mapping[str, Any],
+        custom: bool,
+        by_line: bool,
+        limits: Mapping[str, float],
+    ) -> None:
+        """Define the trigger.
+
+        Args:
+            scope: the parent.
+            construct_id: the id, unique in ``scope``; its executions' names begin with it.
+            dispatcher: what makes batches.
+            prefix: where uploads are put; ends in ``/``.
+            suffixes: an upload that ends in none of them is refused (default: all are taken).
+            request: fields of StartEntitiesDetectionJob that differ from the workflow's own.
+            custom: whether a custom recognizer reads the documents.
+            by_line: whether a document is a line.
+            limits: the most that one job may hold: ``Documents`` (files), ``Bytes``, ``CostUsd``.
+
+        Raises:
+            ValueError: an id or prefix that can't be used.
+        """
+        super().__init__(scope, construct_id)
+        storage = dispatcher.storage
+        _check(construct_id, prefix)
+        uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
+        _check_place(uploads, storage)
+        self.node.set_context(_OWN_RULES_ONLY, True)
+        key = dispatcher.queue_key
+        self.dead_letter_queue = sqs.Queue(
+            self, "DeadLetterQueue", encryption_master_key=key, enforce_ssl=True, retention_period=_KEPT
+        )
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            encryption_master_key=key,
+            enforce_ssl=True,
+            visibility_timeout=_VISIBILITY,
+            retention_period=_KEPT,
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=_RECEIVES),
+        )
+        self.rule = self._rule(storage.documents.bucket.bucket_name, prefix, dispatcher.wake_queue)
+        self.queue.grant_consume_messages(dispatcher.function)
+        uploads.grant_read_versions(dispatcher.stage)
+        dispatcher.add(
+            construct_id,
+            prefix,
+            {
+                "queue_url": self.queue.queue_url,
+                "request": dict(request),
+                "suffixes": list(suffixes),
+                "custom": custom,
+                "by_line": by_line,
+                "limits": dict(limits),
+            },
+        )
+        self.oldest_upload_alarm = self._alarm(
+            "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
+        )
+        self.dead_letter_alarm = self._alarm(
+            "DeadLetters", self.metric_dead_letters(), 0, "Uploads wait for somebody to look at them"
+        )
+
+    def _rule(self, bucket_name: str, prefix: str, wake_queue: sqs.IQueue) -> events.Rule:
+        wake = events.RuleTargetInput.from_object({"Trigger": self.node.id})
+        return events.Rule(
+            self,
+            "Uploaded",
+            description=f"Uploads under {prefix}",
+            event_pattern=events.EventPattern(
+                source=["aws.s3"],
+                detail_type=["Object Created"],
+                detail={"bucket": {"name": [bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
+            ),
+            targets=[
+                targets.SqsQueue(
+                    self.queue,
+                    message=events.RuleTargetInput.from_event_path("$.detail"),
+                    dead_letter_queue=self.dead_letter_queue,
+                ),
+                targets.SqsQueue(wake_queue, message=wake),
+            ],
+        )
+
+    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, above: float, description: str) -> cloudwatch.Alarm:
+        return cloudwatch.Alarm(
+            self,
+            construct_id,
+            metric=metric,
+            threshold=above,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            alarm_description=description,
+        )
+
+    def metric_oldest_upload_age(self, **options: Any) -> cloudwatch.Metric:
+        """Seconds that the oldest upload has waited; ``options`` are those of ``cloudwatch.Metric``."""
+        return self.queue.metric_approximate_age_of_oldest_message(**options)
+
+    def metric_waiting_uploads(self, **options: Any) -> cloudwatch.Metric:
+        """How many uploads wait; ``options`` are those of ``cloudwatch.Metric``."""
+        return self.queue.metric_approximate_number_of_messages_visible(**options)
+
+    def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
+        """How many uploads are in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
+        return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)
+
+
+def _check(construct_id: str, prefix: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9]{1,32}", construct_id):
+        raise ValueError(f"the id of an upload trigger is 1 to 32 letters and digits; got {construct_id!r}")
+    if Token.is_unresolved(prefix) or not re.fullmatch(r"[^/].*/", prefix):
+        raise ValueError(f"the prefix of an upload trigger must end in / and not begin with it; got {prefix!r}")
+
+
+def _check_place(uploads: Prefix, storage: Storage) -> None:
+    for own in (storage.staging, storage.jobs, storage.results, storage.work):
+        if uploads.judged_uri.startswith(own.judged_uri) or own.judged_uri.startswith(uploads.judged_uri):
+            raise ValueError(f"uploads can't lie under {uploads.path!r}: the workflow writes under {own.path!r} itself")
