@@ -23,6 +23,9 @@ _EXECUTION = {
     "StateMachineArn": "{% $states.context.StateMachine.Id %}",
 }
 
+# What stands for the job in the outcome of an execution that never started one.
+_NO_JOB = {"JobStatus": "NOT_STARTED"}
+
 # What any task meets now and then. The functions are idempotent, so that repeating one whose end is unknown is safe.
 _TROUBLE = [
     "Lambda.ClientExecutionTimeoutException",
@@ -75,6 +78,7 @@ class Definition:
             function,
             {"Input": "{% $states.input %}", "Settings": self._settings, "Execution": _EXECUTION},
             assign={
+                "settings": self._settings,
                 "request": "{% $states.result.Payload.Request %}",
                 "inventory": "{% $states.result.Payload.Inventory %}",
                 "estimate": "{% $states.result.Payload.Estimate %}",
@@ -82,9 +86,9 @@ class Definition:
                 "attempt": 1,
                 "polls": 0,
                 "stopped": False,
-                "job": {},
+                "job": _NO_JOB,
             },
-            when_it_fails={"job": {}},
+            when_it_fails={"job": _NO_JOB},
         )
 
     def _start_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
@@ -93,7 +97,7 @@ class Definition:
             function,
             {
                 "Request": "{% $request %}",
-                "Settings": self._settings,
+                "Settings": "{% $settings %}",
                 "Execution": _EXECUTION,
                 "Attempt": "{% $attempt %}",
             },
@@ -113,7 +117,7 @@ class Definition:
             function,
             {
                 "JobId": "{% $job.JobId %}",
-                "Settings": self._settings,
+                "Settings": "{% $settings %}",
                 "Polls": "{% $polls %}",
                 "Attempt": "{% $attempt %}",
             },
@@ -163,7 +167,7 @@ class Definition:
                 "Inventory": "{% $inventory %}",
                 "Estimate": "{% $estimate %}",
                 "Warnings": "{% $warnings %}",
-                "Settings": self._settings,
+                "Settings": "{% $settings %}",
                 "Execution": _EXECUTION,
                 "Polls": "{% $polls %}",
                 "LagSeconds": "{% $lagSeconds %}",
@@ -172,14 +176,15 @@ class Definition:
             },
             outputs="{% $states.result.Payload %}",
         )
-        ended = sfn.Succeed.jsonata(self._scope, "JobEnded", outputs="{% $states.input.Outcome %}")
-        timed_out = self._fail("JobTimedOut")
-        return task.next(
+        ended = sfn.Succeed.jsonata(self._scope, "JobEnded")
+        published = (
             sfn.Choice.jsonata(self._scope, "Published")
             .when(sfn.Condition.jsonata("{% $not($states.input.Done) %}"), task)
-            .when(sfn.Condition.jsonata("{% $states.input.Outcome.Status = 'TIMED_OUT' %}"), timed_out)
-            .otherwise(ended)
-        )  # type: ignore[return-value]
+            .when(sfn.Condition.jsonata("{% $states.input.Outcome.Status = 'TIMED_OUT' %}"), self._fail("JobTimedOut"))
+            .when(sfn.Condition.jsonata("{% true %}"), ended, outputs="{% $states.input.Outcome %}")
+        )
+        task.next(published)
+        return task
 
     def _failure(self, function: lambda_.IFunction) -> sfn.IChainable:
         task = tasks.LambdaInvoke.jsonata(
@@ -190,7 +195,6 @@ class Definition:
                 {
                     "Error": "{% $exists($states.input.Error) ? $states.input : null %}",
                     "Job": "{% $job %}",
-                    "Settings": self._settings,
                     "Execution": _EXECUTION,
                 }
             ),
