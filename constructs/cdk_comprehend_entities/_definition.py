@@ -24,7 +24,7 @@ _EXECUTION = {
 }
 
 # What stands for the job in the outcome of an execution that never started one.
-_NO_JOB = {"JobStatus": "NOT_STARTED"}
+_NO_JOB = "{'JobStatus': 'NOT_STARTED'}"
 
 # What any task meets now and then. The functions are idempotent, so that repeating one whose end is unknown is safe.
 _TROUBLE = [
@@ -49,12 +49,12 @@ _NOT_READY = ["ResourceUnavailableException", "KmsKeyValidationException"]
 
 
 class Definition:
-    """The states, wired; :attr:`start` is the first one."""
+    """The states, wired; :attr:`start` is the first one, :attr:`publish_failure` where all errors end."""
 
     def __init__(self, scope: Construct, functions: Functions, settings: Mapping[str, Any]) -> None:
         self._scope = scope
         self._settings = settings
-        self._publish_failure = self._failure(functions.publish_failure)
+        self.publish_failure = self._failure(functions.publish_failure)
         inspect = self._inspect_input(functions.inspect_input)
         start_job = self._start_job(functions.start_job)
         wait = sfn.Wait.jsonata(scope, "WaitForJob", time=sfn.WaitTime.seconds("{% $waitSeconds %}"))
@@ -86,9 +86,9 @@ class Definition:
                 "attempt": 1,
                 "polls": 0,
                 "stopped": False,
-                "job": _NO_JOB,
+                "job": f"{{% {_NO_JOB} %}}",
             },
-            when_it_fails={"job": _NO_JOB},
+            job_when_it_fails=_NO_JOB,
         )
 
     def _start_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
@@ -153,9 +153,9 @@ class Definition:
             .when(status("COMPLETED"), publish)
             .when(status("STOPPED"), publish)
             .when(status("FAILED", and_="Restartable"), restart)
-            .when(status("FAILED"), self._publish_failure)
+            .when(status("FAILED"), self.publish_failure)
             # A status that the API doesn't document: PublishFailure names it an error of its own.
-            .otherwise(self._publish_failure)
+            .otherwise(self.publish_failure)
         )
 
     def _publish_result(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
@@ -194,7 +194,7 @@ class Definition:
             payload=sfn.TaskInput.from_object(
                 {
                     "Error": "{% $exists($states.input.Error) ? $states.input : null %}",
-                    "Job": "{% $job %}",
+                    "Job": "{% $states.input.Job %}",
                     "Execution": _EXECUTION,
                 }
             ),
@@ -221,7 +221,7 @@ class Definition:
         *,
         assign: Mapping[str, Any] | None = None,
         outputs: str | None = None,
-        when_it_fails: Mapping[str, Any] | None = None,
+        job_when_it_fails: str = "$job",
     ) -> tasks.LambdaInvoke:
         task = tasks.LambdaInvoke.jsonata(
             self._scope,
@@ -236,9 +236,8 @@ class Definition:
         # With all of the account's slots taken, one is free after minutes: sat out for an hour and a half.
         # A failed poll is never a failed job, either: the job runs on.
         _retry(task, _THROTTLING, seconds=2, attempts=50, maximum=Duration.minutes(2))
-        task.add_catch(
-            self._publish_failure, errors=["States.ALL"], outputs="{% $states.errorOutput %}", assign=when_it_fails
-        )
+        error = f"{{% $merge([$states.errorOutput, {{'Job': {job_when_it_fails}}}]) %}}"
+        task.add_catch(self.publish_failure, errors=["States.ALL"], outputs=error)
         return task
 
 
