@@ -30,6 +30,8 @@ _RECEIVES = 10
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)
 
+_LOST_WAKE = "a wake that is lost is made good by the next one, or by the rule EveryFiveMinutes"
+
 # Without it, a rule of any account could send into a queue that is encrypted with a key.
 _OWN_RULES_ONLY = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
 
@@ -102,16 +104,16 @@ class UploadDispatcher(Construct):
             visibility_timeout=_TIMEOUT,
             retention_period=Duration.minutes(15),
         )
-        acknowledge(
-            queue, "AwsSolutions-SQS3", "a lost wake is made good by the next one, or by the rule EveryFiveMinutes"
-        )
-        events.Rule(
+        for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
+            acknowledge(queue, rule, _LOST_WAKE)
+        tick = events.Rule(
             self,
             "EveryFiveMinutes",
             description="Wakes the dispatcher, should another wake be lost",
             schedule=events.Schedule.rate(Duration.minutes(5)),
             targets=[targets.SqsQueue(queue, message=events.RuleTargetInput.from_object({}))],
         )
+        acknowledge(tick, "Serverless-EventBusDLQ", _LOST_WAKE)
         return queue
 
     def _grant(self, state_machine: sfn.StateMachine) -> None:
@@ -121,10 +123,12 @@ class UploadDispatcher(Construct):
                 self.wake_queue, batch_size=10_000, max_batching_window=Duration.seconds(2), max_concurrency=2
             )
         )
-        self.wake_queue.grant_send_messages(function)
-        for own in ("*/manifest/", "dispatcher.json"):
+        acknowledge(function, "Serverless-LambdaEventSourceMappingDestination", _LOST_WAKE)
+        allow(function, "sqs:SendMessage", on=[self.wake_queue.queue_arn])
+        allow(function, "kms:GenerateDataKey", on=[self.queue_key.key_arn])
+        for own in ("*/manifest/", "dispatcher/"):
             Prefix(staging.bucket, f"{staging.path}{own}", staging.key).grant_write(function)
-        Prefix(staging.bucket, f"{staging.path}dispatcher.json", staging.key).grant_read(function)
+        Prefix(staging.bucket, f"{staging.path}dispatcher/", staging.key).grant_read(function)
         state_machine.grant_start_execution(function)
         allow(function, "states:ListExecutions", on=[state_machine.state_machine_arn])
         every_job = "IAM knows no resources for listing; the quota's slots are the whole account's"
@@ -195,6 +199,7 @@ class UploadTrigger(Construct):
         self.dead_letter_queue = sqs.Queue(
             self, "DeadLetterQueue", encryption_master_key=key, enforce_ssl=True, retention_period=_KEPT
         )
+        acknowledge(self.dead_letter_queue, "Serverless-SQSRedrivePolicy", "it is the end of the redrive policy itself")
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -228,7 +233,7 @@ class UploadTrigger(Construct):
 
     def _rule(self, bucket_name: str, prefix: str, wake_queue: sqs.IQueue) -> events.Rule:
         wake = events.RuleTargetInput.from_object({"Trigger": self.node.id})
-        return events.Rule(
+        rule = events.Rule(
             self,
             "Uploaded",
             description=f"Uploads under {prefix}",
@@ -246,6 +251,8 @@ class UploadTrigger(Construct):
                 targets.SqsQueue(wake_queue, message=wake),
             ],
         )
+        acknowledge(rule, "Serverless-EventBusDLQ", f"the uploads' queue has one; {_LOST_WAKE}")
+        return rule
 
     def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, above: float, description: str) -> cloudwatch.Alarm:
         return cloudwatch.Alarm(

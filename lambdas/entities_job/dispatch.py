@@ -50,7 +50,7 @@ class Account:
     def __init__(self, settings: Mapping[str, Any]) -> None:
         self._settings = settings
         self._staging = Location.of(settings["StagingUri"])
-        self._note = self._staging / "dispatcher.json"
+        self._note = self._staging / "dispatcher/note.json"
         self._triggers = {name: Trigger(**each) for name, each in settings["Triggers"].items()}
 
     def now(self) -> float:

@@ -1,0 +1,175 @@
+"""Upload triggers: what announces uploads, where they wait, who may read them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import aws_cdk as cdk
+import pytest
+from aws_cdk import aws_s3 as s3
+
+from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from tests.synth.reading import Synthesized, shown
+
+
+def with_uploads(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+    workflow = EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=7)
+    workflow.start_on_upload("English", prefix="uploads/en/", suffixes=[".txt"])
+    return workflow
+
+
+@pytest.fixture(scope="module")
+def english() -> Synthesized:
+    return Synthesized(with_uploads)
+
+
+def test_one_rule_announces_every_upload_to_the_queue_and_wakes_the_dispatcher(english: Synthesized) -> None:
+    rule = english.one("AWS::Events::Rule", "EnglishUploaded")
+    assert rule["EventPattern"]["detail"]["object"] == {"key": [{"prefix": "uploads/en/"}]}
+    assert rule["EventPattern"]["detail-type"] == ["Object Created"]
+    queue, wake = rule["Targets"]
+    assert (shown(queue["Arn"]), queue["InputPath"]) == ("<EnglishQueue.Arn>", "$.detail")
+    assert shown(queue["DeadLetterConfig"]["Arn"]) == "<EnglishDeadLetterQueue.Arn>"
+    assert (shown(wake["Arn"]), wake["Input"]) == ("<UploadDispatcherWakeQueue.Arn>", '{"Trigger":"English"}')
+
+
+def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> None:
+    queue = english.one("AWS::SQS::Queue", "EnglishQueue")
+    function = english.one("AWS::Lambda::Function", "UploadDispatcherDispatchUploads")
+    assert queue["VisibilityTimeout"] >= 2 * function["Timeout"]
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
+    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+
+
+def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
+    (mapping,) = english.of_type("AWS::Lambda::EventSourceMapping").values()
+    assert shown(mapping["EventSourceArn"]) == "<UploadDispatcherWakeQueue.Arn>"
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
+    assert mapping["MaximumBatchingWindowInSeconds"] == 2
+
+
+@pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])
+def test_queues_are_encrypted_and_take_only_tls_and_only_this_accounts_rules(english: Synthesized, name: str) -> None:
+    assert shown(english.one("AWS::SQS::Queue", name)["KmsMasterKeyId"]) == "<UploadDispatcherQueueKey.Arn>"
+    statements = english.one("AWS::SQS::QueuePolicy", f"{name}Policy")["PolicyDocument"]["Statement"]
+    assert any(each["Effect"] == "Deny" and "aws:SecureTransport" in str(each["Condition"]) for each in statements)
+    allowed = [each for each in statements if each["Effect"] == "Allow"]
+    assert allowed
+    assert all("aws:SourceA" in str(each["Condition"]) for each in allowed)
+
+
+def test_the_key_serves_eventbridge_for_this_account_only(english: Synthesized) -> None:
+    key = english.one("AWS::KMS::Key", "UploadDispatcherQueueKey")
+    assert key["EnableKeyRotation"] is True
+    service = [each for each in key["KeyPolicy"]["Statement"] if "Service" in each["Principal"]]
+    assert service
+    assert all("aws:SourceAccount" in str(each["Condition"]) for each in service)
+
+
+def told(synthesized: Synthesized) -> dict[str, Any]:
+    function = synthesized.one("AWS::Lambda::Function", "UploadDispatcherDispatchUploads")
+    settings: dict[str, Any] = json.loads(shown(function["Environment"]["Variables"]["UPLOADS"]))
+    return settings
+
+
+def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
+    settings = told(english)
+    assert settings["MaximumActiveJobs"] == 7
+    assert settings["StagingUri"] == "s3://<InputBucket>/staging/"
+    assert settings["Triggers"]["English"]["suffixes"] == [".txt"]
+    assert settings["Triggers"]["English"]["queue_url"] == "<EnglishQueue>"
+
+
+def test_rights_of_the_dispatcher(english: Synthesized) -> None:
+    rights = {
+        (action, resource)
+        for action, resource, _ in english.rights("<UploadDispatcherDispatchUploadsRole>")
+        if not action.startswith(("logs:", "xray:", "kms:"))
+    }
+    reads = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
+    assert rights == {
+        *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in reads),
+        *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
+        ("states:StartExecution", "<StateMachine>"),
+        ("states:ListExecutions", "<StateMachine>"),
+        ("comprehend:ListEntitiesDetectionJobs", "*"),
+        ("s3:PutObject", "<InputBucket.Arn>/staging/*/manifest/*"),
+        ("s3:PutObject", "<InputBucket.Arn>/staging/dispatcher/*"),
+        ("s3:GetObject", "<InputBucket.Arn>/staging/dispatcher/*"),
+    }
+
+
+def test_rights_of_staging_to_read_uploads_but_never_to_write_or_delete_them(english: Synthesized) -> None:
+    rights = {(action, resource) for action, resource, _ in english.rights("<StageRole>") if action.startswith("s3:")}
+    assert rights == {
+        ("s3:GetObject", "<InputBucket.Arn>/uploads/en/*"),
+        ("s3:GetObjectVersion", "<InputBucket.Arn>/uploads/en/*"),
+        ("s3:GetObject", "<InputBucket.Arn>/staging/*"),
+        ("s3:PutObject", "<InputBucket.Arn>/staging/*"),
+        ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*"),
+        ("s3:ListBucket", "<InputBucket.Arn>"),
+    }
+
+
+def test_somebody_hears_of_uploads_that_wait_too_long_and_of_dead_letters(english: Synthesized) -> None:
+    late = english.one("AWS::CloudWatch::Alarm", "EnglishOldestUpload")
+    assert (late["MetricName"], late["Threshold"]) == ("ApproximateAgeOfOldestMessage", 1800)
+    dead = english.one("AWS::CloudWatch::Alarm", "EnglishDeadLetters")
+    assert (dead["MetricName"], dead["Threshold"]) == ("ApproximateNumberOfMessagesVisible", 0)
+
+
+def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(english: Synthesized) -> None:
+    definition = json.loads(english.settings())
+    assert definition["StartAt"] == "BatchOfUploads"
+    states = definition["States"]
+    assert states["BatchOfUploads"]["Default"] == "InspectInput"
+    assert states["BatchOfUploads"]["Choices"][0]["Next"] == "StageBatch"
+    shards = states["StageBatch"]
+    assert shards["ItemReader"]["Resource"].endswith(":states:::s3:listObjectsV2")
+    assert shards["MaxConcurrency"] == 10
+    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure"}]
+    assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+
+
+def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = with_uploads(stack)
+        workflow.start_on_upload("Spanish", prefix="uploads/es/", language_code="es", maximum_documents=500)
+        return workflow
+
+    triggers = told(Synthesized(build))["Triggers"]
+    assert {name: each["request"] for name, each in triggers.items()} == {
+        "English": {},
+        "Spanish": {"LanguageCode": "es"},
+    }
+    assert [each["limits"]["Documents"] for each in triggers.values()] == [100_000, 500]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"prefix": "uploads"}, "must end in /"),
+        ({"prefix": "/uploads/"}, "must end in / and not begin with it"),
+        ({"prefix": ""}, "must end in /"),
+        ({"prefix": "staging/mine/"}, "the workflow writes under 'staging/' itself"),
+        ({"trigger_id": "not-this"}, "1 to 32 letters and digits"),
+        ({"prefix": "uploads/"}, "overlaps 'uploads/en/'"),
+        ({"prefix": "uploads/en/news/"}, "overlaps 'uploads/en/'"),
+    ],
+)
+def test_fails_where_uploads_cannot_lie(stack: cdk.Stack, changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        with_uploads(stack).start_on_upload(**{"trigger_id": "Other", "prefix": "other/", **changes})
+
+
+def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
+    bucket = s3.Bucket(stack, "Both")
+    workflow = EntitiesDetectionWorkflow(stack, "Entities", input_bucket=bucket, output_bucket=bucket)
+    with pytest.raises(ValueError, match="the workflow writes under 'results/' itself"):
+        workflow.start_on_upload(prefix="results/")
+
+
+def test_fails_without_a_slot(stack: cdk.Stack) -> None:
+    with pytest.raises(ValueError, match="at least 1; got 0"):
+        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0).start_on_upload()
