@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -57,4 +58,6 @@ def _shown(value: Any) -> str:
     ((function, argument),) = value.items()
     if function == "Fn::Join":
         return str(argument[0]).join(map(_shown, argument[1]))
-    return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
+    if function in {"Ref", "Fn::GetAtt"}:
+        return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
+    return json.dumps(value, separators=(",", ":"))

@@ -90,6 +90,7 @@ class Functions:
     stop_job: lambda_.Function
     publish_result: lambda_.Function
     publish_failure: lambda_.Function
+    stage: lambda_.Function
 
     @classmethod
     def made_by(cls, factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
@@ -113,4 +114,5 @@ class Functions:
                 timeout=Duration.minutes(5),
                 dead_letter_queue=unreported,
             ),
+            stage=factory.function(scope, "Stage", "stage", memory=Size.mebibytes(1769), timeout=longest),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import ArnFormat, Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -17,6 +17,8 @@ from constructs import Construct
 from ._access import acknowledge, acknowledge_wildcards
 from ._definition import Definition
 from ._functions import FunctionFactory, Functions
+from ._staging import stage_batch
+from ._storage import Storage
 
 # A start may wait for a free slot, and stopping and publishing take their time.
 _GRACE = Duration.hours(12)
@@ -27,6 +29,7 @@ def state_machine(
     functions: Functions,
     factory: FunctionFactory,
     settings: Mapping[str, Any],
+    storage: Storage,
 ) -> sfn.StateMachine:
     """A Standard state machine whose logs hold no payloads: documents' names may be private."""
     stack = Stack.of(scope)
@@ -45,16 +48,36 @@ def state_machine(
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
     acknowledge_wildcards(role, versions, "the Lambda task of Step Functions may call any version of its one function")
     acknowledge_wildcards(role, ["*"], "IAM knows no resources for log delivery and X-Ray")
-    return sfn.StateMachine(
+    definition = Definition(parts, functions, settings)
+    start = stage_batch(
+        parts,
+        functions.stage,
+        storage=storage,
+        inspect_input=definition.start,
+        publish_failure=definition.publish_failure,
+    )
+    machine = sfn.StateMachine(
         parts,
         "Resource",
-        definition_body=sfn.DefinitionBody.from_chainable(Definition(parts, functions, settings).start),
+        definition_body=sfn.DefinitionBody.from_chainable(start),
         state_machine_type=sfn.StateMachineType.STANDARD,
         timeout=Duration.seconds(settings["MaximumSeconds"]).plus(_GRACE),
         tracing_enabled=True,
         logs=sfn.LogOptions(destination=factory.log_group(parts), level=sfn.LogLevel.ALL, include_execution_data=False),
         role=role,
     )
+    name = stack.split_arn(machine.state_machine_arn, ArnFormat.COLON_RESOURCE_NAME).resource_name
+    executions = [
+        stack.format_arn(
+            service="states",
+            resource="execution",
+            resource_name=f"{name}{pattern}",
+            arn_format=ArnFormat.COLON_RESOURCE_NAME,
+        )
+        for pattern in (":*", "/*:*")
+    ]
+    acknowledge_wildcards(machine, executions, "a Distributed Map follows its child executions, whatever their names")
+    return machine
 
 
 def unreported_queue(scope: Construct) -> sqs.Queue:

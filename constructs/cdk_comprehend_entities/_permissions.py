@@ -19,6 +19,7 @@ from constructs import Construct
 from ._access import allow
 from ._functions import Functions
 from ._network import JobNetwork
+from ._staging import grant_staging
 from ._storage import Storage
 
 EVENT_SOURCE = "cdk-comprehend-entities"
@@ -55,7 +56,7 @@ def grant_data_access(role: iam.IRole, storage: Storage, network: JobNetwork | N
         _allow_textract(role)
 
 
-def grant_functions(functions: Functions, storage: Storage, bus: events.IEventBus) -> None:
+def grant_functions(functions: Functions, role: iam.IRole, storage: Storage, bus: events.IEventBus) -> None:
     """What the functions do, starting jobs excepted."""
     inspect_input, publish_result, publish_failure = (
         functions.inspect_input,
@@ -75,6 +76,7 @@ def grant_functions(functions: Functions, storage: Storage, bus: events.IEventBu
     for function in (functions.stop_job, publish_failure):
         allow(function, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
     allow(publish_failure, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
+    grant_staging(storage, stage=functions.stage, inspect_input=inspect_input, data_access_role=role)
     own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
     for function in (publish_result, publish_failure):
         allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})

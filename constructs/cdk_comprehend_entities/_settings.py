@@ -9,7 +9,7 @@ from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ._lambdas import PollSchedule, rules
+from ._lambdas import PollSchedule, limits, rules
 from ._network import JobNetwork
 from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
@@ -29,7 +29,7 @@ def default_request(
     """The StartEntitiesDetectionJob request of a job whose caller gives an input location only."""
     reader = {"DocumentReaderConfig": document_reader.request()} if document_reader else {}
     request: dict[str, Any] = {
-        "LanguageCode": language_code.value if isinstance(language_code, LanguageCode) else language_code,
+        "LanguageCode": text_of(language_code),
         "DataAccessRoleArn": data_access_role.role_arn,
         "InputDataConfig": {"InputFormat": input_format.value, **reader},
         "OutputDataConfig": {"S3Uri": storage.jobs.uri, "KmsKeyId": storage.output_key.key_arn},
@@ -42,6 +42,11 @@ def default_request(
     if tags:
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     return request
+
+
+def text_of(language_code: LanguageCode | str) -> str:
+    """The language code as text."""
+    return language_code.value if isinstance(language_code, LanguageCode) else language_code
 
 
 def accepted_values(
@@ -102,4 +107,34 @@ def settings(
         "Limits": {name: ceiling for name, ceiling in ceilings.items() if ceiling is not None},
         "MaximumSeconds": maximum_duration.to_seconds(),
         "Schedule": poll_schedule.settings(),
+    }
+
+
+def upload_settings(
+    scope: Construct,
+    settings: Mapping[str, Any],
+    storage: Storage,
+    own: Mapping[str, Any],
+    maximum_documents: int,
+) -> dict[str, Any]:
+    """What an upload trigger tells the dispatcher: its ``own`` request fields, judged, and the limits of its batches.
+
+    Raises:
+        ValueError: a field that may not be overridden, or a value that breaks a rule.
+    """
+    refused = sorted(own.keys() & set(rules.PROTECTED) - set(settings["AllowedOverrides"]))
+    if refused:
+        raise ValueError(f"uploads that set {', '.join(refused)} need a workflow whose allow_overrides name it")
+    request = {**settings["Request"], **own}
+    check_request(scope, request, storage, frozenset(settings["AcceptedValues"]))
+    ceilings = settings["Limits"]
+    return {
+        "request": own,
+        "custom": any(request.get(field) for field in ("EntityRecognizerArn", "FlywheelArn")),
+        "by_line": request["InputDataConfig"]["InputFormat"] == "ONE_DOC_PER_LINE",
+        "limits": {
+            **ceilings,
+            "Documents": min(maximum_documents, ceilings.get("Documents", maximum_documents)),
+            "Bytes": ceilings.get("Bytes", limits.MAXIMUM_BYTES),
+        },
     }

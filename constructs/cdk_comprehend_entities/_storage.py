@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_iam as iam
@@ -109,11 +110,10 @@ def storage(
     volume_key = volume_key or _key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
-        # Versioned, since a result names the version of the document it comes from.
-        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, versioned=True)
+        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, documents=True)
     if not output_bucket:
         work = f"{output_prefix}{_WORK}"
-        output_bucket = _bucket(scope, "OutputBucket", output_key, work, removal_policy, versioned=False)
+        output_bucket = _bucket(scope, "OutputBucket", output_key, work, removal_policy, documents=False)
     return Storage(
         output_key=output_key,
         volume_key=volume_key,
@@ -154,9 +154,12 @@ def _bucket(
     passing: str,
     removal_policy: RemovalPolicy,
     *,
-    versioned: bool,
+    documents: bool,
 ) -> s3.Bucket:
-    """A bucket that only its key opens; what lies under the prefix ``passing`` expires."""
+    """A bucket that only its key opens; what lies under the prefix ``passing`` expires.
+
+    One for ``documents`` keeps their versions, since a result names the version it comes from, and announces uploads.
+    """
     bucket = s3.Bucket(
         scope,
         construct_id,
@@ -167,16 +170,20 @@ def _bucket(
         minimum_tls_version=1.2,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
         object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-        versioned=versioned,
+        versioned=documents,
         removal_policy=removal_policy,
     )
     bucket.add_lifecycle_rule(
         id="ExpirePassing",
         prefix=passing,
         expiration=Duration.days(_WORK_DAYS),
-        noncurrent_version_expiration=Duration.days(1) if versioned else None,
+        noncurrent_version_expiration=Duration.days(1) if documents else None,
     )
     bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
+    if documents:
+        # CDK's own way needs one more function, which may change the notifications of every bucket.
+        resource: Any = bucket.node.default_child
+        resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
     reason = "logging accesses is the account's choice: CloudTrail data events, or a given bucket with access logs"
     acknowledge(bucket, "AwsSolutions-S1", reason)
     return bucket

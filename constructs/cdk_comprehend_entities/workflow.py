@@ -25,8 +25,9 @@ from ._lambdas import PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
 from ._network import JobNetwork
 from ._permissions import EVENT_DETAIL_TYPE, EVENT_SOURCE
-from ._settings import accepted_values, check_request, default_request, settings
+from ._settings import accepted_values, check_request, default_request, settings, text_of, upload_settings
 from ._storage import storage
+from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
 _COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
@@ -82,6 +83,7 @@ class EntitiesDetectionWorkflow(Construct):
         maximum_documents: int | None = None,
         maximum_size: Size | None = None,
         maximum_cost_usd: float | None = None,
+        maximum_active_jobs: int = 10,
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
     ) -> None:
@@ -118,6 +120,7 @@ class EntitiesDetectionWorkflow(Construct):
             maximum_documents: an execution with more is refused before it costs (default: the service's limit).
             maximum_size: the same for the size of all documents (default: the service's limit).
             maximum_cost_usd: the same for the estimated price of the analysis in US dollars (default: no limit).
+            maximum_active_jobs: uploads start no job while so many, of anybody, are active in the account and Region.
             log_retention: how long logs are kept.
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
 
@@ -150,7 +153,6 @@ class EntitiesDetectionWorkflow(Construct):
             if vpc
             else None
         )
-        self._custom = recognizer is not None
         self.data_access_role = data_access_role or _permissions.data_access_role(self)
         request = default_request(
             language_code=language_code,
@@ -171,9 +173,11 @@ class EntitiesDetectionWorkflow(Construct):
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
+        self._maximum_active_jobs = maximum_active_jobs
+        self._dispatcher: UploadDispatcher | None = None
         unreported = unreported_queue(self)
         self.functions = Functions.made_by(self.function_factory, self, unreported)
-        job_settings = settings(
+        self._settings = settings(
             request,
             self._storage,
             accepted=accepted,
@@ -186,12 +190,12 @@ class EntitiesDetectionWorkflow(Construct):
                 "CostUsd": maximum_cost_usd,
             },
         )
-        self.state_machine = state_machine(self, self.functions, self.function_factory, job_settings)
+        self.state_machine = state_machine(self, self.functions, self.function_factory, self._settings, self._storage)
         report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
         _permissions.grant_data_access(
             self.data_access_role, self._storage, self.network, semi_structured=document_reader is not None
         )
-        _permissions.grant_functions(self.functions, self._storage, self.event_bus)
+        _permissions.grant_functions(self.functions, self.data_access_role, self._storage, self.event_bus)
         _permissions.grant_start(self.functions.start_job, self, request, allow_overrides)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
@@ -267,14 +271,55 @@ class EntitiesDetectionWorkflow(Construct):
         """A rule for executions that failed: FAILED, REFUSED, ABORTED and TIMED_OUT (with a partial result)."""
         return self.on_job_ended(rule_id, target=target, statuses=_FAILED)
 
+    def start_on_upload(
+        self,
+        trigger_id: str = "Uploads",
+        *,
+        prefix: str = "uploads/",
+        suffixes: Sequence[str] = (),
+        language_code: LanguageCode | str | None = None,
+        recognizer: Recognizer | None = None,
+        maximum_documents: int = MAXIMUM_DOCUMENTS,
+    ) -> UploadTrigger:
+        """Analyse what is put under a prefix of the input bucket, in batches as large as the waiting makes them.
+
+        Args:
+            trigger_id: 1 to 32 letters and digits, unique in this workflow; its executions' names begin with it.
+            prefix: where uploads are put; ends in ``/``.
+            suffixes: an upload that ends in none of them is refused (default: all are taken).
+            language_code: the language of these documents (default: the workflow's).
+            recognizer: the model for these documents (default: the workflow's); needs ``allow_overrides``.
+            maximum_documents: the most documents of one batch, which keeps the workflow's other limits, too.
+
+        Raises:
+            ValueError: a value breaks a rule of the service, or the prefix overlaps another one.
+        """
+        own = {"LanguageCode": text_of(language_code)} if language_code else {}
+        own |= {recognizer.field: recognizer.arn} if recognizer else {}
+        told = upload_settings(self, self._settings, self._storage, own, maximum_documents)
+        if self._dispatcher is None:
+            if not self.node.try_find_child("InputBucket"):
+                self.input_bucket.enable_event_bridge_notification()
+            self._dispatcher = UploadDispatcher(
+                self,
+                "UploadDispatcher",
+                factory=self.function_factory,
+                state_machine=self.state_machine,
+                storage=self._storage,
+                stage=self.functions.stage,
+                maximum_active_jobs=self._maximum_active_jobs,
+            )
+        return UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, suffixes=suffixes, **told)
+
     def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
         """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.
 
         Raises:
             ValueError: jobs don't run in a VPC.
         """
+        custom = bool({"EntityRecognizerArn", "FlywheelArn"} & self._settings["Request"].keys())
         buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
-        return self._job_network().add_s3_endpoint(buckets.values(), custom=self._custom)
+        return self._job_network().add_s3_endpoint(buckets.values(), custom=custom)
 
     def _job_network(self) -> JobNetwork:
         if self.network is None:

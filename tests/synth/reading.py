@@ -71,6 +71,10 @@ def shown(value: Any) -> str:
         return str(argument[0]).join(map(shown, argument[1]))
     if function == "Fn::GetAtt":
         return f"<{readable(argument[0])}.{argument[1]}>"
+    if function == "Fn::Select" and "Fn::Split" in argument[1]:
+        # The part of an ARN.
+        separator, whole = argument[1]["Fn::Split"]
+        return f"{shown(whole)}[{separator}{argument[0]}]"
     return f"<{readable(argument)}>"
 
 

@@ -24,6 +24,7 @@ HANDLERS = {
     "StopJob": "stop_job",
     "PublishResult": "publish_result",
     "PublishFailure": "publish_failure",
+    "Stage": "stage",
 }
 
 

@@ -19,6 +19,8 @@ PINNED_KEYS = (
 NO_NETWORK = "Null comprehend:VpcSubnets true and Null comprehend:VpcSecurityGroupIds true"
 LISTS_INPUT = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix input/*")
 READS_INPUT = ("s3:GetObject", "<InputBucket.Arn>/input/*", "")
+LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix staging/*")
+READS_STAGED = ("s3:GetObject", "<InputBucket.Arn>/staging/*", "")
 DECRYPTS = ("kms:Decrypt", "<OutputKey.Arn>", VIA_S3)
 ENCRYPTS = ("kms:GenerateDataKey", "<OutputKey.Arn>", VIA_S3)
 SENDS_EVENT = (
@@ -33,6 +35,8 @@ RIGHTS = {
     "DataAccessRole": {
         LISTS_INPUT,
         READS_INPUT,
+        LISTS_STAGED,
+        READS_STAGED,
         ("s3:PutObject", "<OutputBucket.Arn>/jobs/*", ""),
         DECRYPTS,
         ENCRYPTS,
@@ -41,6 +45,8 @@ RIGHTS = {
     "InspectInput": {
         LISTS_INPUT,
         READS_INPUT,
+        LISTS_STAGED,
+        READS_STAGED,
         ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
         DECRYPTS,
         ENCRYPTS,
@@ -69,6 +75,14 @@ RIGHTS = {
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
         SENDS_EVENT,
     },
+    "Stage": {
+        ("s3:ListBucket", "<InputBucket.Arn>", ""),
+        READS_STAGED,
+        ("s3:PutObject", "<InputBucket.Arn>/staging/*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*", ""),
+        DECRYPTS,
+        ENCRYPTS,
+    },
 }
 FUNCTIONS = [name for name in RIGHTS if name != "DataAccessRole"]
 
@@ -90,8 +104,15 @@ def test_a_function_has_no_other_right(default: Synthesized, function: str) -> N
 
 def test_the_state_machine_calls_its_functions_only(default: Synthesized) -> None:
     called = {right for right in default.rights("<StateMachineRole>") if right[0].split(":")[0] not in {"logs", "xray"}}
+    executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]"
     assert called == {
-        ("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in FUNCTIONS for version in ("", ":*")
+        *(("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in FUNCTIONS for version in ("", ":*")),
+        # The Distributed Map that stages batches of uploads.
+        ("s3:ListBucket", "<InputBucket.Arn>", ""),
+        ("states:StartExecution", "<StateMachine>", ""),
+        ("states:DescribeExecution", f"{executions}:*", ""),
+        ("states:StopExecution", f"{executions}:*", ""),
+        ("states:RedriveExecution", f"{executions}/*:*", ""),
     }
 
 
