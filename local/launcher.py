@@ -1,0 +1,200 @@
+"""Starts MiniStack with Amazon Comprehend in it. All that touches MiniStack's insides stands in this one file.
+
+Run by the interpreter of MiniStack's own virtual environment, which holds only what the Lambda runtime has.
+What is added here is our own belief about AWS, not evidence: tests of templates cover the same facts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from importlib.metadata import version
+from typing import Any
+
+PINNED = "1.5.33"
+PAPER_TYPES = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress", "AWS::CloudWatch::CompositeAlarm")
+"""CloudFormation types that MiniStack does not know; accepted on paper, so that the real template deploys."""
+
+_FORWARDED = ("x-amz-target", "content-type", "authorization", "x-amz-security-token")
+_ERROR_MARK = "@@error-type@@"
+
+if version("ministack") != PINNED:
+    sys.exit(
+        f"this launcher touches the insides of MiniStack {PINNED}, but {version('ministack')} is installed: install "
+        f"ministack=={PINNED} (`make down` and then `make demo` do), or mend local/launcher.py and its PINNED version"
+    )
+
+import ministack.app as app  # noqa: E402  (the check above must come first)
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # noqa: E402
+from ministack.services import lambda_svc, s3, stepfunctions  # noqa: E402
+from ministack.services.cloudformation import provisioners  # noqa: E402
+
+
+def register_comprehend(emulator: str) -> None:
+    """Have MiniStack route, authorise and offer to Step Functions what the Comprehend emulator serves."""
+
+    def forward(headers: dict[str, str], body: bytes) -> tuple[int, dict[str, str], bytes]:
+        kept = {name: value for name, value in headers.items() if name.lower() in _FORWARDED}
+        request = urllib.request.Request(emulator, data=body, method="POST", headers=kept)
+        try:
+            answer = urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            answer = error
+        # The Date header is the emulator's own clock, by which the workflow judges a job's age.
+        kinds = {"Content-Type": "application/x-amz-json-1.1", "Date": answer.headers.get("Date", "")}
+        return answer.status, kinds, answer.read()
+
+    async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        refused = _pass_role_refused(headers, body, query)
+        return refused or await asyncio.to_thread(forward, headers, body)
+
+    app.SERVICE_HANDLERS["comprehend"] = handle
+    router.SERVICE_PATTERNS["comprehend"] = {
+        "target_prefixes": ["Comprehend_20171127"],
+        "host_patterns": [r"comprehend\."],
+    }
+    iam_actions.SERVICE_TO_IAM_NAMESPACE["comprehend"] = "comprehend"
+    stepfunctions._AWS_SDK_SERVICE_MAP["comprehend"] = {"target_prefix": "Comprehend_20171127", "protocol": "json"}
+    stepfunctions._AWS_SDK_ERROR_PREFIX["comprehend"] = "Comprehend"
+
+
+def _pass_role_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
+    """MiniStack never asks iam:PassRole; the service does, of whoever starts a job."""
+    if not app.AUTH or not headers.get("x-amz-target", "").endswith(".StartEntitiesDetectionJob"):
+        return None
+    role = str(json.loads(body or b"{}").get("DataAccessRoleArn", ""))
+    denied = iam_evaluator.enforce(
+        router.extract_access_key_id(headers, query),
+        "iam:PassRole",
+        "iam",
+        router.extract_region(headers, query),
+        resource_arn=role,
+        service_context={"iam:PassedToService": "comprehend.amazonaws.com"},
+    )
+    if not denied:
+        return None
+    return iam_actions.access_denied_response(
+        "comprehend",
+        "iam:PassRole",
+        denied.principal_arn,
+        "request",
+        headers=headers,
+        resource_arn=role,
+        explicit_deny=denied.decision == "Deny",
+    )
+
+
+def name_exceptions() -> None:
+    """Lambda reports a Python exception by its class name; MiniStack calls each one Runtime.HandlerError."""
+    plain = '"trace": traceback.format_exc()}'
+    script = lambda_runtime._PYTHON_WORKER_SCRIPT
+    if script.count(plain) != 1:
+        sys.exit("local/launcher.py no longer fits MiniStack's Lambda worker: see name_exceptions")
+    marked = f'"trace": traceback.format_exc() + "{_ERROR_MARK}" + type(e).__name__}}'
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(plain, marked)
+    execute = lambda_svc._execute_function_warm
+
+    def warm(function: Any, event: Any, request_id: Any) -> Any:
+        result = execute(function, event, request_id)
+        body = result.get("body")
+        if isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
+            result["log"], mark, name = result.get("log", "").rpartition(_ERROR_MARK)
+            if mark:
+                body.update(errorType=name.strip(), stackTrace=[])
+        return result
+
+    lambda_svc._execute_function_warm = warm
+
+
+def keep_bucket_settings() -> None:
+    """CloudFormation of MiniStack drops a bucket's encryption; KMS rights could not be judged without it."""
+
+    def wrap(provision: Callable[..., Any], position: int) -> Callable[..., Any]:
+        def wrapped(*arguments: Any) -> Any:
+            result = provision(*arguments)
+            encryption = arguments[position].get("BucketEncryption") or {}
+            for rule in encryption.get("ServerSideEncryptionConfiguration", []):
+                key = (rule.get("ServerSideEncryptionByDefault") or {}).get("KMSMasterKeyID")
+                if key:
+                    s3._put_bucket_encryption(result[0], _encryption_xml(key))
+            return result
+
+        return wrapped
+
+    handlers = provisioners._RESOURCE_HANDLERS["AWS::S3::Bucket"]
+    handlers["create"], handlers["update"] = wrap(handlers["create"], 1), wrap(handlers["update"], 2)
+
+
+def _encryption_xml(key: str) -> bytes:
+    return (
+        '<ServerSideEncryptionConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Rule>'
+        "<ApplyServerSideEncryptionByDefault><SSEAlgorithm>aws:kms</SSEAlgorithm>"
+        f"<KMSMasterKeyID>{key}</KMSMasterKeyID></ApplyServerSideEncryptionByDefault></Rule>"
+        "</ServerSideEncryptionConfiguration>"
+    ).encode()
+
+
+def judge_kms_of_buckets() -> None:
+    """SSE-KMS is decoration in MiniStack: ask for the caller's rights on the bucket's key, as S3 does."""
+    checks = iam_actions.s3_additional_checks
+
+    def with_key(method: str, path: str, headers: Any, body: Any, query: Any) -> list[tuple[str, str]]:
+        bucket, _, key = path.lstrip("/").partition("/")
+        encryption = s3._bucket_encryption.get(bucket) or ""
+        text = encryption.decode() if isinstance(encryption, bytes) else str(encryption)
+        found = re.search("<KMSMasterKeyID>([^<]+)", text) if key and method in ("GET", "PUT", "POST") else None
+        action = "kms:Decrypt" if method == "GET" else "kms:GenerateDataKey"
+        return [*checks(method, path, headers, body, query), *([(action, found[1])] if found else [])]
+
+    iam_actions.s3_additional_checks = with_key
+
+
+def supply_condition_keys() -> None:
+    """Keys that AWS puts into a request's context and MiniStack does not.
+
+    A service that assumes a role carries aws:SourceArn and aws:SourceAccount: the emulator names its job in ExternalId.
+    Whatever S3 asks of KMS comes via S3.
+    """
+    resolve = iam_evaluator._resolve_condition_key
+
+    def supplied(key: str, context: Any) -> Any:
+        value = resolve(key, context)
+        if value is not None:
+            return value
+        external = context.service_context.get("sts:externalid") or ""
+        if context.action == "sts:AssumeRole" and external.startswith("arn:aws:"):
+            return {"aws:sourcearn": external, "aws:sourceaccount": external.split(":")[4]}.get(key.lower())
+        if key.lower() == "kms:viaservice" and context.action in ("kms:Decrypt", "kms:GenerateDataKey"):
+            return f"s3.{os.environ.get('AWS_DEFAULT_REGION', 'us-east-1')}.amazonaws.com"
+        return None
+
+    iam_evaluator._resolve_condition_key = supplied
+
+
+def accept_on_paper() -> None:
+    """Let types that MiniStack does not know be created without effect."""
+
+    def create(logical_id: str, properties: Any, stack: str) -> tuple[str, dict[str, str]]:
+        return f"{stack}-{logical_id}", {"Arn": f"arn:aws:paper:::{logical_id}", "Id": logical_id}
+
+    for name in PAPER_TYPES:
+        provisioners._RESOURCE_HANDLERS.setdefault(
+            name,
+            {"create": create, "update": lambda physical, old, new, stack: (physical, {}), "delete": lambda *_: None},
+        )
+
+
+if __name__ == "__main__":
+    register_comprehend(os.environ["COMPREHEND_EMULATOR_URL"])
+    name_exceptions()
+    keep_bucket_settings()
+    judge_kms_of_buckets()
+    supply_condition_keys()
+    accept_on_paper()
+    app.main()

@@ -1,0 +1,335 @@
+"""A rehearsal of AWS on loopback: MiniStack with our Comprehend emulator beside it, started, deployed to and ended."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import boto3
+from botocore.config import Config
+
+from local.comprehend.admin import Admin
+
+ROOT = Path(__file__).parents[1]
+ACCOUNT, REGION = "000000000000", "us-east-1"
+_MINISTACK = ROOT / ".rehearsal" / "ministack" / "bin" / "python"
+_LOOPBACK = "127.0.0.1"
+_PATIENCE_SECONDS = 60
+# With these in its own environment, MiniStack's Lambda workers would not trust its certificate.
+_CERTIFICATES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+
+
+class RehearsalError(Exception):
+    """The rehearsal can't start or deploy; the message says why and what to do."""
+
+
+class Rehearsal:
+    """AWS on loopback, for as long as the context lasts (or until :meth:`stop`).
+
+    Attributes:
+        environment: variables by which any AWS client, the CDK and the AWS command line reach this rehearsal only.
+        comprehend: the emulator's settings, faults and job records.
+    """
+
+    def __init__(
+        self, folder: Path, *, clock_scale: float = 0.01, authorization: bool = False, port: int | None = None
+    ) -> None:
+        """Prepare a rehearsal.
+
+        Args:
+            folder: where it keeps its state, logs and process ids; a rehearsal left there by a crash is ended first.
+            clock_scale: real seconds that one second of the service's and Step Functions' time takes.
+            authorization: judge IAM at each call (over TLS, as bucket policies ask for).
+            port: of the AWS endpoint (default: a free one).
+        """
+        self._folder = folder
+        self._clock_scale = clock_scale
+        self._authorization = authorization
+        self._port = port or _free_port()
+        self._comprehend_port = _free_port()
+        scheme, host = ("https", "localhost") if authorization else ("http", _LOOPBACK)
+        self._certificate = folder / "tmp" / "ministack-tls" / "server.crt"
+        trust = {"AWS_CA_BUNDLE": str(self._certificate), "NODE_EXTRA_CA_CERTS": str(self._certificate)}
+        self.environment: dict[str, str] = {
+            "AWS_ENDPOINT_URL": f"{scheme}://{host}:{self._port}",
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": REGION,
+            "AWS_REGION": REGION,
+            **(trust if authorization else {}),
+        }
+        self.comprehend = Admin(f"http://{_LOOPBACK}:{self._comprehend_port}")
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Start both servers and wait until they answer.
+
+        Raises:
+            RehearsalError: MiniStack is not installed, the port is in use, or a server ended at once.
+        """
+        if not _MINISTACK.exists():
+            raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
+        end_rehearsal(self._folder)
+        with socket.socket() as probe:
+            if probe.connect_ex((_LOOPBACK, self._port)) == 0:
+                raise RehearsalError(f"port {self._port} is in use by another program; end it, or give another port")
+        for name in ("state", "s3", "tmp"):
+            shutil.rmtree(self._folder / name, ignore_errors=True)
+            (self._folder / name).mkdir(parents=True)
+        processes = [self._start_comprehend(), self._start_ministack()]
+        pids = {"pids": [process.pid for process in processes], "environment": self.environment}
+        (self._folder / "rehearsal.json").write_text(json.dumps(pids))
+        try:
+            self._wait_for(processes[0], f"{self.comprehend.url}/_comprehend/health", "comprehend.log")
+            self._wait_for(processes[1], f"{self.environment['AWS_ENDPOINT_URL']}/_ministack/health", "ministack.log")
+        except RehearsalError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End everything that was started."""
+        end_rehearsal(self._folder)
+
+    def client(self, service: str) -> Any:
+        """A boto3 client of this rehearsal."""
+        _check_loopback(self.environment["AWS_ENDPOINT_URL"])
+        return boto3.client(
+            service,  # type: ignore[call-overload]
+            endpoint_url=self.environment["AWS_ENDPOINT_URL"],
+            region_name=REGION,
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+            verify=str(self._certificate) if self._authorization else None,
+            # MiniStack serves synchronous executions under the plain host name.
+            config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
+        )
+
+    def cdk(self, *arguments: str, folder: Path = ROOT) -> str:
+        """Run the CDK command line of package.json against this rehearsal, and return what it printed.
+
+        Raises:
+            RehearsalError: it failed; the message ends with what it printed.
+        """
+        command = [str(ROOT / "node_modules" / ".bin" / "cdk"), *arguments, "--ci"]
+        done = subprocess.run(
+            command,
+            cwd=folder,
+            env=self._subprocess_environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise RehearsalError(f"`cdk {' '.join(arguments)}` failed:\n{done.stdout[-4000:]}")
+        return done.stdout
+
+    def bootstrap(self) -> None:
+        """Run the real ``cdk bootstrap``."""
+        self.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
+
+    def deploy(self, stack: str, *, folder: Path = ROOT, context: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Run the real ``cdk deploy`` of one stack of the app in ``folder``, and return the stack's outputs."""
+        settings = [part for name, value in (context or {}).items() for part in ("-c", f"{name}={value}")]
+        self.cdk("deploy", stack, "--require-approval", "never", *settings, folder=folder)
+        return self.outputs(stack)
+
+    def deploy_assembly(self, assembly: Path, stack: str) -> dict[str, str]:
+        """Deploy a stack of a synthesized assembly without the command line, in a second; returns its outputs."""
+        assets = json.loads((assembly / f"{stack}.assets.json").read_text())
+        storage, formation = self.client("s3"), self.client("cloudformation")
+        parameters = self.client("ssm")
+        parameters.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True)
+        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+        storage.create_bucket(Bucket=bucket)
+        for file in assets["files"].values():
+            source = assembly / file["source"]["path"]
+            key = next(iter(file["destinations"].values()))["objectKey"]
+            storage.put_object(Bucket=bucket, Key=key, Body=_packed(source))
+        template = json.loads((assembly / f"{stack}.template.json").read_text())
+        formation.create_stack(
+            StackName=stack,
+            TemplateBody=json.dumps(template, separators=(",", ":")),
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        )
+        while (status := self._stack(stack)["StackStatus"]).endswith("IN_PROGRESS"):
+            time.sleep(0.1)
+        if status != "CREATE_COMPLETE":
+            events = formation.describe_stack_events(StackName=stack)["StackEvents"]
+            reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
+            raise RehearsalError(f"the stack {stack} ended as {status}:\n" + "\n".join(reasons[:20]))
+        return self.outputs(stack)
+
+    def outputs(self, stack: str) -> dict[str, str]:
+        """The outputs of a deployed stack."""
+        return {each["OutputKey"]: each["OutputValue"] for each in self._stack(stack).get("Outputs", [])}
+
+    def reset(self) -> None:
+        """Forget everything that was deployed, stored or run."""
+        self._call("/_ministack/reset")
+        self.comprehend.reset()
+
+    def ended_execution(self, arn: str, *, patience_seconds: float = 120) -> dict[str, Any]:
+        """Wait for an execution's end and return its description.
+
+        Raises:
+            RehearsalError: it still runs after that long.
+        """
+        deadline = time.monotonic() + patience_seconds
+        while time.monotonic() < deadline:
+            execution: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
+            if execution["status"] != "RUNNING":
+                return execution
+            time.sleep(0.1)
+        raise RehearsalError(f"{arn} still runs after {patience_seconds} s; see {self._folder / 'ministack.log'}")
+
+    def _stack(self, name: str) -> dict[str, Any]:
+        described: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+        return described
+
+    def _start_comprehend(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "local.comprehend", "--port", str(self._comprehend_port)]
+        settings = json.dumps({"clock_scale": self._clock_scale})
+        command += ["--aws-endpoint", self.environment["AWS_ENDPOINT_URL"], "--settings", settings]
+        return self._spawn(command, self._subprocess_environment(), "comprehend.log")
+
+    def _start_ministack(self) -> subprocess.Popen[bytes]:
+        own = {
+            "BIND_HOST": _LOOPBACK,
+            "IOT_MTLS_ENABLED": "0",
+            "GATEWAY_PORT": str(self._port),
+            "STATE_DIR": str(self._folder / "state"),
+            "S3_DATA_DIR": str(self._folder / "s3"),
+            "TMPDIR": str(self._folder / "tmp"),
+            "SFN_WAIT_SCALE": str(self._clock_scale),
+            "COMPREHEND_EMULATOR_URL": self.comprehend.url,
+            "AWS_DEFAULT_REGION": REGION,
+            # Two cores bear no more; what is over it is throttled, as AWS would.
+            "LAMBDA_ACCOUNT_CONCURRENCY": "20",
+        }
+        if self._authorization:
+            own |= {"AUTH": "true", "USE_SSL": "1"}
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        for name in _CERTIFICATES:
+            kept.pop(name, None)
+        return self._spawn([str(_MINISTACK), str(ROOT / "local" / "launcher.py")], kept | own, "ministack.log")
+
+    def _spawn(self, command: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
+        with (self._folder / log).open("wb") as output:
+            return subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    def _subprocess_environment(self) -> dict[str, str]:
+        node = Path(sys.executable).parent
+        path = os.pathsep.join([str(node), os.environ.get("PATH", "")])
+        return {**os.environ, **self.environment, "PATH": path, "PYTHONPATH": str(ROOT), "CDK_VALIDATION": "false"}
+
+    def _wait_for(self, process: subprocess.Popen[bytes], url: str, log: str) -> None:
+        _check_loopback(url)
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline:
+            if process.poll() is not None:
+                break
+            try:
+                self._get(url)
+            except OSError:
+                time.sleep(0.1)
+            else:
+                return
+        text = (self._folder / log).read_text(errors="replace")[-2000:]
+        raise RehearsalError(f"no answer from {url}; the log {self._folder / log} ends with:\n{text}")
+
+    def _call(self, path: str) -> None:
+        url = f"{self.environment['AWS_ENDPOINT_URL']}{path}"
+        _check_loopback(url)
+        urllib.request.urlopen(urllib.request.Request(url, data=b"{}", method="POST"), timeout=30).close()
+
+    def _get(self, url: str) -> None:
+        import ssl
+
+        context = None
+        if url.startswith("https"):
+            if not self._certificate.exists():
+                raise OSError("no certificate yet")
+            context = ssl.create_default_context(cafile=str(self._certificate))
+        urllib.request.urlopen(url, timeout=5, context=context).close()
+
+
+def end_rehearsal(folder: Path) -> bool:
+    """End the rehearsal whose process ids stand in ``folder``; returns whether there was one."""
+    record = folder / "rehearsal.json"
+    if not record.exists():
+        return False
+    for pid in json.loads(record.read_text())["pids"]:
+        with _ended_already():
+            os.killpg(pid, signal.SIGTERM)
+        for _ in range(50):
+            with _ended_already():
+                os.waitpid(pid, os.WNOHANG)
+            if not Path(f"/proc/{pid}").exists():
+                break
+            time.sleep(0.1)
+        with _ended_already():
+            os.killpg(pid, signal.SIGKILL)
+    record.unlink()
+    return True
+
+
+@contextmanager
+def _ended_already() -> Iterator[None]:
+    try:
+        yield
+    except (ProcessLookupError, ChildProcessError, PermissionError):
+        pass
+
+
+def _packed(source: Path) -> bytes:
+    if source.is_file():
+        return source.read_bytes()
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        for path in sorted(source.rglob("*")):
+            archive.write(path, path.relative_to(source))
+    return packed.getvalue()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((_LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+def _check_loopback(url: str) -> None:
+    if not url.startswith(("http://127.0.0.1:", "http://localhost:", "https://localhost:", "https://127.0.0.1:")):
+        raise RehearsalError(f"a rehearsal talks to loopback only; got {url}")
