@@ -27,24 +27,36 @@ class EntitiesDetection(cdk.Stack):
 
     def __init__(self, scope: Construct, construct_id: str, **options: object) -> None:
         super().__init__(scope, construct_id, **options)  # type: ignore[arg-type]
+        input_prefix = self._setting("inputPrefix") or "input/"
+        upload_prefix = self._setting("uploadPrefix") or "uploads/"
+        vpc_id = self._setting("vpcId")
         workflow = EntitiesDetectionWorkflow(
             self,
             "Entities",
             language_code=self._setting("language") or "en",
             input_bucket=self._bucket("InputBucket", "inputBucket"),
-            input_prefix=self._setting("inputPrefix") or "input/",
+            input_prefix=input_prefix,
             output_bucket=self._bucket("OutputBucket", "outputBucket"),
             output_key=self._key("OutputKey", "outputKeyArn"),
             volume_key=self._key("VolumeKey", "volumeKeyArn"),
-            vpc=ec2.Vpc.from_lookup(self, "Vpc", vpc_id=vpc_id) if (vpc_id := self._setting("vpcId")) else None,
-            removal_policy=cdk.RemovalPolicy[(self._setting("removalPolicy") or "retain").upper()],
+            vpc=ec2.Vpc.from_lookup(self, "Vpc", vpc_id=vpc_id) if vpc_id else None,
+            removal_policy=self._removal_policy(),
         )
+        if self._setting("uploadTrigger") in {"True", "true"}:
+            workflow.start_on_upload(prefix=upload_prefix)
+            self._output("UploadPrefix", upload_prefix, "What is put under it, in the input bucket, is analysed")
         self._output("InputBucketName", workflow.input_bucket.bucket_name, "Holds the documents")
-        self._output("InputUri", workflow.input_uri, "What documents of executions you start must lie under")
+        self._output("InputPrefix", input_prefix, "Documents of the executions that you start lie under it")
         self._output("OutputBucketName", workflow.output_bucket.bucket_name, "Holds the results")
-        self._output("ResultsUri", workflow.results_uri, "What published results lie under")
+        self._output("ResultsPrefix", workflow.results_prefix, "Published results lie under it")
         self._output("StateMachineArn", workflow.state_machine.state_machine_arn, "Start an execution of it for a job")
-        self._output("EventBusName", workflow.event_bus.event_bus_name, "Gets an event for each job that ends")
+        self._output("EventBusName", workflow.event_bus.event_bus_name, "Gets an event for each execution that ends")
+
+    def _removal_policy(self) -> cdk.RemovalPolicy:
+        name = self._setting("removalPolicy") or "retain"
+        if name not in {"retain", "destroy"}:
+            raise ValueError(f"the context value removalPolicy is retain or destroy; got {name!r}")
+        return cdk.RemovalPolicy[name.upper()]
 
     def _setting(self, name: str) -> str | None:
         value = self.node.try_get_context(name)

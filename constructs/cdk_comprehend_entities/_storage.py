@@ -15,6 +15,7 @@ from ._access import acknowledge, allow
 
 _STAGING, _WORK = "staging/", "work/"
 _WORK_DAYS = 14
+_CDK_HANDLER = "BucketNotificationsHandler050a0587b7544547bf325f094a3db834"
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,14 @@ def storage(
         results=Prefix(output_bucket, f"{output_prefix}results/", output_key),
         work=Prefix(output_bucket, f"{output_prefix}{_WORK}", output_key),
     )
+
+
+def announce_uploads(bucket: s3.IBucket) -> None:
+    """Have a given bucket send its events to EventBridge."""
+    bucket.enable_event_bridge_notification()
+    if handler := Stack.of(bucket).node.try_find_child(_CDK_HANDLER):
+        logs = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+        acknowledge(handler, f"AwsSolutions-IAM4[Policy::{logs}]", "CDK's own function that sets notifications")
 
 
 def _check_prefix(name: str, value: str) -> None:

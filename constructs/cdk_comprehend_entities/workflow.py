@@ -26,7 +26,7 @@ from ._machine import report_aborted, state_machine, unreported_queue
 from ._network import JobNetwork
 from ._permissions import EVENT_DETAIL_TYPE, EVENT_SOURCE
 from ._settings import accepted_values, check_request, default_request, settings, text_of, upload_settings
-from ._storage import storage
+from ._storage import announce_uploads, storage
 from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
@@ -202,14 +202,9 @@ class EntitiesDetectionWorkflow(Construct):
         warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
 
     @property
-    def input_uri(self) -> str:
-        """What documents lie under: the beginning of any ``InputDataConfig.S3Uri``, as ``s3://bucket/prefix``."""
-        return self._storage.documents.uri
-
-    @property
-    def results_uri(self) -> str:
-        """What published results lie under, as ``s3://bucket/prefix``."""
-        return self._storage.results.uri
+    def results_prefix(self) -> str:
+        """What published results lie under, in the output bucket."""
+        return self._storage.results.path
 
     @property
     def connections(self) -> ec2.Connections:
@@ -299,7 +294,7 @@ class EntitiesDetectionWorkflow(Construct):
         told = upload_settings(self, self._settings, self._storage, own, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
-                self.input_bucket.enable_event_bridge_notification()
+                announce_uploads(self.input_bucket)
             self._dispatcher = UploadDispatcher(
                 self,
                 "UploadDispatcher",

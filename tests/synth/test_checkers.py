@@ -45,6 +45,8 @@ def everything(stack: cdk.Stack) -> None:
         s3_prefix_list=ec2.PrefixList.from_prefix_list_id(stack, "S3PrefixList", "pl-1234"),
     )
     workflow.add_s3_endpoint()
+    workflow.start_on_upload(suffixes=[".txt"])
+    workflow.start_on_upload("Spanish", prefix="uploads-es/", language_code="es")
     reader = iam.Role(stack, "Reader", assumed_by=iam.AccountRootPrincipal())
     workflow.grant_read_results(reader)
     workflow.grant_upload(reader)
@@ -53,7 +55,7 @@ def everything(stack: cdk.Stack) -> None:
 
 def everything_given(stack: cdk.Stack) -> None:
     key = "arn:aws:kms:us-east-1:111122223333:key/11111111-2222-3333-4444-555555555555"
-    EntitiesDetectionWorkflow(
+    workflow = EntitiesDetectionWorkflow(
         stack,
         "Entities",
         input_bucket=s3.Bucket.from_bucket_name(stack, "In", "given-in"),
@@ -63,6 +65,7 @@ def everything_given(stack: cdk.Stack) -> None:
         volume_key=kms.Key.from_key_arn(stack, "VolKey", key),
         data_access_role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/given"),
     )
+    workflow.start_on_upload()
 
 
 BUILDS = [smallest, everything, everything_given]
