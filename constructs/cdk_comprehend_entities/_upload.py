@@ -120,7 +120,7 @@ class UploadDispatcher(Construct):
         function, staging = self.function, self.storage.staging
         function.add_event_source(
             event_sources.SqsEventSource(
-                self.wake_queue, batch_size=10_000, max_batching_window=Duration.seconds(2), max_concurrency=2
+                self.wake_queue, batch_size=10_000, max_batching_window=Duration.seconds(1), max_concurrency=2
             )
         )
         acknowledge(function, "Serverless-LambdaEventSourceMappingDestination", _LOST_WAKE)

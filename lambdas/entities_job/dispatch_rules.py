@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol, TypeVar
 
-PAUSE_SECONDS = 20.0
+PAUSE_SECONDS = 18.0
 """How long the oldest upload of a batch waits for company while nothing runs."""
 
 LONGEST_SLEEP = 20.0

@@ -46,7 +46,7 @@ def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
     (mapping,) = english.of_type("AWS::Lambda::EventSourceMapping").values()
     assert shown(mapping["EventSourceArn"]) == "<UploadDispatcherWakeQueue.Arn>"
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
-    assert mapping["MaximumBatchingWindowInSeconds"] == 2
+    assert mapping["MaximumBatchingWindowInSeconds"] == 1
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])

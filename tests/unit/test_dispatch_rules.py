@@ -17,7 +17,7 @@ def usage(active: int = 0, **batches: int) -> Usage:
     return Usage(active, Counter(batches))
 
 
-@pytest.mark.parametrize(("active", "pause"), [(0, 20), (2, 40), (4, 80), (9, 452.5)])
+@pytest.mark.parametrize(("active", "pause"), [(0, 18), (2, 36), (4, 72), (9, 407.3)])
 def test_the_pause_doubles_with_every_second_active_job(active: int, pause: float) -> None:
     assert choose([waiting()], usage(active), 10, pause - 1) is None
     assert choose([waiting()], usage(active), 10, pause + 1) == waiting()
@@ -49,7 +49,7 @@ def test_among_equals_the_longest_waiting_goes_first() -> None:
 
 
 def test_looks_when_the_first_upload_is_due_but_never_later_than_a_job_may_have_ended() -> None:
-    assert sleep([waiting(since=95.0), waiting(since=90.0)], usage(), 10, 100.0) == 10.0
+    assert sleep([waiting(since=95.0), waiting(since=90.0)], usage(), 10, 100.0) == 8.0
     assert sleep([waiting(since=99.0)], usage(8), 10, 100.0) == 20.0
     assert sleep([waiting(documents=1000)], usage(10), 10, 100.0) == 20.0
     assert sleep([waiting(since=0.0)], usage(), 10, 100.0) == 1.0

@@ -67,7 +67,7 @@ def test_the_first_upload_starts_an_execution_after_one_pause(aws: Aws) -> None:
     aws.upload("uploads/a b+é.txt")
     look(aws, "En")
     assert aws.executions == {}
-    assert aws.wakes == [aws.clock + 20]
+    assert aws.wakes == [aws.clock + 18]
     aws.clock += 20
     look(aws)
     ((name, execution),) = aws.executions.items()
