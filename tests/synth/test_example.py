@@ -1,0 +1,50 @@
+"""The example is somebody else's application: it must work with what the wheel holds, and nothing of the checkout."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = ROOT / "examples" / "your_stack"
+LAMBDAS = ROOT / "lambdas" / "entities_job"
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(pip, check=True, capture_output=True)
+    (built,) = folder.glob("*.whl")
+    return built
+
+
+def test_the_wheel_holds_the_functions_code_and_its_types(wheel: Path) -> None:
+    names = set(ZipFile(wheel).namelist())
+    assert "cdk_comprehend_entities/py.typed" in names
+    handlers = {f"cdk_comprehend_entities/_lambdas/entities_job/{path.name}" for path in LAMBDAS.glob("*.py")}
+    assert handlers <= names
+    assert not [name for name in names if "__pycache__" in name]
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"cdk_comprehend_entities"}
+
+
+def test_the_example_synthesizes_with_the_installed_wheel(wheel: Path, tmp_path: Path) -> None:
+    site, out = tmp_path / "site", tmp_path / "out"
+    with ZipFile(wheel) as archive:
+        archive.extractall(site)
+    environment = {**os.environ, "PYTHONPATH": str(site), "CDK_OUTDIR": str(out), "CDK_VALIDATION": "false"}
+    subprocess.run([sys.executable, "app.py"], check=True, capture_output=True, cwd=EXAMPLE, env=environment)
+    template = json.loads((out / "YourStack.template.json").read_text())
+    kinds = [resource["Type"] for resource in template["Resources"].values()]
+    # The example's own bucket, and the workflow's for results; the example's key, and those of volumes and queues.
+    assert kinds.count("AWS::S3::Bucket") == 2
+    assert kinds.count("AWS::KMS::Key") == 3
+    (asset,) = [folder for folder in out.glob("asset.*") if (folder / "entities_job").is_dir()]
+    shipped = {path.name: path.read_bytes() for path in (asset / "entities_job").iterdir()}
+    assert shipped == {path.name: path.read_bytes() for path in LAMBDAS.glob("*.py")}
