@@ -40,6 +40,13 @@ def allow(
     return grant
 
 
+def service(scope: Construct, name: str, source_arn: str) -> iam.ServicePrincipal:
+    """A service, as long as it acts for ``source_arn`` of this account: nobody else can send it as a deputy."""
+    account = {"aws:SourceAccount": Stack.of(scope).account}
+    conditions = {"StringEquals": account, "ArnLike": {"aws:SourceArn": source_arn}}
+    return iam.ServicePrincipal(name, conditions=conditions)
+
+
 def acknowledge_wildcards(scope: IConstruct, arns: Sequence[str], reason: str) -> None:
     """Tell cdk-nag why ARNs in the policies under ``scope`` hold a wildcard; others are still found."""
     for arn in arns:

@@ -14,7 +14,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import acknowledge, acknowledge_wildcards
+from ._access import acknowledge, acknowledge_wildcards, service
 from ._definition import Definition
 from ._functions import FunctionFactory, Functions
 from ._staging import stage_batch
@@ -34,17 +34,8 @@ def state_machine(
     """A Standard state machine whose logs hold no payloads: documents' names may be private."""
     stack = Stack.of(scope)
     parts = Construct(scope, "StateMachine")
-    role = iam.Role(
-        parts,
-        "Role",
-        assumed_by=iam.ServicePrincipal(
-            "states.amazonaws.com",
-            conditions={
-                "StringEquals": {"aws:SourceAccount": stack.account},
-                "ArnLike": {"aws:SourceArn": stack.format_arn(service="states", resource="*")},
-            },
-        ),
-    )
+    every_machine = stack.format_arn(service="states", resource="*")
+    role = iam.Role(parts, "Role", assumed_by=service(scope, "states.amazonaws.com", every_machine))
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
     acknowledge_wildcards(role, versions, "the Lambda task of Step Functions may call any version of its one function")
     acknowledge_wildcards(role, ["*"], "IAM knows no resources for log delivery and X-Ray")
@@ -66,17 +57,11 @@ def state_machine(
         logs=sfn.LogOptions(destination=factory.log_group(parts), level=sfn.LogLevel.ALL, include_execution_data=False),
         role=role,
     )
-    name = stack.split_arn(machine.state_machine_arn, ArnFormat.COLON_RESOURCE_NAME).resource_name
-    executions = [
-        stack.format_arn(
-            service="states",
-            resource="execution",
-            resource_name=f"{name}{pattern}",
-            arn_format=ArnFormat.COLON_RESOURCE_NAME,
-        )
-        for pattern in (":*", "/*:*")
-    ]
-    acknowledge_wildcards(machine, executions, "a Distributed Map follows its child executions, whatever their names")
+    colon = ArnFormat.COLON_RESOURCE_NAME
+    name = stack.split_arn(machine.state_machine_arn, colon).resource_name
+    runs = stack.format_arn(service="states", resource="execution", resource_name=name, arn_format=colon)
+    followed = "a Distributed Map follows its child executions, whatever their names"
+    acknowledge_wildcards(machine, [f"{runs}:*", f"{runs}/*:*"], followed)
     return machine
 
 

@@ -14,16 +14,15 @@ from typing import Any
 from aws_cdk import Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
-from ._access import allow
+from ._access import allow, service
 from ._functions import Functions
+from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE
 from ._network import JobNetwork
 from ._staging import grant_staging
 from ._storage import Storage
-
-EVENT_SOURCE = "cdk-comprehend-entities"
-EVENT_DETAIL_TYPE = "Entities Detection Job Ended"
 
 _COMPREHEND = "comprehend.amazonaws.com"
 _NO_RESOURCES = "IAM knows no resources for these actions"
@@ -32,20 +31,36 @@ _JOBS = "a job's number is made by the service"
 
 def data_access_role(scope: Construct) -> iam.Role:
     """A role that only Comprehend can assume, and only for an entity-detection job of this account and Region."""
-    conditions = {
-        "StringEquals": {"aws:SourceAccount": Stack.of(scope).account},
-        "ArnLike": {"aws:SourceArn": _arn(scope, "entities-detection-job")},
-    }
     return iam.Role(
         scope,
         "DataAccessRole",
         description="Assumed by Amazon Comprehend for entity-detection jobs",
-        assumed_by=iam.ServicePrincipal(_COMPREHEND, conditions=conditions),
+        assumed_by=service(scope, _COMPREHEND, _arn(scope, "entities-detection-job")),
     )
 
 
-def grant_data_access(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
-    """What the service does for a job."""
+def grant(
+    functions: Functions,
+    role: iam.IRole,
+    storage: Storage,
+    settings: Mapping[str, Any],
+    *,
+    network: JobNetwork | None,
+    bus: events.IEventBus,
+) -> None:
+    """Give the service's ``role`` and each function its rights."""
+    semi_structured = "DocumentReaderConfig" in settings["Request"]["InputDataConfig"]
+    _grant_service(role, storage, network, semi_structured=semi_structured)
+    _grant_objects(functions, storage)
+    grant_staging(storage, stage=functions.stage, inspect_input=functions.inspect_input, data_access_role=role)
+    _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"])
+    _grant_jobs(functions)
+    own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
+    for function in (functions.publish_result, functions.publish_failure):
+        allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})
+
+
+def _grant_service(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
     storage.documents.grant_list(role)
     storage.documents.grant_read(role)
     storage.jobs.grant_write(role)
@@ -56,35 +71,28 @@ def grant_data_access(role: iam.IRole, storage: Storage, network: JobNetwork | N
         _allow_textract(role)
 
 
-def grant_functions(functions: Functions, role: iam.IRole, storage: Storage, bus: events.IEventBus) -> None:
-    """What the functions do, starting jobs excepted."""
-    inspect_input, publish_result, publish_failure = (
-        functions.inspect_input,
-        functions.publish_result,
-        functions.publish_failure,
-    )
+def _grant_objects(functions: Functions, storage: Storage) -> None:
+    inspect_input, publish_result = functions.inspect_input, functions.publish_result
     storage.documents.grant_list(inspect_input)
     storage.documents.grant_read(inspect_input)
     storage.work.grant_write(inspect_input)
     storage.jobs.grant_read(publish_result)
+    storage.jobs.grant_tell_missing(publish_result)
     storage.work.grant_read(publish_result)
     storage.work.grant_write(publish_result)
     storage.results.grant_write(publish_result)
     storage.results.grant_abort(publish_result)
-    jobs = [_arn(publish_failure, "entities-detection-job")]
+
+
+def _grant_jobs(functions: Functions) -> None:
+    jobs = [_arn(functions.poll_job, "entities-detection-job")]
     allow(functions.poll_job, "comprehend:DescribeEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-    for function in (functions.stop_job, publish_failure):
+    for function in (functions.stop_job, functions.publish_failure):
         allow(function, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-    allow(publish_failure, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
-    grant_staging(storage, stage=functions.stage, inspect_input=inspect_input, data_access_role=role)
-    own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
-    for function in (publish_result, publish_failure):
-        allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})
+    allow(functions.publish_failure, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
 
 
-def grant_start(
-    function: iam.IGrantable, scope: Construct, request: Mapping[str, Any], overridable: Collection[str]
-) -> None:
+def _grant_start(function: lambda_.Function, request: Mapping[str, Any], overridable: Collection[str]) -> None:
     """Starting jobs with the keys, network, role and model of the construct's own ``request`` only.
 
     What ``overridable`` fields need beyond them is opened, as far as the service's own rights go.
@@ -92,14 +100,14 @@ def grant_start(
     models = [request[field] for field in ("EntityRecognizerArn", "FlywheelArn") if field in request]
     for field, resource in (("EntityRecognizerArn", "entity-recognizer"), ("FlywheelArn", "flywheel")):
         if field in overridable:
-            models.append(_arn(scope, resource))
-    jobs = [_arn(scope, "entities-detection-job")]
+            models.append(_arn(function, resource))
+    jobs = [_arn(function, "entities-detection-job")]
     start = "comprehend:StartEntitiesDetectionJob"
     allow(function, start, on=[*jobs, *models], when=_pinned(request, overridable), wildcard=_JOBS)
     to_service = {"StringEquals": {"iam:PassedToService": _COMPREHEND}}
     allow(function, "iam:PassRole", on=[request["DataAccessRoleArn"]], when=to_service)
     # The guide's sample for callers has these, too: the service may check the key with the caller's rights.
-    via_service = {"StringEquals": {"kms:ViaService": f"comprehend.{Stack.of(scope).region}.amazonaws.com"}}
+    via_service = {"StringEquals": {"kms:ViaService": f"comprehend.{Stack.of(function).region}.amazonaws.com"}}
     allow(function, "kms:CreateGrant", "kms:DescribeKey", on=[request["VolumeKmsKeyId"]], when=via_service)
     if "Tags" in request or "Tags" in overridable:
         allow(function, "comprehend:TagResource", on=jobs, wildcard=_JOBS)

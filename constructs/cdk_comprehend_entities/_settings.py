@@ -1,4 +1,4 @@
-"""What the construct tells its functions: the default request, judged by the API's rules, and the settings."""
+"""What the construct tells its functions: the default request, judged by the API's rules, and more settings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
 
-def default_request(
+def settings(
+    scope: Construct,
     *,
     language_code: LanguageCode | str,
     input_format: InputFormat,
@@ -25,64 +26,6 @@ def default_request(
     data_access_role: iam.IRole,
     storage: Storage,
     network: JobNetwork | None,
-) -> dict[str, Any]:
-    """The StartEntitiesDetectionJob request of a job whose caller gives an input location only."""
-    reader = {"DocumentReaderConfig": document_reader.request()} if document_reader else {}
-    request: dict[str, Any] = {
-        "LanguageCode": text_of(language_code),
-        "DataAccessRoleArn": data_access_role.role_arn,
-        "InputDataConfig": {"InputFormat": input_format.value, **reader},
-        "OutputDataConfig": {"S3Uri": storage.jobs.uri, "KmsKeyId": storage.output_key.key_arn},
-        "VolumeKmsKeyId": storage.volume_key.key_arn,
-    }
-    if recognizer:
-        request[recognizer.field] = recognizer.arn
-    if network:
-        request["VpcConfig"] = network.request()
-    if tags:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-    return request
-
-
-def text_of(language_code: LanguageCode | str) -> str:
-    """The language code as text."""
-    return language_code.value if isinstance(language_code, LanguageCode) else language_code
-
-
-def accepted_values(
-    language_code: LanguageCode | str, input_format: InputFormat, document_reader: DocumentReader | None
-) -> frozenset[str]:
-    """Values that pass unjudged, since they are objects made by ``of()`` and may be newer than the rules."""
-    language = [language_code.value] if isinstance(language_code, LanguageCode) else []
-    return frozenset([input_format.value, *language, *(document_reader.values() if document_reader else [])])
-
-
-def check_request(scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: frozenset[str]) -> None:
-    """Judge the request at synth time; CDK tokens and ``accepted`` values pass.
-
-    Raises:
-        ValueError: with all broken rules.
-    """
-    judged = {
-        **request,
-        "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.judged_uri},
-        "OutputDataConfig": {**request["OutputDataConfig"], "S3Uri": storage.jobs.judged_uri},
-    }
-    found = rules.violations(
-        judged,
-        region=Stack.of(scope).region,
-        is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
-        accepted=accepted,
-    )
-    if found:
-        raise ValueError(rules.explain(found))
-
-
-def settings(
-    request: Mapping[str, Any],
-    storage: Storage,
-    *,
-    accepted: frozenset[str],
     allow_overrides: Sequence[str],
     maximum_duration: Duration,
     poll_schedule: PollSchedule,
@@ -91,14 +34,30 @@ def settings(
     """The ``Settings`` of docs/architecture.md, section 2.
 
     Raises:
-        ValueError: a name in ``allow_overrides`` that is no protected field.
+        ValueError: with all rules that the request breaks, or a name in ``allow_overrides`` that is no protected field.
     """
     unknown = sorted(set(allow_overrides) - set(rules.PROTECTED))
     if unknown:
         raise ValueError(f"allow_overrides can name {', '.join(rules.PROTECTED)}; got {', '.join(unknown)}")
+    reader = document_reader.request() if document_reader else None
+    request = {
+        "LanguageCode": str(language_code),
+        "DataAccessRoleArn": data_access_role.role_arn,
+        "InputDataConfig": {"InputFormat": str(input_format), **({"DocumentReaderConfig": reader} if reader else {})},
+        "OutputDataConfig": {"S3Uri": storage.jobs.uri, "KmsKeyId": storage.output_key.key_arn},
+        "VolumeKmsKeyId": storage.volume_key.key_arn,
+        **({recognizer.field: recognizer.arn} if recognizer else {}),
+        **({"VpcConfig": network.request()} if network else {}),
+        **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
+    }
+    # Members of the enums may be newer than the rules, plain text may be mistaken.
+    accepted = sorted(
+        str(value) for value in (language_code, input_format) if isinstance(value, LanguageCode | InputFormat)
+    )
+    _check(scope, request, storage, accepted)
     return {
         "Request": request,
-        "AcceptedValues": sorted(accepted),
+        "AcceptedValues": accepted,
         "AllowedOverrides": sorted(allow_overrides),
         "InputUris": [storage.documents.uri, storage.staging.uri],
         "StagingUri": storage.staging.uri,
@@ -111,30 +70,46 @@ def settings(
 
 
 def upload_settings(
-    scope: Construct,
-    settings: Mapping[str, Any],
-    storage: Storage,
-    own: Mapping[str, Any],
-    maximum_documents: int,
+    scope: Construct, settings: Mapping[str, Any], storage: Storage, own: Mapping[str, str], maximum_documents: int
 ) -> dict[str, Any]:
-    """What an upload trigger tells the dispatcher: its ``own`` request fields, judged, and the limits of its batches.
+    """What an upload trigger tells the dispatcher: its ``own`` request fields, and the limits of its batches.
 
     Raises:
-        ValueError: a field that may not be overridden, or a value that breaks a rule.
+        ValueError: a field that may not be overridden, or all rules that the request breaks.
     """
     refused = sorted(own.keys() & set(rules.PROTECTED) - set(settings["AllowedOverrides"]))
     if refused:
         raise ValueError(f"uploads that set {', '.join(refused)} need a workflow whose allow_overrides name it")
-    request = {**settings["Request"], **own}
-    check_request(scope, request, storage, frozenset(settings["AcceptedValues"]))
-    ceilings = settings["Limits"]
+    request, ceilings = {**settings["Request"], **own}, settings["Limits"]
+    _check(scope, request, storage, settings["AcceptedValues"])
     return {
         "request": own,
-        "custom": any(request.get(field) for field in ("EntityRecognizerArn", "FlywheelArn")),
-        "by_line": request["InputDataConfig"]["InputFormat"] == "ONE_DOC_PER_LINE",
+        "custom": is_custom(request),
+        "by_line": request["InputDataConfig"]["InputFormat"] == InputFormat.ONE_DOC_PER_LINE,
         "limits": {
             **ceilings,
             "Documents": min(maximum_documents, ceilings.get("Documents", maximum_documents)),
             "Bytes": ceilings.get("Bytes", limits.MAXIMUM_BYTES),
         },
     }
+
+
+def is_custom(request: Mapping[str, Any]) -> bool:
+    """Whether a custom model reads the documents."""
+    return bool({"EntityRecognizerArn", "FlywheelArn"} & request.keys())
+
+
+def _check(scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: Sequence[str]) -> None:
+    judged = {
+        **request,
+        "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.judged_uri},
+        "OutputDataConfig": {**request["OutputDataConfig"], "S3Uri": storage.jobs.judged_uri},
+    }
+    found = rules.violations(
+        judged,
+        region=Stack.of(scope).region,
+        is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
+        accepted=frozenset(accepted),
+    )
+    if found:
+        raise ValueError(rules.explain(found))

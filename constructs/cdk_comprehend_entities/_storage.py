@@ -58,9 +58,9 @@ class Prefix:
         """Let ``grantee`` give up uploads in parts."""
         return self._grant(grantee, ["s3:AbortMultipartUpload"], [])
 
-    def grant_delete(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` delete objects."""
-        return self._grant(grantee, ["s3:DeleteObject"], [])
+    def grant_tell_missing(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let S3 tell ``grantee`` that an object is missing; who may not list only hears that access is denied."""
+        return allow(grantee, "s3:ListBucket", on=[self.bucket.bucket_arn], owner=self.bucket)
 
     def _grant(self, grantee: iam.IGrantable, actions: list[str], key_actions: list[str]) -> iam.Grant:
         objects = [self.bucket.arn_for_objects(f"{self.path}*")]

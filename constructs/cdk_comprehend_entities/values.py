@@ -3,54 +3,41 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from enum import StrEnum
+from typing import Any, Self
 
 
-@dataclass(frozen=True)
-class _OpenValue:
-    value: str
-
+class _OpenEnum(StrEnum):
     @classmethod
     def of(cls, value: str) -> Self:
         """A value that the service offers and this library does not know yet; it is passed on unjudged."""
-        return cls(value)
+        member = str.__new__(cls, value)
+        member._name_ = member._value_ = value
+        return member
 
 
-@dataclass(frozen=True)
-class LanguageCode(_OpenValue):
+class LanguageCode(_OpenEnum):
     """The language of all documents of a job; the service does not detect it."""
 
-    AR: ClassVar[LanguageCode]
-    DE: ClassVar[LanguageCode]
-    EN: ClassVar[LanguageCode]
-    ES: ClassVar[LanguageCode]
-    FR: ClassVar[LanguageCode]
-    HI: ClassVar[LanguageCode]
-    IT: ClassVar[LanguageCode]
-    JA: ClassVar[LanguageCode]
-    KO: ClassVar[LanguageCode]
-    PT: ClassVar[LanguageCode]
-    ZH: ClassVar[LanguageCode]
-    ZH_TW: ClassVar[LanguageCode]
+    AR = "ar"
+    DE = "de"
+    EN = "en"
+    ES = "es"
+    FR = "fr"
+    HI = "hi"
+    IT = "it"
+    JA = "ja"
+    KO = "ko"
+    PT = "pt"
+    ZH = "zh"
+    ZH_TW = "zh-TW"
 
 
-for _code in ("ar", "de", "en", "es", "fr", "hi", "it", "ja", "ko", "pt", "zh", "zh-TW"):
-    setattr(LanguageCode, _code.upper().replace("-", "_"), LanguageCode(_code))
+class InputFormat(_OpenEnum):
+    """What one document is: a file, or a line of a text file (charged for at least 300 characters)."""
 
-
-@dataclass(frozen=True)
-class InputFormat(_OpenValue):
-    """What one document is."""
-
-    ONE_DOC_PER_FILE: ClassVar[InputFormat]
-    """A document is a file."""
-
-    ONE_DOC_PER_LINE: ClassVar[InputFormat]
-    """A document is a line of a text file; each line is charged for at least 300 characters."""
-
-
-InputFormat.ONE_DOC_PER_FILE = InputFormat("ONE_DOC_PER_FILE")
-InputFormat.ONE_DOC_PER_LINE = InputFormat("ONE_DOC_PER_LINE")
+    ONE_DOC_PER_FILE = "ONE_DOC_PER_FILE"
+    ONE_DOC_PER_LINE = "ONE_DOC_PER_LINE"
 
 
 @dataclass(frozen=True)
@@ -110,10 +97,6 @@ class DocumentReader:
         """
         features = tuple(name for name, wanted in (("TABLES", tables), ("FORMS", forms)) if wanted)
         return cls("TEXTRACT_ANALYZE_DOCUMENT", _mode(every_pdf), features)
-
-    def values(self) -> list[str]:
-        """All of its values."""
-        return [self.action, self.mode, *self.features]
 
     def request(self) -> dict[str, Any]:
         """The request's ``DocumentReaderConfig``."""

@@ -18,14 +18,14 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
-from . import _permissions
 from ._functions import METRICS_NAMESPACE, FunctionFactory, Functions
 from ._imported import warn_of_imported
-from ._lambdas import PollSchedule
+from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
 from ._network import JobNetwork
-from ._permissions import EVENT_DETAIL_TYPE, EVENT_SOURCE
-from ._settings import accepted_values, check_request, default_request, settings, text_of, upload_settings
+from ._permissions import data_access_role as new_data_access_role
+from ._permissions import grant
+from ._settings import is_custom, settings, upload_settings
 from ._storage import announce_uploads, storage
 from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
@@ -153,8 +153,9 @@ class EntitiesDetectionWorkflow(Construct):
             if vpc
             else None
         )
-        self.data_access_role = data_access_role or _permissions.data_access_role(self)
-        request = default_request(
+        self.data_access_role = data_access_role or new_data_access_role(self)
+        self._settings = settings(
+            self,
             language_code=language_code,
             input_format=input_format,
             recognizer=recognizer,
@@ -163,9 +164,15 @@ class EntitiesDetectionWorkflow(Construct):
             data_access_role=self.data_access_role,
             storage=self._storage,
             network=self.network,
+            allow_overrides=allow_overrides,
+            maximum_duration=maximum_duration or Duration.hours(24),
+            poll_schedule=poll_schedule or PollSchedule.service_grid(),
+            ceilings={
+                "Documents": maximum_documents,
+                "Bytes": maximum_size.to_bytes() if maximum_size else None,
+                "CostUsd": maximum_cost_usd,
+            },
         )
-        accepted = accepted_values(language_code, input_format, document_reader)
-        check_request(self, request, self._storage, accepted)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
         self.function_factory = FunctionFactory(
             service=Names.unique_resource_name(self, max_length=64),
@@ -177,26 +184,16 @@ class EntitiesDetectionWorkflow(Construct):
         self._dispatcher: UploadDispatcher | None = None
         unreported = unreported_queue(self)
         self.functions = Functions.made_by(self.function_factory, self, unreported)
-        self._settings = settings(
-            request,
-            self._storage,
-            accepted=accepted,
-            allow_overrides=allow_overrides,
-            maximum_duration=maximum_duration or Duration.hours(24),
-            poll_schedule=poll_schedule or PollSchedule.service_grid(),
-            ceilings={
-                "Documents": maximum_documents,
-                "Bytes": maximum_size.to_bytes() if maximum_size else None,
-                "CostUsd": maximum_cost_usd,
-            },
-        )
         self.state_machine = state_machine(self, self.functions, self.function_factory, self._settings, self._storage)
         report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
-        _permissions.grant_data_access(
-            self.data_access_role, self._storage, self.network, semi_structured=document_reader is not None
+        grant(
+            self.functions,
+            self.data_access_role,
+            self._storage,
+            self._settings,
+            network=self.network,
+            bus=self.event_bus,
         )
-        _permissions.grant_functions(self.functions, self.data_access_role, self._storage, self.event_bus)
-        _permissions.grant_start(self.functions.start_job, self, request, allow_overrides)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
         warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
@@ -289,7 +286,7 @@ class EntitiesDetectionWorkflow(Construct):
         Raises:
             ValueError: a value breaks a rule of the service, or the prefix overlaps another one.
         """
-        own = {"LanguageCode": text_of(language_code)} if language_code else {}
+        own = {"LanguageCode": str(language_code)} if language_code else {}
         own |= {recognizer.field: recognizer.arn} if recognizer else {}
         told = upload_settings(self, self._settings, self._storage, own, maximum_documents)
         if self._dispatcher is None:
@@ -312,9 +309,8 @@ class EntitiesDetectionWorkflow(Construct):
         Raises:
             ValueError: jobs don't run in a VPC.
         """
-        custom = bool({"EntityRecognizerArn", "FlywheelArn"} & self._settings["Request"].keys())
         buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
-        return self._job_network().add_s3_endpoint(buckets.values(), custom=custom)
+        return self._job_network().add_s3_endpoint(buckets.values(), custom=is_custom(self._settings["Request"]))
 
     def _job_network(self) -> JobNetwork:
         if self.network is None:

@@ -7,12 +7,11 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from . import EVENT_DETAIL_TYPE, EVENT_SOURCE
 from .errors import JobError
 from .service import client
 
 SCHEMA_VERSION = "1.0"
-EVENT_SOURCE = "cdk-comprehend-entities"
-EVENT_DETAIL_TYPE = "Entities Detection Job Ended"
 
 
 class EventNotAccepted(JobError):

@@ -20,7 +20,7 @@ LAMBDAS = ROOT / "lambdas" / "entities_job"
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(pip, check=True, capture_output=True)
+    subprocess.run(pip, check=True)
     (built,) = folder.glob("*.whl")
     return built
 
