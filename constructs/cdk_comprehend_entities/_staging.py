@@ -36,11 +36,16 @@ def stage_batch(
     shards = _shards(scope, stage, storage)
     shards.add_catch(publish_failure, errors=["States.ALL"])
     # Refused uploads are reported, and what another batch analyses needs no second report: a job has nothing to do.
-    nothing = "$sum([$s.Staged]) = 0 and $sum([$s.Refused, $s.Duplicates]) > 0".replace("$s", "$states.input.Shards")
+    found = "$states.input.Shards"
+    nothing = f"$sum([{found}.Staged]) = 0 and $sum([{found}.Refused, {found}.Duplicates]) > 0"
     shards.next(
         sfn.Choice.jsonata(scope, "AnythingStaged")
-        .when(sfn.Condition.jsonata(f"{{% {nothing} %}}"), sfn.Succeed.jsonata(scope, "NothingToAnalyse"))
-        .otherwise(inspect_input)
+        .when(
+            sfn.Condition.jsonata(f"{{% $not({nothing}) %}}"),
+            inspect_input,
+            outputs="{% $states.context.Execution.Input %}",
+        )
+        .otherwise(sfn.Succeed.jsonata(scope, "NothingToAnalyse"))
     )
     uri, staging = "$string($states.input.InputDataConfig.S3Uri)", storage.staging
     batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
