@@ -129,6 +129,7 @@ class UploadDispatcher(Construct):
         for own in ("*/manifest/", "dispatcher/"):
             Prefix(staging.bucket, f"{staging.path}{own}", staging.key).grant_write(function)
         Prefix(staging.bucket, f"{staging.path}dispatcher/", staging.key).grant_read(function)
+        staging.grant_tell_missing(function)
         state_machine.grant_start_execution(function)
         allow(function, "states:ListExecutions", on=[state_machine.state_machine_arn])
         every_job = "IAM knows no resources for listing; the quota's slots are the whole account's"

@@ -97,6 +97,7 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
         ("s3:PutObject", "<InputBucket.Arn>/staging/*/manifest/*"),
         ("s3:PutObject", "<InputBucket.Arn>/staging/dispatcher/*"),
         ("s3:GetObject", "<InputBucket.Arn>/staging/dispatcher/*"),
+        ("s3:ListBucket", "<InputBucket.Arn>"),
     }
 
 
