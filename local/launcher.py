@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import random
 import re
 import sys
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -32,7 +34,7 @@ if version("ministack") != PINNED:
 
 import ministack.app as app  # noqa: E402  (the check above must come first)
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # noqa: E402
-from ministack.services import lambda_svc, s3, stepfunctions  # noqa: E402
+from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
 
@@ -177,6 +179,58 @@ def supply_condition_keys() -> None:
     iam_evaluator._resolve_condition_key = supplied
 
 
+def announce_versions() -> None:
+    """An event of S3 names the object's version; on MiniStack's EventBridge it does not."""
+    fire, dispatch, current = s3._fire_s3_event, eventbridge._dispatch_event, threading.local()
+
+    def fired(*arguments: Any, version_id: str | None = None, **options: Any) -> None:
+        current.version = version_id
+        fire(*arguments, version_id=version_id, **options)
+
+    def dispatched(event: dict[str, Any], *view: Any) -> Any:
+        version = getattr(current, "version", None)
+        if event.get("Source") == "aws.s3" and version:
+            detail = json.loads(event["Detail"])
+            detail["object"]["version-id"] = version
+            event = {**event, "Detail": json.dumps(detail)}
+        return dispatch(event, *view)
+
+    s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
+
+
+def inject_faults(rates: dict[str, float]) -> None:
+    """Let calls fail at random, half of them before and half after they took effect.
+
+    ``rates`` gives a probability for each service by MiniStack's name of it; ``lambda`` is for invocations.
+    """
+    chance = random.Random(rates.pop("seed", 0))
+    unavailable = (503, {"Content-Type": "application/json"}, b'{"__type": "ServiceUnavailable"}')
+
+    def wrap(handle: Callable[..., Any], rate: float) -> Callable[..., Any]:
+        async def handled(*arguments: Any) -> Any:
+            lot = chance.random()
+            if lot < rate / 2:
+                return unavailable
+            answer = await handle(*arguments)
+            return unavailable if lot < rate else answer
+
+        return handled
+
+    execute, invocations = lambda_svc._execute_function_warm, rates.pop("lambda", 0.0)
+
+    def warm(function: Any, event: Any, request_id: Any) -> Any:
+        lot = chance.random()
+        failed = {"body": {"errorType": "Sandbox.Timedout", "errorMessage": "injected"}, "error": True, "log": ""}
+        if lot < invocations / 2:
+            return failed
+        result = execute(function, event, request_id)
+        return failed if lot < invocations else result
+
+    lambda_svc._execute_function_warm = warm
+    for name, rate in rates.items():
+        app.SERVICE_HANDLERS[name] = wrap(app.SERVICE_HANDLERS[name], rate)
+
+
 def accept_on_paper() -> None:
     """Let types that MiniStack does not know be created without effect."""
 
@@ -196,5 +250,8 @@ if __name__ == "__main__":
     keep_bucket_settings()
     judge_kms_of_buckets()
     supply_condition_keys()
+    announce_versions()
     accept_on_paper()
+    if "REHEARSAL_FAULTS" in os.environ:
+        inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))
     app.main()

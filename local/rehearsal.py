@@ -169,10 +169,11 @@ class Rehearsal:
             source = assembly / file["source"]["path"]
             key = next(iter(file["destinations"].values()))["objectKey"]
             storage.put_object(Bucket=bucket, Key=key, Body=_packed(source))
-        template = json.loads((assembly / f"{stack}.template.json").read_text())
+        # A template given as text may have 51,200 characters at most.
+        storage.put_object(Bucket=bucket, Key=stack, Body=(assembly / f"{stack}.template.json").read_bytes())
         formation.create_stack(
             StackName=stack,
-            TemplateBody=json.dumps(template, separators=(",", ":")),
+            TemplateURL=f"{self.environment['AWS_ENDPOINT_URL']}/{bucket}/{stack}",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         )
         while (status := self._stack(stack)["StackStatus"]).endswith("IN_PROGRESS"):
