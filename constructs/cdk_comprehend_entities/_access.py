@@ -6,8 +6,10 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Acknowledgment, Stack, Validations
+from aws_cdk import Acknowledgment, Annotations, Stack, Token, Validations
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
 from constructs import Construct, IConstruct
 
 
@@ -16,7 +18,8 @@ def allow(
     *actions: str,
     on: Sequence[str],
     when: Mapping[str, Mapping[str, Any]] | None = None,
-    owner: iam.IResourceWithPolicyV2 | None = None,
+    owner: s3.IBucket | kms.IKey | None = None,
+    own_arns: Sequence[str] | None = None,
     wildcard: str = "",
 ) -> iam.Grant:
     """Let ``grantee`` call ``actions`` on the ARNs ``on``.
@@ -27,17 +30,28 @@ def allow(
         on: ARNs of the resources.
         when: conditions.
         owner: the resource whose own policy gets the statement where the grantee's can't be changed.
+        own_arns: how that policy names the resource (default: by ``on``).
         wildcard: why the ARNs hold a wildcard, for whoever checks the template.
     """
-    right: dict[str, Any] = {"grantee": grantee, "actions": list(actions), "resource_arns": on, "conditions": when}
-    if owner:
-        grant = iam.Grant.add_to_principal_or_resource(**right, resource=owner)
-    else:
-        grant = iam.Grant.add_to_principal(**right)
+    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=on, conditions=when)
+    if owner and not (grant.success and _same_account(grantee.grant_principal, owner)):
+        # CDK's add_to_principal_or_resource would leave the conditions out.
+        statement = iam.PolicyStatement(
+            principals=[grantee.grant_principal], actions=list(actions), resources=own_arns or on, conditions=when
+        )
+        if not owner.add_to_resource_policy(statement).statement_added:
+            text = f"{', '.join(actions)} could not be granted: CDK can change neither policy; the owner must allow it"
+            Annotations.of(owner).add_warning_v2("cdk-comprehend-entities:not-granted", text)
     principal: Any = grantee.grant_principal
-    if wildcard and Construct.is_construct(principal):
+    # Principals of other accounts and services are no constructs.
+    if wildcard and hasattr(principal, "node"):
         acknowledge_wildcards(principal, on, wildcard)
     return grant
+
+
+def _same_account(principal: iam.IPrincipal, owner: s3.IBucket | kms.IKey) -> bool:
+    account, owners = principal.principal_account, owner.env.account
+    return account in {None, owners} or (Token.is_unresolved(account) and Token.is_unresolved(owners))
 
 
 def service(scope: Construct, name: str, source_arn: str) -> iam.ServicePrincipal:

@@ -41,8 +41,15 @@ class JobNetwork(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         self._vpc = vpc
-        self._selection = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.subnets: list[ec2.ISubnet] = vpc.select_subnets(**vars(self._selection)["_values"]).subnets
+        chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+        self.subnets: list[ec2.ISubnet] = vpc.select_subnets(
+            availability_zones=chosen.availability_zones,
+            one_per_az=chosen.one_per_az,
+            subnet_filters=chosen.subnet_filters,
+            subnet_group_name=chosen.subnet_group_name,
+            subnets=chosen.subnets,
+            subnet_type=chosen.subnet_type,
+        ).subnets
         self.security_groups = list(security_groups or [self._security_group(s3_prefix_list)])
         self.connections = ec2.Connections(security_groups=self.security_groups)
 
@@ -83,7 +90,11 @@ class JobNetwork(Construct):
             custom: jobs use a custom model, whose artifacts lie in buckets of the service that nobody can name.
         """
         endpoint = ec2.GatewayVpcEndpoint(
-            self, "S3", vpc=self._vpc, service=ec2.GatewayVpcEndpointAwsService.S3, subnets=[self._selection]
+            self,
+            "S3",
+            vpc=self._vpc,
+            service=ec2.GatewayVpcEndpointAwsService.S3,
+            subnets=[ec2.SubnetSelection(subnets=self.subnets)],
         )
         buckets = [prefix.bucket for prefix in prefixes]
         objects = [bucket.arn_for_objects("*") for bucket in buckets]

@@ -69,7 +69,9 @@ class Prefix:
         if self.key is None or not key_actions:
             return grant
         via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(self.bucket).region}.amazonaws.com"}}
-        return grant.combine(allow(grantee, *key_actions, on=[self.key.key_arn], when=via_s3, owner=self.key))
+        # A key policy that named its key would refer to itself.
+        on_key = allow(grantee, *key_actions, on=[self.key.key_arn], when=via_s3, owner=self.key, own_arns=["*"])
+        return grant.combine(on_key)
 
 
 @dataclass(frozen=True)

@@ -126,3 +126,14 @@ def test_two_workflows_live_in_one_stack() -> None:
         for function in both.of_type("AWS::Lambda::Function").values()
     }
     assert len(names) == 2
+
+
+def test_what_nobody_here_can_grant_is_said() -> None:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        bucket = s3.Bucket.from_bucket_name(stack, "Out", "given-out")
+        workflow = EntitiesDetectionWorkflow(stack, "Entities", output_bucket=bucket)
+        workflow.grant_read_results(iam.AccountPrincipal("999988887777"))
+        return workflow
+
+    warnings = Synthesized(build).warnings()
+    assert any("s3:GetObject could not be granted: CDK can change neither policy" in text for text in warnings)

@@ -206,6 +206,23 @@ def test_who_reads_results_sees_neither_raw_ones_nor_the_functions_files(granted
     }
 
 
+def test_another_account_reads_results_by_the_policies_of_bucket_and_key() -> None:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = EntitiesDetectionWorkflow(stack, "Entities")
+        workflow.grant_read_results(iam.AccountPrincipal("999988887777"))
+        return workflow
+
+    shared = Synthesized(build)
+    bucket = shared.one("AWS::S3::BucketPolicy", "OutputBucketPolicy")["PolicyDocument"]["Statement"]
+    allowed = [statement for statement in bucket if statement["Effect"] == "Allow"]
+    assert {(statement["Action"], shown(statement["Resource"]), conditions(statement)) for statement in allowed} == {
+        ("s3:ListBucket", "<OutputBucket.Arn>", "StringLike s3:prefix results/*"),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/*", ""),
+    }
+    (_, key) = shared.one("AWS::KMS::Key", "OutputKey")["KeyPolicy"]["Statement"]
+    assert (key["Action"], key["Resource"], conditions(key)) == ("kms:Decrypt", "*", VIA_S3)
+
+
 def test_keys_let_iam_policies_of_the_account_decide_and_nobody_else_in(default: Synthesized) -> None:
     for key in default.of_type("AWS::KMS::Key").values():
         (statement,) = key["KeyPolicy"]["Statement"]
