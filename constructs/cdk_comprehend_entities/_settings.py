@@ -14,6 +14,8 @@ from ._network import JobNetwork
 from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
+_MODELS = {"EntityRecognizerArn", "FlywheelArn"}
+
 
 def settings(
     scope: Construct,
@@ -80,7 +82,10 @@ def upload_settings(
     refused = sorted(own.keys() & set(rules.PROTECTED) - set(settings["AllowedOverrides"]))
     if refused:
         raise ValueError(f"uploads that set {', '.join(refused)} need a workflow whose allow_overrides name it")
-    request, ceilings = {**settings["Request"], **own}, settings["Limits"]
+    # A job uses one model: the trigger's own replaces the workflow's, of either kind.
+    replaced = _MODELS if _MODELS & own.keys() else set()
+    request = {**{field: value for field, value in settings["Request"].items() if field not in replaced}, **own}
+    ceilings = settings["Limits"]
     _check(scope, request, storage, settings["AcceptedValues"])
     return {
         "request": own,
@@ -96,7 +101,7 @@ def upload_settings(
 
 def is_custom(request: Mapping[str, Any]) -> bool:
     """Whether a custom model reads the documents."""
-    return bool({"EntityRecognizerArn", "FlywheelArn"} & request.keys())
+    return bool(_MODELS & request.keys())
 
 
 def _check(scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: Sequence[str]) -> None:

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
 from tests.synth.reading import Synthesized, shown
 
 
@@ -174,3 +174,14 @@ def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
 def test_fails_without_a_slot(stack: cdk.Stack) -> None:
     with pytest.raises(ValueError, match="at least 1; got 0"):
         EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0).start_on_upload()
+
+
+def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
+    drugs = Recognizer.from_arn("arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs")
+    flywheel = Recognizer.from_flywheel_arn("arn:aws:comprehend:us-east-1:111122223333:flywheel/drugs")
+    workflow = EntitiesDetectionWorkflow(stack, "Entities", recognizer=drugs, allow_overrides=["FlywheelArn"])
+    workflow.start_on_upload(recognizer=flywheel)
+    with pytest.raises(ValueError, match="uploads that set EntityRecognizerArn need a workflow whose allow_overrides"):
+        workflow.start_on_upload("Other", prefix="other/", recognizer=drugs)
+    with pytest.raises(ValueError, match="LanguageCode: must be one of en, es, fr, de, it, pt with a custom"):
+        workflow.start_on_upload("Japanese", prefix="ja/", language_code="ja")
