@@ -40,7 +40,7 @@ def files_archive(results: Iterable[tuple[str, object]]) -> IO[bytes]:
 
 
 def _archive(members: Sequence[tuple[str, int, IO[bytes]]]) -> IO[bytes]:
-    target = tempfile.TemporaryFile()
+    target: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (the caller reads and closes it)
     with (
         gzip.GzipFile(fileobj=target, mode="wb", mtime=0) as packed,
         tarfile.open(fileobj=packed, mode="w|", format=tarfile.PAX_FORMAT) as tar,

@@ -6,18 +6,16 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Lock
 from typing import IO, Any, NamedTuple
 
-import boto3
+from boto3.session import Session
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from .errors import usual
 from .jobs import Job
 from .trust import trusts
-
-VIA_SERVICE_HEADER = "x-rehearsal-via-service"
-"""Names the service on whose behalf KMS is called, for a rehearsal that judges conditions on kms:ViaService."""
 
 
 class AccessDenied(Exception):
@@ -51,27 +49,31 @@ class Aws:
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
+        self._session: Any = Session()
+        # Sessions are not safe to share between threads, the clients that they make are.
+        self._lock = Lock()
 
     def _client(self, service: str, account: str, region: str, credentials: dict[str, str] | None = None) -> Any:
         chosen = credentials or {
             "AccessKeyId": os.environ.get("AWS_ACCESS_KEY_ID", account),
             "SecretAccessKey": os.environ.get("AWS_SECRET_ACCESS_KEY", "test"),
         }
-        return boto3.client(
-            service,
-            region_name=region,
-            endpoint_url=self._endpoint,
-            aws_access_key_id=chosen["AccessKeyId"],
-            aws_secret_access_key=chosen["SecretAccessKey"],
-            aws_session_token=chosen.get("SessionToken"),
-            config=Config(
-                retries={"mode": "standard", "total_max_attempts": 3},
-                connect_timeout=5,
-                read_timeout=60,
-                s3={"addressing_style": "path"},
-                max_pool_connections=16,
-            ),
+        config = Config(
+            retries={"mode": "standard", "total_max_attempts": 3},
+            connect_timeout=5,
+            s3={"addressing_style": "path"},
+            max_pool_connections=16,
         )
+        with self._lock:
+            return self._session.client(
+                service,
+                region_name=region,
+                endpoint_url=self._endpoint,
+                aws_access_key_id=chosen["AccessKeyId"],
+                aws_secret_access_key=chosen["SecretAccessKey"],
+                aws_session_token=chosen.get("SessionToken"),
+                config=config,
+            )
 
     def check_key(self, key_id: str, account: str, region: str) -> None:
         """See whether a KMS key exists, is enabled and is symmetric.
@@ -109,15 +111,14 @@ class Aws:
         def client(service: str) -> Any:
             return self._client(service, job.account, job.region, credentials)
 
-        return RoleAccess(arn, job.region, client, iam)
+        return RoleAccess(arn, client, iam)
 
 
 class RoleAccess:
     """The AWS calls of one job, each made with credentials of its data access role."""
 
-    def __init__(self, role_arn: str, region: str, client: Callable[[str], Any], iam: Any) -> None:
+    def __init__(self, role_arn: str, client: Callable[[str], Any], iam: Any) -> None:
         self._role_arn = role_arn
-        self._region = region
         self._client = client
         self._iam = iam
         self._s3 = client("s3")
@@ -167,7 +168,7 @@ class RoleAccess:
         Raises:
             AccessDenied: the role or the key's policy forbids it.
         """
-        kms = self._kms("s3")
+        kms = self._client("kms")
         with _denials():
             data_key = kms.generate_data_key(KeyId=key_id, KeySpec="AES_256")
             kms.decrypt(CiphertextBlob=data_key["CiphertextBlob"], KeyId=key_id)
@@ -179,7 +180,7 @@ class RoleAccess:
             AccessDenied: the role or the key's policy forbids it.
         """
         with _denials():
-            self._kms("comprehend").create_grant(
+            self._client("kms").create_grant(
                 KeyId=key_id,
                 GranteePrincipal=self._role_arn,
                 RetiringPrincipal=self._role_arn,
@@ -199,12 +200,3 @@ class RoleAccess:
         denied = [item["EvalActionName"] for item in results if item["EvalDecision"] != "allowed"]
         if denied:
             raise AccessDenied(f"{self._role_arn} is not allowed {', '.join(denied)}")
-
-    def _kms(self, via: str) -> Any:
-        kms = self._client("kms")
-
-        def add_header(request: Any, **_: Any) -> None:
-            request.headers[VIA_SERVICE_HEADER] = f"{via}.{self._region}.amazonaws.com"
-
-        kms.meta.events.register("before-sign.kms.*", add_header)
-        return kms

@@ -24,6 +24,13 @@ def regions() -> frozenset[str]:
     )
 
 
+@cache
+def partition_of(region: str) -> str:
+    """The partition of a Region, as ARNs name it."""
+    partition: str = get_session().get_partition_for_region(region)
+    return partition
+
+
 def check_region(region: str) -> None:
     """Refuse a Region without Comprehend.
 

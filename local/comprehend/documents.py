@@ -35,7 +35,9 @@ class Document:
 def read_file(file: str, content: bytes, settings: Settings) -> Iterator[Document]:
     """The document of an object with ONE_DOC_PER_FILE; none if it is to be skipped."""
     if content or settings.zero_byte_documents == "empty":
-        yield _read(file, None, content, settings, "Document is not in UTF-8 format and all subsequent line are ignored.")
+        yield _read(
+            file, None, content, settings, "Document is not in UTF-8 format and all subsequent line are ignored."
+        )
     elif settings.zero_byte_documents == "error":
         yield Document(file, None, error=("DOCUMENT_EMPTY", "Document is empty."))
 
@@ -58,9 +60,7 @@ def read_lines(file: str, content: bytes, settings: Settings) -> Iterator[Docume
 def _read(file: str, line: int | None, content: bytes, settings: Settings, bad_encoding: str) -> Document:
     limit = settings.maximum_document_bytes
     if len(content) > limit:
-        return Document(
-            file, line, error=(TOO_LARGE, f"Document size exceeds maximum size limit {limit} bytes.")
-        )
+        return Document(file, line, error=(TOO_LARGE, f"Document size exceeds maximum size limit {limit} bytes."))
     try:
         return Document(file, line, content.decode("utf-8"))
     except UnicodeDecodeError:

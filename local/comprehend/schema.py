@@ -59,7 +59,7 @@ def _full_pattern(validator: object, pattern: str, value: object, schema: object
         yield ValidationError(f"{value!r} does not match {pattern!r}")
 
 
-_Validator = extend(Draft202012Validator, {"pattern": _full_pattern})
+_Validator = extend(Draft202012Validator, {"pattern": _full_pattern})  # type: ignore[no-untyped-call]  # so in its stubs
 
 
 @cache
@@ -112,7 +112,9 @@ _ASKED = {
 
 def _text(error: ValidationError) -> str:
     """A broken constraint in the service's own words."""
-    path = [f"{part + 1}.member" if isinstance(part, int) else part[0].lower() + part[1:] for part in error.absolute_path]
+    path = [
+        f"{part + 1}.member" if isinstance(part, int) else part[0].lower() + part[1:] for part in error.absolute_path
+    ]
     if error.validator == "required":
         # jsonschema reports each missing member by itself, named at the start of the message.
         missing = error.message.split("'")[1]

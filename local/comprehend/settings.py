@@ -82,7 +82,7 @@ class Settings:
     record_retention_seconds: float | None = None
     """Time after its end at which a job is forgotten; None: never."""
     constraint_error: Literal["InvalidRequestException", "ValidationException"] = "InvalidRequestException"
-    """Code for a broken enum, pattern, length or list size. The API reference documents the first; users report both."""
+    """Code for a broken enum, pattern, length or list size. The API reference has the first; users report both."""
 
     kms_check: Literal["service", "role", "none"] = "service"
     """Who looks at the KMS keys at Start: the service (they exist and are enabled), the role, too, or nobody."""
@@ -139,7 +139,9 @@ class Settings:
         known = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
         if unknown := changes.keys() - known.keys():
             raise ValueError(f"no such setting: {', '.join(sorted(unknown))}; settings are {', '.join(known)}")
-        values = {name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()}
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value for name, value in changes.items()
+        }
         if "failure_messages" in values:
             values["failure_messages"] = {**self.failure_messages, **values["failure_messages"]}
         return dataclasses.replace(self, **values)
