@@ -25,35 +25,40 @@ class Admin:
         return self._call("GET", "health")
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Every job: its properties, ``Tags``, ``Request``, and ``History``, a list of ``JobStatus`` and ``Time``."""
+        """Every job: its properties, ``Tags``, ``Request``, and ``History``, pairs of JobStatus and virtual time."""
         jobs: list[dict[str, Any]] = self._call("GET", "jobs")["Jobs"]
         return jobs
 
-    def settings(self, **changes: Any) -> dict[str, Any]:
-        """The settings (see :class:`.settings.Settings`), after the changes given."""
-        return self._call("POST", "settings", changes) if changes else self._call("GET", "settings")
+    def settings(self) -> dict[str, Any]:
+        """The settings, see :class:`.settings.Settings`."""
+        return self._call("GET", "settings")
+
+    def configure(self, **changes: Any) -> None:
+        """Change settings."""
+        self._call("POST", "settings", changes)
+
+    def recognizers(self) -> dict[str, str]:
+        """The ARNs of recognizers and flywheels, with their states."""
+        arns: dict[str, str] = self._call("GET", "recognizers")["Arns"]
+        return arns
 
     def add_recognizer(self, arn: str, entity_list: str, status: str = "TRAINED") -> None:
         """Register a custom recognizer.
 
         Args:
-            arn: its EntityRecognizerArn.
+            arn: its EntityRecognizerArn, or the FlywheelArn whose active model it is.
             entity_list: a CSV with the columns Text and Type.
             status: TRAINED, or another state in which it can run no job.
         """
-        self._call("POST", "recognizers", {"EntityRecognizerArn": arn, "EntityList": entity_list, "Status": status})
+        self._call("POST", "recognizers", {"Arn": arn, "EntityList": entity_list, "Status": status})
 
-    def add_flywheel(self, arn: str, active_model_arn: str) -> None:
-        """Register a flywheel, whose jobs use the recognizer of that ARN."""
-        self._call("POST", "recognizers", {"FlywheelArn": arn, "ActiveModelArn": active_model_arn})
-
-    def fail_calls(self, operation: str, code: str, **details: Any) -> None:
+    def inject(self, operation: str, code: str, *, times: int = 1, **details: Any) -> None:
         """Let the next calls of an operation fail; the details are those of :class:`.faults.OperationFault`."""
-        self._call("POST", "faults", {"operation": operation, "code": code, **details})
+        self._call("POST", "faults", {"operation": operation, "code": code, "times": times, **details})
 
-    def spoil_jobs(self, **details: Any) -> None:
+    def spoil_jobs(self, times: int = 1, **details: Any) -> None:
         """Let the next jobs go wrong; the details are those of :class:`.faults.JobFault`."""
-        self._call("POST", "faults", details)
+        self._call("POST", "faults", {"times": times, **details})
 
     def advance(self, seconds: float) -> None:
         """Let virtual seconds pass at once."""

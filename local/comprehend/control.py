@@ -7,7 +7,7 @@ from typing import Any
 
 from .faults import JobFault, OperationFault
 from .jobs import Job
-from .recognizers import Recognizer, read_entity_list
+from .recognizers import read_entity_list
 from .service import Comprehend
 
 
@@ -51,7 +51,7 @@ def _jobs(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
 
 
 def _job(job: Job, now: float) -> dict[str, Any]:
-    history = [{"JobStatus": status, "Time": begin} for status, begin in job.history if begin <= now]
+    history = [[status, begin] for status, begin in job.history if begin <= now]
     return {**job.properties(now), "Tags": job.request.get("Tags", []), "History": history, "Request": job.request}
 
 
@@ -65,11 +65,7 @@ def _change_settings(service: Comprehend, body: dict[str, Any]) -> dict[str, Any
 
 
 def _add_recognizer(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
-    if "FlywheelArn" in body:
-        service.recognizers.add_flywheel(body["FlywheelArn"], body["ActiveModelArn"])
-    else:
-        arn, texts = body["EntityRecognizerArn"], read_entity_list(body["EntityList"])
-        service.recognizers.add(Recognizer(arn, texts, body.get("Status", "TRAINED")))
+    service.recognizers.add(body["Arn"], read_entity_list(body["EntityList"]), body.get("Status", "TRAINED"))
     return {"Arns": service.recognizers.arns()}
 
 

@@ -25,7 +25,7 @@ class OperationFault:
         code: the error's code, for example ``ThrottlingException``.
         message: its text; by default the usual one of the code.
         status: its HTTP status; by default the documented one.
-        count: how many calls fail.
+        times: how many calls fail.
         after: the call takes effect before it fails, as when an answer gets lost.
     """
 
@@ -33,7 +33,7 @@ class OperationFault:
     code: str
     message: str | None = None
     status: int | None = None
-    count: int = 1
+    times: int = 1
     after: bool = False
 
     def __post_init__(self) -> None:
@@ -46,11 +46,11 @@ class JobFault:
     """The next jobs go wrong.
 
     Attributes:
-        count: how many jobs.
+        times: how many jobs.
         job_name: regular expression that the whole JobName must match; by default any job.
         message: the job turns FAILED with it, as quickly as for missing rights.
         stuck_in: SUBMITTED, IN_PROGRESS or STOP_REQUESTED, which the job never leaves by itself.
-        job_status: a status shown instead of IN_PROGRESS.
+        job_status: a status shown instead of IN_PROGRESS, which the job never leaves by itself.
         seconds: virtual seconds from SubmitTime to EndTime.
         document_errors: code and message for documents, by their File, or by ``File#Line`` for a line.
         page_errors: ``Errors`` of semi-structured documents, by their File.
@@ -58,7 +58,7 @@ class JobFault:
         garbled_records: so many records at the start of the result are cut off.
     """
 
-    count: int = 1
+    times: int = 1
     job_name: str | None = None
     message: str | None = None
     stuck_in: str | None = None
@@ -115,7 +115,7 @@ class Faults:
 
     def _use(self, index: int) -> None:
         fault = self._waiting[index]
-        if fault.count > 1:
-            self._waiting[index] = dataclasses.replace(fault, count=fault.count - 1)
+        if fault.times > 1:
+            self._waiting[index] = dataclasses.replace(fault, times=fault.times - 1)
         else:
             del self._waiting[index]

@@ -1,4 +1,4 @@
-"""Custom recognizers: entity lists registered under an ARN, and flywheels that point at them."""
+"""Custom recognizers: entity lists registered under an ARN."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class Recognizer:
 
     arn: str
     texts: dict[str, str]
-    status: str = "TRAINED"
+    status: str
 
 
 def read_entity_list(text: str) -> dict[str, str]:
@@ -50,50 +50,41 @@ def read_entity_list(text: str) -> dict[str, str]:
 
 
 class Registry:
-    """The recognizers and flywheels of the account."""
+    """The custom recognizers by their ARNs, and by those of the flywheels whose active models they are."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self._recognizers: dict[str, Recognizer] = {}
-        self._flywheels: dict[str, str] = {}
 
-    def add(self, recognizer: Recognizer) -> None:
-        """Register a recognizer, or replace the one of its ARN."""
+    def add(self, arn: str, texts: dict[str, str], status: str) -> None:
+        """Register a recognizer under its ARN or a flywheel's, or replace it."""
+        # A flywheel names its models after itself.
+        recognizer_arn = arn.replace(":flywheel/", ":entity-recognizer/")
         with self._lock:
-            self._recognizers[recognizer.arn] = recognizer
-
-    def add_flywheel(self, arn: str, recognizer_arn: str) -> None:
-        """Register a flywheel with the recognizer that is its active model."""
-        with self._lock:
-            self._flywheels[arn] = recognizer_arn
+            self._recognizers[arn] = Recognizer(recognizer_arn, texts, status)
 
     def arns(self) -> dict[str, str]:
-        """ARN of each recognizer and flywheel, with status or active model."""
+        """The state of each recognizer by the ARN under which it is registered."""
         with self._lock:
-            return {arn: item.status for arn, item in self._recognizers.items()} | self._flywheels
+            return {arn: recognizer.status for arn, recognizer in self._recognizers.items()}
 
     def clear(self) -> None:
         """Forget all of them."""
         with self._lock:
             self._recognizers.clear()
-            self._flywheels.clear()
 
-    def find(self, recognizer_arn: str | None, flywheel_arn: str | None, untrained: str) -> Recognizer | None:
-        """The recognizer of a job; None for the built-in model.
+    def find(self, arn: str, untrained: str) -> Recognizer:
+        """The recognizer of a job.
 
         Args:
-            recognizer_arn: EntityRecognizerArn of the request.
-            flywheel_arn: FlywheelArn of the request.
+            arn: EntityRecognizerArn or FlywheelArn of the request.
             untrained: code of the error for a recognizer that is not trained.
 
         Raises:
             ServiceError: it is unknown or not trained.
         """
-        if not recognizer_arn and not flywheel_arn:
-            return None
         with self._lock:
-            arn = recognizer_arn or self._flywheels.get(flywheel_arn or "")
-            recognizer = self._recognizers.get(arn or "")
+            recognizer = self._recognizers.get(arn)
         if recognizer is None:
             raise usual("ResourceNotFoundException")
         if recognizer.status != "TRAINED":

@@ -109,9 +109,8 @@ class Comprehend:
     def _start(self, request: dict[str, Any], account: str, region: str) -> dict[str, Any]:
         settings = self.settings
         check_start(request, settings)
-        recognizer = self.recognizers.find(
-            request.get("EntityRecognizerArn"), request.get("FlywheelArn"), settings.untrained_recognizer
-        )
+        model = request.get("EntityRecognizerArn") or request.get("FlywheelArn")
+        recognizer = self.recognizers.find(model, settings.untrained_recognizer) if model else None
         job = self._new_job(request, account, region, recognizer)
         self._check_keys(job)
         self._check_size(job)

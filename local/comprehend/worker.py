@@ -143,7 +143,7 @@ class Worker:
 
     def _wait_for_end(self, job: Job, planned: float | None) -> tuple[float | None, bool]:
         """The time of the end, which has come, and whether it is a stop; no time if the job has ended already."""
-        table, stuck = self._table, job.fault.stuck_in
+        table, stuck = self._table, job.fault.job_status or job.fault.stuck_in
         with table.changed:
             while True:
                 now = self._clock.now()
