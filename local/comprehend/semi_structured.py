@@ -73,6 +73,8 @@ def read_paper(file: str, content: bytes, metadata: dict[str, str]) -> Paper:
         return Paper(file, kind, error=("DOCUMENT_SIZE_EXCEEDED", message))
     try:
         pages = tuple(read(content, metadata))
+    except UnicodeDecodeError:
+        return Paper(file, kind, error=("UNSUPPORTED_ENCODING", "Document is not in UTF-8 format."))
     except (ValueError, KeyError, TypeError, zipfile.BadZipFile, ElementTree.ParseError, PyPdfError) as error:
         return Paper(file, kind, error=("UNSUPPORTED_DOC_TYPE", f"The document cannot be read: {error}"))
     if len(pages) > MAXIMUM_PAGES:
@@ -102,10 +104,9 @@ def result_file(
     if paper.error:
         return {"File": paper.file, "ErrorCode": paper.error[0], "ErrorMessage": paper.error[1]}
     bad = {error.get("Page") for error in errors}
-    pages = [
-        _page(number, page, found)
+    pages: list[_Page] = [
+        (number, [], []) if number in bad else _page(number, page, found)
         for number, (page, found) in enumerate(zip(paper.pages, entities, strict=True), start=1)
-        if number not in bad
     ]
     if array and paper.kind in ("Image", "ScannedPDF") and len(paper.pages) > 1:
         return [_result(paper, [page], [error for error in errors if error.get("Page") == page[0]]) for page in pages]
@@ -190,7 +191,7 @@ def _plain_pages(content: bytes, metadata: dict[str, str]) -> list[str]:
 
 
 def _pdf_pages(content: bytes, metadata: dict[str, str]) -> list[str]:
-    return [page.extract_text() for page in PdfReader(io.BytesIO(content)).pages]
+    return [page.extract_text().rstrip() for page in PdfReader(io.BytesIO(content)).pages]
 
 
 def _word_pages(content: bytes, metadata: dict[str, str]) -> list[str]:
