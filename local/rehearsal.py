@@ -14,8 +14,8 @@ import time
 import urllib.error
 import urllib.request
 import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -73,6 +73,7 @@ class Rehearsal:
             "AWS_REGION": REGION,
             **(trust if authorization else {}),
         }
+        self._processes: list[subprocess.Popen[bytes]] = []
         self.comprehend = Admin(f"http://{_LOOPBACK}:{self._comprehend_port}")
 
     def __enter__(self) -> Self:
@@ -99,12 +100,14 @@ class Rehearsal:
         for name in ("state", "s3", "tmp"):
             shutil.rmtree(self._folder / name, ignore_errors=True)
             (self._folder / name).mkdir(parents=True)
-        processes = [self._start_comprehend(), self._start_ministack()]
-        pids = {"pids": [process.pid for process in processes], "environment": self.environment}
+        self._processes = [self._start_comprehend(), self._start_ministack()]
+        pids = {"pids": [process.pid for process in self._processes], "environment": self.environment}
         (self._folder / "rehearsal.json").write_text(json.dumps(pids))
         try:
-            self._wait_for(processes[0], f"{self.comprehend.url}/_comprehend/health", "comprehend.log")
-            self._wait_for(processes[1], f"{self.environment['AWS_ENDPOINT_URL']}/_ministack/health", "ministack.log")
+            self._wait_for(self._processes[0], f"{self.comprehend.url}/_comprehend/health", "comprehend.log")
+            self._wait_for(
+                self._processes[1], f"{self.environment['AWS_ENDPOINT_URL']}/_ministack/health", "ministack.log"
+            )
         except RehearsalError:
             self.stop()
             raise
@@ -112,6 +115,8 @@ class Rehearsal:
     def stop(self) -> None:
         """End everything that was started."""
         end_rehearsal(self._folder)
+        for process in self._processes:
+            process.wait()
 
     def client(self, service: str) -> Any:
         """A boto3 client of this rehearsal."""
@@ -292,26 +297,11 @@ def end_rehearsal(folder: Path) -> bool:
     if not record.exists():
         return False
     for pid in json.loads(record.read_text())["pids"]:
-        with _ended_already():
-            os.killpg(pid, signal.SIGTERM)
-        for _ in range(50):
-            with _ended_already():
-                os.waitpid(pid, os.WNOHANG)
-            if not Path(f"/proc/{pid}").exists():
-                break
-            time.sleep(0.1)
-        with _ended_already():
+        # Each leads a process group of its own; one that is gone already is no trouble.
+        with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
     record.unlink()
     return True
-
-
-@contextmanager
-def _ended_already() -> Iterator[None]:
-    try:
-        yield
-    except (ProcessLookupError, ChildProcessError, PermissionError):
-        pass
 
 
 def _packed(source: Path) -> bytes:

@@ -1,0 +1,151 @@
+"""The workflow that the rehearsal tests deploy, and what they do with it."""
+
+from __future__ import annotations
+
+import gzip
+import itertools
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aws_cdk as cdk
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+
+from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from entities_job.rules import PROTECTED
+from local.rehearsal import Rehearsal
+
+TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
+DOCUMENTS = {"ada.txt": TEXT * 6, "two words \xe9.txt": TEXT * 4, "deep/three.txt": TEXT * 2}
+
+
+def synthesize(folder: Path) -> Path:
+    """Synthesize the stack ``Rehearsed`` into ``folder``."""
+    app = cdk.App(outdir=str(folder), context={"@aws-cdk/aws-iam:minimizePolicies": True})
+    stack = cdk.Stack(app, "Rehearsed")
+    workflow = EntitiesDetectionWorkflow(
+        stack,
+        "Entities",
+        allow_overrides=list(PROTECTED),
+        maximum_duration=cdk.Duration.minutes(30),
+        removal_policy=cdk.RemovalPolicy.DESTROY,
+    )
+    workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"])
+    ended = sqs.Queue(stack, "Ended")
+    workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
+    for name, value in {
+        "InputBucket": workflow.input_bucket.bucket_name,
+        "OutputBucket": workflow.output_bucket.bucket_name,
+        "StateMachineArn": workflow.state_machine.state_machine_arn,
+        "DataAccessRoleArn": workflow.data_access_role.role_arn,
+        "OutputKeyArn": workflow.output_key.key_arn,
+        "VolumeKeyArn": workflow.volume_key.key_arn,
+        "QueueUrl": ended.queue_url,
+    }.items():
+        cdk.CfnOutput(stack, name, value=value)
+    app.synth()
+    return folder
+
+
+@dataclass(frozen=True)
+class Ended:
+    """An execution that has ended, with everything that it left."""
+
+    arn: str
+    status: str
+    output: dict[str, Any]
+    error: str | None
+    cause: str | None
+    states: list[str]
+    event: dict[str, Any]
+
+
+class Deployed:
+    """A deployed workflow in a rehearsal."""
+
+    _names = itertools.count(1)
+
+    def __init__(self, rehearsal: Rehearsal, outputs: Mapping[str, str]) -> None:
+        self.rehearsal, self.outputs = rehearsal, outputs
+        self._s3, self._functions = rehearsal.client("s3"), rehearsal.client("stepfunctions")
+        self._sqs = rehearsal.client("sqs")
+        self._events: dict[str, dict[str, Any]] = {}
+
+    def put(self, documents: Mapping[str, bytes], *, below: str = "input/") -> str:
+        """Put documents under a prefix of their own; returns its URI."""
+        prefix = f"{below}{next(self._names)}/"
+        for name, body in documents.items():
+            self._s3.put_object(Bucket=self.outputs["InputBucket"], Key=f"{prefix}{name}", Body=body)
+        return f"s3://{self.outputs['InputBucket']}/{prefix}"
+
+    def start(self, request: Mapping[str, Any] | None = None, *, name: str | None = None) -> str:
+        """Start an execution, by default over three documents; returns its ARN."""
+        asked = request if request is not None else {"InputDataConfig": {"S3Uri": self.put(DOCUMENTS)}}
+        named = {"name": name} if name else {}
+        machine = self.outputs["StateMachineArn"]
+        arn: str = self._functions.start_execution(stateMachineArn=machine, input=json.dumps(asked), **named)[
+            "executionArn"
+        ]
+        return arn
+
+    def run(self, request: Mapping[str, Any] | None = None) -> Ended:
+        """Start an execution and see its end."""
+        return self.ended(self.start(request))
+
+    def ended(self, arn: str) -> Ended:
+        """Wait for the end of an execution, and for its event."""
+        execution = self.rehearsal.ended_execution(arn)
+        history = self._functions.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        return Ended(
+            arn,
+            execution["status"],
+            json.loads(execution.get("output") or "{}"),
+            execution.get("error"),
+            execution.get("cause"),
+            [e["stateEnteredEventDetails"]["name"] for e in history if "stateEnteredEventDetails" in e],
+            self.event(arn),
+        )
+
+    def event(self, arn: str, *, patience_seconds: float = 20) -> dict[str, Any]:
+        """The event of an execution's end, from the queue that a rule sends it to."""
+        deadline = time.monotonic() + patience_seconds
+        while arn not in self._events and time.monotonic() < deadline:
+            messages = self._sqs.receive_message(
+                QueueUrl=self.outputs["QueueUrl"], MaxNumberOfMessages=10, WaitTimeSeconds=1
+            ).get("Messages", [])
+            for message in messages:
+                event = json.loads(message["Body"])
+                self._events[event["detail"]["ExecutionArn"]] = event
+                self._sqs.delete_message(QueueUrl=self.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
+        return self._events[arn]
+
+    def job(self, arn: str, *, status: str, patience_seconds: float = 20) -> dict[str, Any]:
+        """The job of a running execution, once it is in a state."""
+        name = ".".join(arn.split(":")[-2:])
+        deadline = time.monotonic() + patience_seconds
+        while time.monotonic() < deadline:
+            for job in self.rehearsal.comprehend.jobs():
+                if job.get("JobName") == name and job["JobStatus"] == status:
+                    found: dict[str, Any] = job
+                    return found
+            time.sleep(0.02)
+        raise AssertionError(f"no job {name} became {status}")
+
+    def records(self, outcome: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """The published records of an outcome."""
+        bucket, _, prefix = outcome["Result"]["DocumentsUri"].removeprefix("s3://").partition("/")
+        found: list[dict[str, Any]] = []
+        for item in self._s3.list_objects_v2(Bucket=bucket, Prefix=prefix).get("Contents", []):
+            body = self._s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+            found += [json.loads(line) for line in gzip.decompress(body).splitlines()]
+        return found
+
+    def read(self, uri: str) -> bytes:
+        """An object's content."""
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body
