@@ -24,8 +24,8 @@ from ._storage import Prefix, Storage
 MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
 
-_TIMEOUT = Duration.minutes(10)
-_VISIBILITY = Duration.minutes(20)
+_TIMEOUT = Duration.minutes(5)
+_VISIBILITY = Duration.minutes(10)
 _RECEIVES = 10
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)

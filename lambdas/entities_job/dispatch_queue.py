@@ -12,7 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from .service import client, logger
 
 _THREADS = 32
-_LONGEST_READ_SECONDS = 240
+_LONGEST_READ_SECONDS = 120
 _MESSAGES_A_CALL = 10
 
 Message = Mapping[str, Any]

@@ -15,7 +15,7 @@ from botocore.exceptions import ClientError
 from entities_job import dispatch, dispatch_queue, stage
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Workflow"
-VISIBILITY_SECONDS = 1200
+VISIBILITY_SECONDS = 600
 
 
 class Crash(Exception):
