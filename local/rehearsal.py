@@ -28,6 +28,7 @@ from local.comprehend.admin import Admin
 ROOT = Path(__file__).parents[1]
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _MINISTACK = ROOT / ".rehearsal" / "ministack" / "bin" / "python"
+_PYTHON = Path(sys.executable)
 _LOOPBACK = "127.0.0.1"
 _PATIENCE_SECONDS = 60
 # With these in its own environment, MiniStack's Lambda workers would not trust its certificate.
@@ -132,8 +133,13 @@ class Rehearsal:
             config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
         )
 
-    def cdk(self, *arguments: str, folder: Path = ROOT) -> str:
+    def cdk(self, *arguments: str, folder: Path = ROOT, python: Path = _PYTHON) -> str:
         """Run the CDK command line of package.json against this rehearsal, and return what it printed.
+
+        Args:
+            arguments: the command's own.
+            folder: holds the app.
+            python: whose virtual environment the app runs in.
 
         Raises:
             RehearsalError: it failed; the message ends with what it printed.
@@ -142,7 +148,7 @@ class Rehearsal:
         done = subprocess.run(
             command,
             cwd=folder,
-            env=self._subprocess_environment(),
+            env=self._subprocess_environment(python),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -156,10 +162,12 @@ class Rehearsal:
         """Run the real ``cdk bootstrap``."""
         self.cdk("bootstrap", f"aws://{ACCOUNT}/{REGION}")
 
-    def deploy(self, stack: str, *, folder: Path = ROOT, context: Mapping[str, str] | None = None) -> dict[str, str]:
+    def deploy(
+        self, stack: str, *, folder: Path = ROOT, python: Path = _PYTHON, context: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
         """Run the real ``cdk deploy`` of one stack of the app in ``folder``, and return the stack's outputs."""
         settings = [part for name, value in (context or {}).items() for part in ("-c", f"{name}={value}")]
-        self.cdk("deploy", stack, "--require-approval", "never", *settings, folder=folder)
+        self.cdk("deploy", stack, "--require-approval", "never", *settings, folder=folder, python=python)
         return self.outputs(stack)
 
     def deploy_assembly(self, assembly: Path, stack: str) -> dict[str, str]:
@@ -255,10 +263,11 @@ class Rehearsal:
                 start_new_session=True,
             )
 
-    def _subprocess_environment(self) -> dict[str, str]:
-        node = Path(sys.executable).parent
-        path = os.pathsep.join([str(node), os.environ.get("PATH", "")])
-        return {**os.environ, **self.environment, "PATH": path, "PYTHONPATH": str(ROOT), "CDK_VALIDATION": "false"}
+    def _subprocess_environment(self, python: Path = _PYTHON) -> dict[str, str]:
+        # Node stands beside our own Python; an app's own environment goes before it.
+        path = os.pathsep.join([str(python.parent), str(_PYTHON.parent), os.environ.get("PATH", "")])
+        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+        return {**kept, **self.environment, "PATH": path, "CDK_VALIDATION": "false"}
 
     def _wait_for(self, process: subprocess.Popen[bytes], url: str, log: str) -> None:
         _check_loopback(url)

@@ -1,0 +1,235 @@
+"""``make demo``: documents go through the real workflow on loopback, three ways, and come out as a report to look at."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.panel import Panel
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from local.example import EXAMPLE, clean_environment
+from local.executions import ExecutionView, records_of
+from local.rehearsal import ROOT, Rehearsal, RehearsalError, end_rehearsal
+from local.report import Run, write_report
+
+FOLDER = ROOT / ".rehearsal" / "demo"
+REPORT = ROOT / "report.html"
+SAMPLES = ROOT / "local" / "samples"
+CLOCK_SCALE = 0.01
+_USUAL_SECONDS = 487
+
+console = Console(highlight=False)
+app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
+
+
+@app.command()
+def run(
+    documents: Annotated[
+        Path | None, typer.Option(help="A folder with text files of your own, instead of the samples.")
+    ] = None,
+    port: Annotated[int, typer.Option(help="Port of the AWS endpoint on 127.0.0.1.")] = 4566,
+) -> None:
+    """Start AWS on loopback, deploy, run documents three ways, and write the report."""
+    try:
+        _run(documents, port)
+    except RehearsalError as error:
+        console.print(Panel(str(error), title="The demo can't go on", border_style="red"))
+        raise typer.Exit(1) from error
+
+
+@app.command()
+def down() -> None:
+    """End everything that the demo started."""
+    console.print("The rehearsal has ended." if end_rehearsal(FOLDER) else "Nothing was running.")
+
+
+def _run(documents: Path | None, port: int) -> None:
+    given = _read(documents) if documents else {}
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port)
+    with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
+        rehearsal.start()
+    with _step("cdk bootstrap"):
+        rehearsal.bootstrap()
+    with _step("cdk deploy EntitiesDetection, this repository's own app"):
+        outputs = rehearsal.deploy("EntitiesDetection")
+    demo = _Demo(rehearsal, outputs)
+    if given:
+        demo.start("Your documents", "yours/", given)
+        demo.follow()
+    else:
+        demo.upload("Uploads", _read(SAMPLES / "uploads"))
+        demo.start("English documents", "samples/", _read(SAMPLES / "en"))
+        demo.start("One document a line", "lines/", _read(SAMPLES / "lines"), InputFormat="ONE_DOC_PER_LINE")
+        demo.start("Spanish document", "es/", _read(SAMPLES / "es"), LanguageCode="es")
+        with _step("The wheel in a stack of somebody else: cdk deploy YourStack (examples/your_stack)"):
+            theirs = rehearsal.deploy("YourStack", folder=EXAMPLE, python=clean_environment())
+        demo.upload(
+            "A stack that imports the wheel",
+            _read(SAMPLES / "uploads"),
+            bucket=theirs["LettersBucketName"],
+            prefix="letters/",
+            state_machine=theirs["StateMachineArn"],
+        )
+        demo.follow()
+    write_report(REPORT, demo.runs)
+    _summarise(demo.runs)
+    _what_next(rehearsal, outputs)
+    if not all(run.outcome["Status"].startswith("COMPLETED") for run in demo.runs):
+        raise typer.Exit(1)
+
+
+class _Demo:
+    """Executions that the demo started, and how they went."""
+
+    def __init__(self, rehearsal: Rehearsal, outputs: dict[str, str]) -> None:
+        self._rehearsal, self._outputs = rehearsal, outputs
+        self._s3, self._functions = rehearsal.client("s3"), rehearsal.client("stepfunctions")
+        self._views: list[ExecutionView] = []
+        self.runs: list[Run] = []
+
+    def start(self, title: str, folder: str, documents: dict[str, bytes], **request: str) -> None:
+        """Put documents under the input prefix and start an execution over them."""
+        bucket, prefix = self._outputs["InputBucketName"], f"{self._outputs['InputPrefix']}{folder}"
+        self._put(bucket, prefix, documents)
+        data = {"S3Uri": f"s3://{bucket}/{prefix}", **_chosen(request, "InputFormat")}
+        body = {"InputDataConfig": data, **_chosen(request, "LanguageCode")}
+        arn = self._functions.start_execution(stateMachineArn=self._outputs["StateMachineArn"], input=json.dumps(body))
+        self._views.append(ExecutionView(self._rehearsal, title, arn["executionArn"]))
+
+    def upload(
+        self,
+        title: str,
+        documents: dict[str, bytes],
+        *,
+        bucket: str | None = None,
+        prefix: str | None = None,
+        state_machine: str | None = None,
+    ) -> None:
+        """Only put documents where uploads go: they start an execution by themselves."""
+        self._put(bucket or self._outputs["InputBucketName"], prefix or self._outputs["UploadPrefix"], documents)
+        machine = state_machine or self._outputs["StateMachineArn"]
+        self._views.append(ExecutionView(self._rehearsal, title, None, state_machine=machine))
+
+    def _put(self, bucket: str, prefix: str, documents: dict[str, bytes]) -> None:
+        for name, body in documents.items():
+            self._s3.put_object(Bucket=bucket, Key=f"{prefix}{name}", Body=body)
+        console.print(f"  [green]✓[/] {len(documents)} documents put under s3://{bucket}/{prefix}")
+
+    def follow(self) -> None:
+        """Show every execution live until all have ended."""
+        columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[state]}"))
+        with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
+            rows = {
+                view: progress.add_task(view.title, total=_USUAL_SECONDS, state="waiting for the uploads to be batched")
+                for view in self._views
+            }
+            while not all(view.ended for view in self._views):
+                for view, row in rows.items():
+                    view.look()
+                    progress.update(row, completed=min(view.job_seconds, _USUAL_SECONDS - 1), state=view.state)
+                    if view.ended:
+                        progress.update(row, completed=_USUAL_SECONDS)
+                time.sleep(0.2)
+        self.runs = [self._run_of(view) for view in self._views]
+
+    def _run_of(self, view: ExecutionView) -> Run:
+        outcome = view.outcome()
+        records = list(records_of(self._s3, outcome))
+        sources = {record["Source"] for record in records if record.get("Source")}
+        return Run(view.title, outcome, records, {uri: self._text(uri) for uri in sources}, view.history(outcome))
+
+    def _text(self, uri: str) -> str:
+        bucket, _, key = uri.removeprefix("s3://").partition("/")
+        body: bytes = self._s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+        return body.decode("utf-8", "replace")
+
+
+def _read(folder: Path) -> dict[str, bytes]:
+    """The files of a folder and below it, by their path in it; what can't be read is named and left out."""
+    if not folder.is_dir():
+        raise RehearsalError(f"{folder} is no folder; give one with text files, like make demo DOCS=path/to/folder")
+    found: dict[str, bytes] = {}
+    for path in sorted(folder.rglob("*")):
+        if not path.is_file() or path.name.startswith("."):
+            continue
+        try:
+            found[path.relative_to(folder).as_posix()] = path.read_bytes()
+        except OSError as error:
+            console.print(f"  [yellow]![/] left out, because it can't be read: {path}: {error.strerror}")
+    if not found:
+        raise RehearsalError(f"{folder} holds no file that can be read; put text files into it")
+    return found
+
+
+def _chosen(request: dict[str, str], name: str) -> dict[str, str]:
+    return {name: request[name]} if name in request else {}
+
+
+class _step:
+    """Says what is done now, and how long it took."""
+
+    def __init__(self, text: str) -> None:
+        self._text, self._begun = text, time.monotonic()
+        self._status = console.status(f"{text} ...")
+
+    def __enter__(self) -> None:
+        self._status.start()
+
+    def __exit__(self, kind: type[BaseException] | None, *_: Any) -> None:
+        self._status.stop()
+        mark = "[red]✗[/]" if kind else "[green]✓[/]"
+        console.print(f"  {mark} {self._text} [dim]({time.monotonic() - self._begun:.0f} s)[/]")
+
+
+def _summarise(runs: Iterable[Run]) -> None:
+    types: Counter[str] = Counter()
+    documents = Table("Execution", "Status", "Documents", "Errors", "Entities", "Job time", "Polls", "Estimated cost")
+    for run in runs:
+        counts = run.outcome.get("Counts", {})
+        types.update(counts.get("EntitiesByType", {}))
+        documents.add_row(
+            run.title,
+            run.outcome["Status"],
+            str(counts.get("Documents", 0)),
+            str(counts.get("DocumentErrors", 0) + counts.get("MissingDocuments", 0)),
+            str(counts.get("Entities", 0)),
+            f"{run.history.job_seconds / 60:.1f} min",
+            str(run.outcome.get("Polls", "")),
+            f"{run.outcome.get('EstimatedCostUsd', 0):.4f} USD",
+        )
+        if "Error" in run.outcome:
+            console.print(f"  [red]{run.title}[/]: {run.outcome['Error']['Message']}")
+    console.print(documents)
+    kinds = Table("Entity type", "Found")
+    for kind, number in types.most_common():
+        kinds.add_row(kind, str(number))
+    console.print(kinds)
+
+
+def _what_next(rehearsal: Rehearsal, outputs: dict[str, str]) -> None:
+    environment = " ".join(f"{name}={value}" for name, value in rehearsal.environment.items() if name != "AWS_REGION")
+    bucket = outputs["InputBucketName"]
+    lines = [
+        f"[bold]Report[/]      {REPORT.relative_to(ROOT)}: open file://{REPORT} in a browser",
+        f"[bold]Try it[/]      {environment} aws comprehend list-entities-detection-jobs",
+        "[bold]End it[/]      make down",
+        "",
+        "[bold]With a real account[/] (credentials set; a job then costs money and takes six minutes or more):",
+        "  this repository       npx cdk bootstrap && npx cdk deploy",
+        "  in your own stack     pip install dist/*.whl (make wheel), then EntitiesDetectionWorkflow(self, 'Entities')",
+        f"  by upload             aws s3 cp letter.txt s3://{bucket.split('-')[0]}-.../{outputs['UploadPrefix']}",
+    ]
+    console.print(Panel("\n".join(lines), title="What next", border_style="green"))
+
+
+if __name__ == "__main__":
+    app()

@@ -1,0 +1,34 @@
+"""The example stack of somebody else, and the environment that it runs in: the wheel, and nothing of the checkout."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from local.rehearsal import ROOT, RehearsalError
+
+EXAMPLE = ROOT / "examples" / "your_stack"
+
+
+def clean_environment() -> Path:
+    """A virtual environment that knows this library only as the wheel, and nothing of the checkout; returns its Python."""
+    home = ROOT / ".rehearsal" / "your_stack"
+    python = home / "bin" / "python"
+    pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    if not python.exists():
+        _command([sys.executable, "-m", "venv", str(home)])
+    wheels = home / "wheels"
+    _command([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT)])
+    (wheel,) = wheels.glob("*.whl")
+    # Dependencies are pinned to what was tested; later runs find them installed.
+    _command([*pip, "install", "--constraint", str(ROOT / "requirements.txt"), str(wheel)])
+    _command([*pip, "install", "--no-deps", "--force-reinstall", str(wheel)])
+    return python
+
+
+def _command(command: list[str]) -> None:
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
+    if done.returncode:
+        raise RehearsalError(f"`{shlex.join(command)}` failed:\n{done.stdout[-2000:]}")
