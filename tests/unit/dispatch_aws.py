@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -31,7 +33,8 @@ class Aws:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.clock = 1_795_000_000.0
-        self.calls = 0
+        self.counts: Counter[str] = Counter()
+        self.one_at_a_time = Lock()
         self.crash_at: int | None = None
         self.objects: dict[str, dict[str, bytes]] = {}
         self.messages: dict[str, dict[str, dict[str, Any]]] = {}
@@ -43,8 +46,13 @@ class Aws:
             monkeypatch.setattr(module, "client", clients.__getitem__)
         monkeypatch.setattr(dispatch.time, "time", lambda: self.clock)
 
-    def call(self) -> None:
-        self.calls += 1
+    @property
+    def calls(self) -> int:
+        """How many calls were made."""
+        return self.counts.total()
+
+    def call(self, operation: str) -> None:
+        self.counts[operation] += 1
         if self.calls == self.crash_at:
             raise Crash
 
@@ -87,8 +95,9 @@ class Client:
             return found
 
         def call(**request: Any) -> Any:
-            self._aws.call()
-            return found(**request)
+            with self._aws.one_at_a_time:
+                self._aws.call(name)
+                return found(**request)
 
         return call
 
@@ -173,5 +182,5 @@ class Pages:
         self._client, self._call = client, call
 
     def paginate(self, **request: Any) -> Iterator[dict[str, Any]]:
-        self._client._aws.call()
+        self._client._aws.call(self._call.__name__.removeprefix("_"))
         yield self._call(**request)

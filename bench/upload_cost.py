@@ -1,0 +1,126 @@
+"""What running uploads costs beside their analysis, for 1,000 documents, by the size of a batch.
+
+Calls are counted while the real dispatcher and staging work on an account in memory; states are counted from the
+machine's path, looks at the job from the poll schedule. Prices are those of us-east-1, first tier.
+"""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.table import Table
+
+from entities_job import dispatch, stage
+from entities_job.dispatch_batch import SHARD_DOCUMENTS
+from entities_job.limits import USD_PER_UNIT, units
+from entities_job.schedule import PollSchedule
+from tests.unit.dispatch_aws import MACHINE, Aws
+
+SIZES = (1, 10, 100, 1_000, 10_000)
+JOB_SECONDS = 487.0
+PRICES = {
+    "S3 writes, copies and lists": 0.005 / 1000,
+    "S3 reads": 0.0004 / 1000,
+    "SQS requests": 0.40 / 1e6,
+    "state transitions": 0.025 / 1000,
+    "Lambda invocations": 0.20 / 1e6,
+    "Lambda GB-seconds": 0.0000133334,
+}
+"""US dollars for one of each."""
+S3_WRITES, S3_READS = ("put_object", "copy_object"), ("get_object",)
+SQS = (
+    "receive_message",
+    "delete_message_batch",
+    "change_message_visibility_batch",
+    "get_queue_attributes",
+    "send_message",
+)
+STATES_A_JOB = ("BatchOfUploads", "StageBatch", "AnythingStaged", "InspectInput", "StartJob", "PublishResult")
+STATES_A_JOB += ("Published", "JobEnded")
+STATES_A_LOOK = ("WaitForJob", "PollJob", "JobStatus")
+
+SECONDS_A_CALL, THREADS = 0.03, 16
+"""Assumed: what a call takes, and how many are made at once where there are many."""
+GB = {"large": 1.769, "small": 0.25}
+CONTEXT: Any = SimpleNamespace(
+    function_name="f", memory_limit_in_mb=1769, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
+)
+
+
+def calls(documents: int) -> dict[str, int]:
+    """Calls that one batch causes in the dispatcher and in staging."""
+    limits = {"Documents": 100_000, "Bytes": 5 * 1024**3}
+    trigger = {"queue_url": "q", "request": {}, "suffixes": [], "custom": False, "by_line": False, "limits": limits}
+    settings: dict[str, Any] = {"StateMachineArn": MACHINE, "StagingUri": "s3://in/staging/", "WakeQueueUrl": "wake"}
+    settings |= {"MaximumActiveJobs": 10, "Triggers": {"Uploads": trigger}}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("UPLOADS", json.dumps(settings))
+        aws = Aws(patch)
+        for number in range(documents):
+            aws.upload(f"uploads/{number}.txt")
+        body, sent = json.dumps({"Trigger": "Uploads"}), {"SentTimestamp": str(int(aws.clock * 1000))}
+        for _ in range(3):
+            # The first look, the one that starts the batch, and the one that finds nothing left.
+            dispatch.handler({"Records": [{"body": body, "attributes": sent}]}, CONTEXT)
+            aws.clock += 20
+        for key in [key for key in aws.objects if "/manifest/" in key]:
+            stage.handler({"Shard": f"s3://in/{key}", "ResultsUri": "s3://out/results/"}, CONTEXT)
+        return dict(aws.counts)
+
+
+def looks() -> int:
+    """How often a job is looked at."""
+    schedule, age, count = PollSchedule.service_grid(), 0.0, 0
+    while age < JOB_SECONDS:
+        age, count = schedule.next_look(age), count + 1
+    return count
+
+
+def quantities(documents: int) -> dict[str, float]:
+    """What one batch uses of everything that is paid for."""
+    counted, shards = calls(documents), -(-documents // SHARD_DOCUMENTS)
+    writes = sum(counted.get(name, 0) for name in S3_WRITES)
+    reads = sum(counted.get(name, 0) for name in S3_READS)
+    # Two messages an upload, and the wakes' own way through the event source, ten in a request.
+    sqs = sum(counted.get(name, 0) for name in SQS) + 2 * documents + 2 * -(-documents // 10)
+    seconds = (sum(counted.values()) + shards + documents / 1000) * SECONDS_A_CALL / min(THREADS, max(1, documents))
+    invocations = 3 + shards + 3 + looks()
+    return {
+        # The service's own listing and reading of a job's documents is its own; ours are lists and publishing.
+        "S3 writes, copies and lists": writes + 4 + 2 * -(-documents // 1000),
+        "S3 reads": reads + shards + 3,
+        "SQS requests": sqs,
+        "state transitions": len(STATES_A_JOB) + shards + looks() * len(STATES_A_LOOK),
+        "Lambda invocations": invocations,
+        "Lambda GB-seconds": seconds * GB["large"] + (invocations - 3 - shards) * 0.5 * GB["small"],
+    }
+
+
+def main() -> None:
+    """Print the table of docs/uploads.md."""
+    table = Table("US dollars for 1,000 documents", *(f"{size:,} a batch" for size in SIZES))
+    used = [quantities(size) for size in SIZES]
+    rows = {
+        name: [each[name] * price / size * 1000 for each, size in zip(used, SIZES, strict=True)]
+        for name, price in PRICES.items()
+    }
+    for name, row in rows.items():
+        table.add_row(name, *(f"{value:.4f}" for value in row))
+    totals = [sum(column) for column in zip(*rows.values(), strict=True)]
+    table.add_row("[bold]all of it", *(f"{value:.4f}" for value in totals))
+    analysis = units(300) * USD_PER_UNIT["built-in"] * 1000
+    table.add_row("analysis, at least", *(f"{analysis:.4f}" for _ in SIZES))
+    Console(width=120).print(table)
+    print(
+        json.dumps(
+            {f"usd_per_1000_documents_{size}": round(total, 5) for size, total in zip(SIZES, totals, strict=True)}
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
