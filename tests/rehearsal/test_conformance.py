@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.pdf import pdf
 from tests.rehearsal.deployed import DOCUMENTS, Deployed
 
 RETRIED = {
@@ -167,8 +168,7 @@ def test_a_flywheel_reads_semi_structured_documents(workflow: Deployed) -> None:
         "DocumentReadMode": "FORCE_DOCUMENT_READ_ACTION",
         "FeatureTypes": ["TABLES", "FORMS"],
     }
-    pdf = b"%PDF-1.4\nBT (Ada Lovelace wrote the first program) Tj ET\n%%EOF\n"
-    uri = workflow.put({"one.pdf": pdf, "two.txt": b"Ada Lovelace again"})
+    uri = workflow.put({"one.pdf": pdf(["Ada Lovelace wrote the first program"]), "two.txt": b"Ada Lovelace again"})
     ended = workflow.run({"InputDataConfig": {"S3Uri": uri, "DocumentReaderConfig": reader}, "FlywheelArn": arn})
     assert ended.output["Job"]["InputDataConfig"]["DocumentReaderConfig"] == reader
     records = workflow.records(ended.output)
