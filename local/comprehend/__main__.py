@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import sys
+from urllib.parse import urlsplit
 
 from .aws import Aws
 from .server import Server
@@ -21,6 +22,8 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, default={}, help="JSON object, see local/comprehend/settings.py")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    if urlsplit(arguments.aws_endpoint).hostname not in ("127.0.0.1", "localhost"):
+        parser.error(f"--aws-endpoint: must be on loopback, nothing here may reach AWS; got {arguments.aws_endpoint}")
     try:
         settings = Settings().updated(arguments.settings)
     except (ValueError, TypeError) as error:

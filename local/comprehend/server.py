@@ -48,12 +48,12 @@ class _Handler(BaseHTTPRequestHandler):
     _CONTENT_TYPES: ClassVar = {True: "application/x-amz-json-1.1", False: "application/json"}
 
     def do_GET(self) -> None:
-        self._control({})
+        self._control(b"")
 
     def do_POST(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if self.path.startswith("/_comprehend/"):
-            self._control(json.loads(content or b"{}"))
+            self._control(content)
             return
         target = self.headers.get("X-Amz-Target", "")
         try:
@@ -68,8 +68,9 @@ class _Handler(BaseHTTPRequestHandler):
             _log.exception("%s failed within the emulator", target)
             self._answer(500, {"__type": "InternalServerException", "Message": "See the emulator's log."})
 
-    def _control(self, body: dict[str, Any]) -> None:
+    def _control(self, content: bytes) -> None:
         try:
+            body = json.loads(content or b"{}")
             answer, status = control(self.server.service, self.command, self.path, body), 200
         except NoSuchPath as error:
             answer, status = {"Message": str(error)}, 404

@@ -72,6 +72,7 @@ class Worker:
             check_rights(job, access, settings)
             result = analyze(job, access, list_input(job, access, settings), settings)
         except JobFailure as failure:
+            _log.info("job %s will fail: %s", job.job_id, failure.__cause__ or failure)
             message = settings.failure_messages.get(str(failure), str(failure))
             self._finish(job, job.submit_time + random.uniform(*settings.failure_seconds), message)
             return
@@ -83,7 +84,6 @@ class Worker:
         try:
             return self._roles.assume_role(job)
         except AccessDenied as error:
-            _log.info("job %s: %s", job.job_id, error)
             raise JobFailure("NO_READ") from error
 
     def _write(self, job: Job, access: Access, result: Result, share: float) -> None:

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -249,6 +250,22 @@ def test_operations_that_do_not_exist_are_refused(emulator: Emulator) -> None:
 def test_the_side_door_says_what_is_wrong(emulator: Emulator, call: Callable[[Admin], Any], problem: str) -> None:
     with pytest.raises(ValueError, match=problem):
         call(emulator.admin)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--aws-endpoint", "https://kms.us-east-1.amazonaws.com"], "must be on loopback"),
+        (["--aws-endpoint", "http://127.0.0.1:1", "--settings", '{"clock_scale": 0}'], "must be greater than 0"),
+        (["--aws-endpoint", "http://127.0.0.1:1", "--port", "IN_USE"], "cannot be used (Address already in use)"),
+    ],
+)
+def test_a_wrong_start_says_what_is_wrong(emulator: Emulator, arguments: list[str], problem: str) -> None:
+    port = emulator.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "local.comprehend", *(port if part == "IN_USE" else part for part in arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode != 0
+    assert problem in done.stderr
 
 
 @pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed")
