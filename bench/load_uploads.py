@@ -121,8 +121,10 @@ def assembly() -> Path:
     app = cdk.App(outdir=str(FOLDER / "cdk.out"))
     stack = cdk.Stack(app, STACK)
     workflow = EntitiesDetectionWorkflow(stack, "Entities", removal_policy=cdk.RemovalPolicy.DESTROY)
-    english = workflow.start_on_upload("English", prefix="uploads/en/", suffixes=[".txt"])
-    spanish = workflow.start_on_upload("Spanish", prefix="uploads/es/", suffixes=[".txt"], language_code="es")
+    english = workflow.start_on_upload("English", prefix="uploads/en/", suffixes=[".txt"], maximum_documents=500)
+    spanish = workflow.start_on_upload(
+        "Spanish", prefix="uploads/es/", suffixes=[".txt"], language_code="es", maximum_documents=500
+    )
     outputs = {
         "InputBucket": workflow.input_bucket.bucket_name,
         "OutputBucket": workflow.output_bucket.bucket_name,
