@@ -1,8 +1,8 @@
 """Errors of the functions. Their class names are the error names that Step Functions sees, so they are API.
 
-    JobError
-    +-- RequestRefused      the request breaks a rule or a limit: nothing was started
-    +-- ServiceError        what an AWS service answered; its subclasses bear the service's own code
+JobError
++-- RequestRefused      the request breaks a rule or a limit: nothing was started
++-- ServiceError        what an AWS service answered; its subclasses bear the service's own code
 """
 
 from __future__ import annotations
