@@ -30,6 +30,9 @@ _RECEIVES = 10
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)
 
+# Their settings stand in the function's environment, for which Lambda has 4 KB.
+_MAXIMUM_TRIGGERS = 12
+
 _LOST_WAKE = "a wake that is lost is made good by the next one, or by the rule EveryFiveMinutes"
 
 # Without it, a rule of any account could send into a queue that is encrypted with a key.
@@ -55,16 +58,7 @@ class UploadDispatcher(Construct):
         stage: lambda_.Function,
         maximum_active_jobs: int,
     ) -> None:
-        """Define the dispatcher.
-
-        Args:
-            scope: the parent.
-            construct_id: the id, unique in ``scope``.
-            factory: makes its function.
-            state_machine: what it starts executions of.
-            storage: where uploads lie and batches are staged.
-            stage: the function of ``entities_job.stage``, which gets the right to read the uploads.
-            maximum_active_jobs: with so many active jobs in the account and Region, anybody's, it starts none.
+        """Define the dispatcher, which starts nothing while ``maximum_active_jobs`` of anybody are active.
 
         Raises:
             ValueError: ``maximum_active_jobs`` is below 1.
@@ -139,8 +133,12 @@ class UploadDispatcher(Construct):
         """Let the dispatcher read one more queue.
 
         Raises:
-            ValueError: another trigger has uploads under ``prefix``, too.
+            ValueError: another trigger has uploads under ``prefix``, too, or there are too many triggers.
         """
+        if len(self.triggers) == _MAXIMUM_TRIGGERS:
+            raise ValueError(
+                f"a workflow has at most {_MAXIMUM_TRIGGERS} upload triggers; give {name} a workflow of its own"
+            )
         overlapping = [other for other in self.prefixes if other.startswith(prefix) or prefix.startswith(other)]
         if overlapping:
             raise ValueError(f"an upload would be analysed twice: prefix {prefix!r} overlaps {overlapping[0]!r}")

@@ -61,11 +61,11 @@ class Account:
             body = client("s3").get_object(Bucket=self._note.bucket, Key=self._note.key)["Body"].read()
         except client("s3").exceptions.NoSuchKey:
             return Note()
-        return Note(**json.loads(body))
+        kept = json.loads(body)
+        return Note(kept["since"], kept["look_at"])
 
     def keep(self, note: Note) -> None:
-        body = json.dumps({"since": dict(note.since), "look_at": note.look_at})
-        client("s3").put_object(Bucket=self._note.bucket, Key=self._note.key, Body=body)
+        _put(self._note, json.dumps({"since": dict(note.since), "look_at": note.look_at}).encode())
 
     def full_batches(self) -> dict[str, int]:
         return {name: int(trigger.limits["Documents"]) for name, trigger in self._triggers.items()}
@@ -109,7 +109,7 @@ class Account:
         """Write the manifest, start the execution, and only then delete the messages; each step may be repeated."""
         place = self._staging / batch.name
         with ThreadPoolExecutor(16) as pool:
-            list(pool.map(lambda shard: self._put(place / "manifest" / shard[0], shard[1]), batch.shards()))
+            list(pool.map(lambda shard: _put(place / "manifest" / shard[0], shard[1]), batch.shards()))
         request = self._triggers[batch.trigger].request
         data = {**request.get("InputDataConfig", {}), "S3Uri": f"{(place / 'documents').uri}/"}
         try:
@@ -132,11 +132,12 @@ class Account:
             for execution in page["executions"]:
                 yield execution["executionArn"], execution["startDate"]
 
-    def _put(self, place: Location, body: bytes) -> None:
-        client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=body)
-
 
 def _jobs(criteria: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     pages = client("comprehend").get_paginator("list_entities_detection_jobs")
     for page in pages.paginate(Filter=criteria, PaginationConfig={"PageSize": 500}):
         yield from page["EntitiesDetectionJobPropertiesList"]
+
+
+def _put(place: Location, body: bytes) -> None:
+    client("s3").put_object(Bucket=place.bucket, Key=place.key, Body=body)

@@ -17,7 +17,8 @@ from .errors import named
 logger = Logger()
 
 # boto3's default retry mode never retries Comprehend's TooManyRequestsException; standard mode does.
-_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5)
+# Connections for the dispatcher's 32 threads; with fewer, each further call would open one of its own.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, max_pool_connections=32)
 
 Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 

@@ -171,6 +171,13 @@ def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
         workflow.start_on_upload(prefix="results/")
 
 
+def test_fails_with_more_triggers_than_the_functions_environment_holds(stack: cdk.Stack) -> None:
+    workflow = EntitiesDetectionWorkflow(stack, "Entities")
+    with pytest.raises(ValueError, match="at most 12 upload triggers; give N12 a workflow"):
+        for number in range(13):
+            workflow.start_on_upload(f"N{number}", prefix=f"{number}/")
+
+
 def test_fails_without_a_slot(stack: cdk.Stack) -> None:
     with pytest.raises(ValueError, match="at least 1; got 0"):
         EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0).start_on_upload()
