@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from entities_job.rules import model
 from rich.console import Console
 from rich.table import Table
+
+from entities_job.rules import model
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
 OPERATIONS = ("StartEntitiesDetectionJob", "DescribeEntitiesDetectionJob", "StopEntitiesDetectionJob")

@@ -1,4 +1,4 @@
-"""``make demo``: documents go through the real workflow on loopback, three ways, and come out as a report to look at."""
+"""``make demo``: documents go through the real workflow on loopback, three ways, and come out as a report."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import json
 import time
 from collections import Counter
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -70,14 +71,17 @@ def _run(documents: Path | None, port: int) -> None:
         demo.start("English documents", "samples/", _read(SAMPLES / "en"))
         demo.start("One document a line", "lines/", _read(SAMPLES / "lines"), InputFormat="ONE_DOC_PER_LINE")
         demo.start("Spanish document", "es/", _read(SAMPLES / "es"), LanguageCode="es")
-        with _step("The wheel in a stack of somebody else: cdk deploy YourStack (examples/your_stack)"):
-            theirs = rehearsal.deploy("YourStack", folder=EXAMPLE, python=clean_environment())
+        with ThreadPoolExecutor(1) as meanwhile:
+            theirs = meanwhile.submit(lambda: rehearsal.deploy("YourStack", folder=EXAMPLE, python=clean_environment()))
+            demo.follow()
+            with _step("Meanwhile, the wheel in a stack of somebody else: cdk deploy YourStack (examples/your_stack)"):
+                example = theirs.result()
         demo.upload(
             "A stack that imports the wheel",
             _read(SAMPLES / "uploads"),
-            bucket=theirs["LettersBucketName"],
+            bucket=example["LettersBucketName"],
             prefix="letters/",
-            state_machine=theirs["StateMachineArn"],
+            state_machine=example["StateMachineArn"],
         )
         demo.follow()
     write_report(REPORT, demo.runs)
@@ -125,21 +129,22 @@ class _Demo:
         console.print(f"  [green]✓[/] {len(documents)} documents put under s3://{bucket}/{prefix}")
 
     def follow(self) -> None:
-        """Show every execution live until all have ended."""
+        """Show every execution that is not over yet, live, until all have ended."""
+        views = [view for view in self._views if not view.ended]
         columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(24), TextColumn("{task.fields[state]}"))
         with Progress(*columns, TimeElapsedColumn(), console=console) as progress:
             rows = {
                 view: progress.add_task(view.title, total=_USUAL_SECONDS, state="waiting for the uploads to be batched")
-                for view in self._views
+                for view in views
             }
-            while not all(view.ended for view in self._views):
+            while not all(view.ended for view in views):
                 for view, row in rows.items():
                     view.look()
                     progress.update(row, completed=min(view.job_seconds, _USUAL_SECONDS - 1), state=view.state)
                     if view.ended:
                         progress.update(row, completed=_USUAL_SECONDS)
                 time.sleep(0.2)
-        self.runs = [self._run_of(view) for view in self._views]
+        self.runs += [self._run_of(view) for view in views]
 
     def _run_of(self, view: ExecutionView) -> Run:
         outcome = view.outcome()
@@ -192,7 +197,7 @@ class _step:
 
 def _summarise(runs: Iterable[Run]) -> None:
     types: Counter[str] = Counter()
-    documents = Table("Execution", "Status", "Documents", "Errors", "Entities", "Job time", "Polls", "Estimated cost")
+    documents = Table("Execution", "Status", "Docs", "Errors", "Entities", "Minutes", "Polls", "USD")
     for run in runs:
         counts = run.outcome.get("Counts", {})
         types.update(counts.get("EntitiesByType", {}))
@@ -202,9 +207,9 @@ def _summarise(runs: Iterable[Run]) -> None:
             str(counts.get("Documents", 0)),
             str(counts.get("DocumentErrors", 0) + counts.get("MissingDocuments", 0)),
             str(counts.get("Entities", 0)),
-            f"{run.history.job_seconds / 60:.1f} min",
+            f"{run.history.job_seconds / 60:.1f}",
             str(run.outcome.get("Polls", "")),
-            f"{run.outcome.get('EstimatedCostUsd', 0):.4f} USD",
+            f"{run.outcome.get('EstimatedCostUsd', 0):.4f}",
         )
         if "Error" in run.outcome:
             console.print(f"  [red]{run.title}[/]: {run.outcome['Error']['Message']}")
@@ -216,19 +221,18 @@ def _summarise(runs: Iterable[Run]) -> None:
 
 
 def _what_next(rehearsal: Rehearsal, outputs: dict[str, str]) -> None:
-    environment = " ".join(f"{name}={value}" for name, value in rehearsal.environment.items() if name != "AWS_REGION")
-    bucket = outputs["InputBucketName"]
-    lines = [
-        f"[bold]Report[/]      {REPORT.relative_to(ROOT)}: open file://{REPORT} in a browser",
-        f"[bold]Try it[/]      {environment} aws comprehend list-entities-detection-jobs",
-        "[bold]End it[/]      make down",
-        "",
-        "[bold]With a real account[/] (credentials set; a job then costs money and takes six minutes or more):",
-        "  this repository       npx cdk bootstrap && npx cdk deploy",
-        "  in your own stack     pip install dist/*.whl (make wheel), then EntitiesDetectionWorkflow(self, 'Entities')",
-        f"  by upload             aws s3 cp letter.txt s3://{bucket.split('-')[0]}-.../{outputs['UploadPrefix']}",
-    ]
-    console.print(Panel("\n".join(lines), title="What next", border_style="green"))
+    reach = ("AWS_ENDPOINT_URL", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_DEFAULT_REGION")
+    console.print("\n[bold]The report[/]: report.html. Open it in a browser:")
+    console.print(f"  {REPORT.as_uri()}", soft_wrap=True)
+    console.print("[bold]Try it yourself[/] with the AWS command line:")
+    console.print(f"  export {' '.join(f'{name}={rehearsal.environment[name]}' for name in reach)}", soft_wrap=True)
+    console.print("  aws comprehend list-entities-detection-jobs")
+    console.print(f"  aws s3 cp README.md s3://{outputs['InputBucketName']}/{outputs['UploadPrefix']}", soft_wrap=True)
+    console.print("[bold]End it[/]: make down")
+    console.print("[bold]With a real account[/] (a job costs money there, and takes six minutes or more):")
+    console.print("  this repository    set your credentials, then npx cdk bootstrap && npx cdk deploy")
+    console.print("  your own stack     make wheel, pip install dist/*.whl, then cdk deploy your app")
+    console.print("  by upload          aws s3 cp letter.txt s3://<InputBucketName>/uploads/")
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ EXAMPLE = ROOT / "examples" / "your_stack"
 
 
 def clean_environment() -> Path:
-    """A virtual environment that knows this library only as the wheel, and nothing of the checkout; returns its Python."""
+    """A virtual environment that knows this library as the wheel, and nothing of the checkout; returns its Python."""
     home = ROOT / ".rehearsal" / "your_stack"
     python = home / "bin" / "python"
     pip = [str(python), "-m", "pip", "--quiet", "--disable-pip-version-check"]

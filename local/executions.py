@@ -6,7 +6,7 @@ import gzip
 import json
 from collections.abc import Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 from local.rehearsal import Rehearsal
 from local.report import History
@@ -24,7 +24,7 @@ class ExecutionView:
         ended: whether it has ended.
     """
 
-    _taken: set[str] = set()
+    _taken: ClassVar[set[str]] = set()
 
     def __init__(self, rehearsal: Rehearsal, title: str, arn: str | None, *, state_machine: str = "") -> None:
         self.title, self.state, self.job_seconds, self.ended = (

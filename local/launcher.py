@@ -32,7 +32,7 @@ if version("ministack") != PINNED:
         f"ministack=={PINNED} (`make down` and then `make demo` do), or mend local/launcher.py and its PINNED version"
     )
 
-import ministack.app as app  # noqa: E402  (the check above must come first)
+from ministack import app  # noqa: E402  (the check above must come first)
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # noqa: E402
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
