@@ -95,9 +95,8 @@ class Rehearsal:
         if not _MINISTACK.exists():
             raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
         end_rehearsal(self._folder)
-        with socket.socket() as probe:
-            if probe.connect_ex((_LOOPBACK, self._port)) == 0:
-                raise RehearsalError(f"port {self._port} is in use by another program; end it, or give another port")
+        if _answers(self._port):
+            raise RehearsalError(f"port {self._port} is in use by another program; end it, or give another port")
         for name in ("state", "s3", "tmp"):
             shutil.rmtree(self._folder / name, ignore_errors=True)
             (self._folder / name).mkdir(parents=True)
@@ -305,8 +304,8 @@ def end_rehearsal(folder: Path) -> bool:
     record = folder / "rehearsal.json"
     if not record.exists():
         return False
+    # Each leads a process group of its own; one that is gone already is no trouble.
     for pid in json.loads(record.read_text())["pids"]:
-        # Each leads a process group of its own; one that is gone already is no trouble.
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
     record.unlink()
@@ -321,6 +320,16 @@ def _packed(source: Path) -> bytes:
         for path in sorted(source.rglob("*")):
             archive.write(path, path.relative_to(source))
     return packed.getvalue()
+
+
+def _answers(port: int) -> bool:
+    """Whether somebody serves a port, and goes on to: one that was just killed may take a moment to go."""
+    for _ in range(30):
+        with socket.socket() as probe:
+            if probe.connect_ex((_LOOPBACK, port)):
+                return False
+        time.sleep(0.1)
+    return True
 
 
 def _free_port() -> int:
