@@ -12,9 +12,10 @@ from typing import Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 from rich.panel import Panel
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from local.example import EXAMPLE, clean_environment
 from local.executions import ExecutionView, records_of
@@ -26,6 +27,7 @@ REPORT = ROOT / "report.html"
 SAMPLES = ROOT / "local" / "samples"
 CLOCK_SCALE = 0.01
 _USUAL_SECONDS = 487
+_NAMED = 10
 
 console = Console(highlight=False)
 app = typer.Typer(add_completion=False, help=__doc__, no_args_is_help=True)
@@ -197,7 +199,9 @@ class _step:
 
 def _summarise(runs: Iterable[Run]) -> None:
     types: Counter[str] = Counter()
-    documents = Table("Execution", "Status", "Docs", "Errors", "Entities", "Minutes", "Polls", "USD")
+    documents = Table(
+        "Execution", Column("Status", no_wrap=True), "Docs", "Errors", "Entities", "Minutes", "Polls", "USD"
+    )
     for run in runs:
         counts = run.outcome.get("Counts", {})
         types.update(counts.get("EntitiesByType", {}))
@@ -212,7 +216,12 @@ def _summarise(runs: Iterable[Run]) -> None:
             f"{run.outcome.get('EstimatedCostUsd', 0):.4f}",
         )
         if "Error" in run.outcome:
-            console.print(f"  [red]{run.title}[/]: {run.outcome['Error']['Message']}")
+            console.print(f"  [red]{run.title}[/]: {escape(run.outcome['Error']['Message'])}")
+        failed = [record for record in run.records if "ErrorCode" in record]
+        for record in failed[:_NAMED]:
+            console.print(f"  [yellow]![/] {escape(record['File'])}: {record['ErrorCode']}, {record['ErrorMessage']}")
+        if len(failed) > _NAMED:
+            console.print(f"  [yellow]![/] and {len(failed) - _NAMED} more, all in the report")
     console.print(documents)
     kinds = Table("Entity type", "Found")
     for kind, number in types.most_common():
