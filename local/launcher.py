@@ -7,6 +7,7 @@ What is added here is our own belief about AWS, not evidence: tests of templates
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import random
@@ -29,11 +30,12 @@ _ERROR_MARK = "@@error-type@@"
 if version("ministack") != PINNED:
     sys.exit(
         f"this launcher touches the insides of MiniStack {PINNED}, but {version('ministack')} is installed: install "
-        f"ministack=={PINNED} (`make down` and then `make demo` do), or mend local/launcher.py and its PINNED version"
+        f"ministack=={PINNED} (`make clean setup` does), or mend local/launcher.py and its PINNED version"
     )
 
 from ministack import app  # noqa: E402  (the check above must come first)
 from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # noqa: E402
+from ministack.core.responses import get_account_id  # noqa: E402
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
 
@@ -53,7 +55,7 @@ def register_comprehend(emulator: str) -> None:
         return answer.status, kinds, answer.read()
 
     async def handle(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
-        refused = _pass_role_refused(headers, body, query)
+        refused = _start_refused(headers, body, query)
         return refused or await asyncio.to_thread(forward, headers, body)
 
     app.SERVICE_HANDLERS["comprehend"] = handle
@@ -66,30 +68,82 @@ def register_comprehend(emulator: str) -> None:
     stepfunctions._AWS_SDK_ERROR_PREFIX["comprehend"] = "Comprehend"
 
 
-def _pass_role_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
-    """MiniStack never asks iam:PassRole; the service does, of whoever starts a job."""
-    if not app.AUTH or not headers.get("x-amz-target", "").endswith(".StartEntitiesDetectionJob"):
+def judge_comprehend() -> None:
+    """IAM judges a call by the resource and the condition keys that it names; MiniStack can't know a new service's.
+
+    Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon Comprehend".
+    """
+    resource_arn, context = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+
+    def job_arn(service: str, *call: Any) -> Any:
+        if service != "comprehend":
+            return resource_arn(service, *call)
+        headers, body, region, account = call[2], call[3], call[5], call[6]
+        if headers.get("x-amz-target", "").endswith(".ListEntitiesDetectionJobs"):
+            return "*"
+        return f"arn:aws:comprehend:{region}:{account}:entities-detection-job/{_request(body).get('JobId', '*')}"
+
+    def with_condition_keys(service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
+        keys: dict[str, Any] = context(service, action, body, query)
+        return {**keys, **_condition_keys(_request(body))} if service == "comprehend" else keys
+
+    iam_actions.extract_resource_arn, iam_actions.request_tag_context = job_arn, with_condition_keys
+
+
+def _request(body: bytes) -> dict[str, Any]:
+    try:
+        request = json.loads(body or b"{}")
+    except ValueError:
+        return {}
+    return request if isinstance(request, dict) else {}
+
+
+def _condition_keys(request: dict[str, Any]) -> dict[str, Any]:
+    def part(name: str, of: str) -> Any:
+        structure = request.get(of)
+        return structure.get(name) if isinstance(structure, dict) else None
+
+    keys = {
+        "comprehend:VolumeKmsKey": request.get("VolumeKmsKeyId"),
+        "comprehend:OutputKmsKey": part("KmsKeyId", of="OutputDataConfig"),
+        "comprehend:VpcSubnets": part("Subnets", of="VpcConfig"),
+        "comprehend:VpcSecurityGroupIds": part("SecurityGroupIds", of="VpcConfig"),
+    }
+    return {name: value for name, value in keys.items() if value}
+
+
+def _start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
+    """What the service asks of whoever starts a job, besides the start itself, which MiniStack has asked."""
+    # A call that Step Functions makes by itself is not signed; MiniStack does not judge those.
+    judged = app.AUTH and headers.get("authorization")
+    if not judged or not headers.get("x-amz-target", "").endswith(".StartEntitiesDetectionJob"):
         return None
-    role = str(json.loads(body or b"{}").get("DataAccessRoleArn", ""))
-    denied = iam_evaluator.enforce(
-        router.extract_access_key_id(headers, query),
-        "iam:PassRole",
-        "iam",
-        router.extract_region(headers, query),
-        resource_arn=role,
-        service_context={"iam:PassedToService": "comprehend.amazonaws.com"},
-    )
-    if not denied:
-        return None
-    return iam_actions.access_denied_response(
-        "comprehend",
-        "iam:PassRole",
-        denied.principal_arn,
-        "request",
-        headers=headers,
-        resource_arn=role,
-        explicit_deny=denied.decision == "Deny",
-    )
+    request = _request(body)
+    keys, region = _condition_keys(request), router.extract_region(headers, query)
+    to_service = {"iam:PassedToService": "comprehend.amazonaws.com"}
+    asked = [("iam:PassRole", str(request.get("DataAccessRoleArn", "")), to_service)]
+    for field in ("EntityRecognizerArn", "FlywheelArn"):
+        if field in request:
+            asked.append(("comprehend:StartEntitiesDetectionJob", str(request[field]), keys))
+    if request.get("Tags"):
+        jobs = f"arn:aws:comprehend:{region}:{get_account_id()}:entities-detection-job/*"
+        asked.append(("comprehend:TagResource", jobs, keys))
+    access_key = router.extract_access_key_id(headers, query)
+    for action, resource, context in asked:
+        denied = iam_evaluator.enforce(
+            access_key, action, action.partition(":")[0], region, resource_arn=resource, service_context=context
+        )
+        if denied:
+            return iam_actions.access_denied_response(
+                "comprehend",
+                action,
+                denied.principal_arn,
+                "request",
+                headers=headers,
+                resource_arn=resource,
+                explicit_deny=denied.decision == "Deny",
+            )
+    return None
 
 
 def name_exceptions() -> None:
@@ -143,25 +197,39 @@ def _encryption_xml(key: str) -> bytes:
 
 
 def judge_kms_of_buckets() -> None:
-    """SSE-KMS is decoration in MiniStack: ask for the caller's rights on the bucket's key, as S3 does."""
-    checks = iam_actions.s3_additional_checks
+    """SSE-KMS is decoration in MiniStack: ask for the caller's rights on the key, as S3 does, and via S3."""
+    checks, enforce = iam_actions.s3_additional_checks, iam_evaluator.enforce
 
     def with_key(method: str, path: str, headers: Any, body: Any, query: Any) -> list[tuple[str, str]]:
-        bucket, _, key = path.lstrip("/").partition("/")
-        encryption = s3._bucket_encryption.get(bucket) or ""
-        text = encryption.decode() if isinstance(encryption, bytes) else str(encryption)
-        found = re.search("<KMSMasterKeyID>([^<]+)", text) if key and method in ("GET", "PUT", "POST") else None
+        bucket, _, name = path.lstrip("/").partition("/")
+        key = _key_of(bucket, headers) if name and method in ("GET", "PUT", "POST") else None
         action = "kms:Decrypt" if method == "GET" else "kms:GenerateDataKey"
-        return [*checks(method, path, headers, body, query), *([(action, found[1])] if found else [])]
+        return [*checks(method, path, headers, body, query), *([(action, key)] if key else [])]
 
-    iam_actions.s3_additional_checks = with_key
+    def via_s3(access_key: str, action: str, service: str, region: str, **options: Any) -> Any:
+        if service == "s3" and action.startswith("kms:"):
+            context = options.get("service_context") or {}
+            options["service_context"] = {**context, "kms:ViaService": f"s3.{region}.amazonaws.com"}
+        return enforce(access_key, action, service, region, **options)
+
+    iam_actions.s3_additional_checks, iam_evaluator.enforce = with_key, via_s3
+
+
+def _key_of(bucket: str, headers: Any) -> str | None:
+    """The key that an object of a request is encrypted with: the request's own, or the bucket's."""
+    if key := headers.get("x-amz-server-side-encryption-aws-kms-key-id"):
+        return str(key)
+    encryption = s3._bucket_encryption.get(bucket) or ""
+    text = encryption.decode() if isinstance(encryption, bytes) else str(encryption)
+    found = re.search("<KMSMasterKeyID>([^<]+)", text)
+    return found[1] if found else None
 
 
 def supply_condition_keys() -> None:
     """Keys that AWS puts into a request's context and MiniStack does not.
 
     A service that assumes a role carries aws:SourceArn and aws:SourceAccount: the emulator names its job in ExternalId.
-    Whatever S3 asks of KMS comes via S3.
+    Where the emulator uses a key with the credentials of a job, it stands for S3.
     """
     resolve = iam_evaluator._resolve_condition_key
 
@@ -172,9 +240,9 @@ def supply_condition_keys() -> None:
         external = context.service_context.get("sts:externalid") or ""
         if context.action == "sts:AssumeRole" and external.startswith("arn:aws:"):
             return {"aws:sourcearn": external, "aws:sourceaccount": external.split(":")[4]}.get(key.lower())
-        if key.lower() == "kms:viaservice" and context.action in ("kms:Decrypt", "kms:GenerateDataKey"):
-            return f"s3.{os.environ.get('AWS_DEFAULT_REGION', 'us-east-1')}.amazonaws.com"
-        return None
+        of_job = re.search("/comprehend-[0-9a-f]{32}$", context.principal_arn)
+        stands_for_s3 = of_job and context.action in ("kms:Decrypt", "kms:GenerateDataKey")
+        return f"s3.{context.region}.amazonaws.com" if stands_for_s3 and key.lower() == "kms:viaservice" else None
 
     iam_evaluator._resolve_condition_key = supplied
 
@@ -196,6 +264,19 @@ def announce_versions() -> None:
         return dispatch(event, *view)
 
     s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
+
+
+def list_while_others_write() -> None:
+    """MiniStack's Distributed Map trips over objects that are put while it lists their bucket."""
+    read = stepfunctions._read_map_items
+
+    def patient(*arguments: Any) -> Any:
+        for _ in range(100):
+            with contextlib.suppress(RuntimeError):
+                return read(*arguments)
+        return read(*arguments)
+
+    stepfunctions._read_map_items = patient
 
 
 def inject_faults(rates: dict[str, float]) -> None:
@@ -246,11 +327,13 @@ def accept_on_paper() -> None:
 
 if __name__ == "__main__":
     register_comprehend(os.environ["COMPREHEND_EMULATOR_URL"])
+    judge_comprehend()
     name_exceptions()
     keep_bucket_settings()
     judge_kms_of_buckets()
     supply_condition_keys()
     announce_versions()
+    list_while_others_write()
     accept_on_paper()
     if "REHEARSAL_FAULTS" in os.environ:
         inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import io
 import json
 import os
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -32,7 +34,15 @@ _PYTHON = Path(sys.executable)
 _LOOPBACK = "127.0.0.1"
 _PATIENCE_SECONDS = 60
 # With these in its own environment, MiniStack's Lambda workers would not trust its certificate.
-_CERTIFICATES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+_CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
+_OFFLINE = {
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "true",
+}
+"""Variables that keep AWS clients and the CDK from asking anybody but the rehearsal."""
 
 
 class RehearsalError(Exception):
@@ -94,15 +104,21 @@ class Rehearsal:
         """
         if not _MINISTACK.exists():
             raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
+        # The clients of this process, too, go straight to loopback, whatever proxy the machine has.
+        os.environ.update(_OFFLINE)
         end_rehearsal(self._folder)
         if _answers(self._port):
-            raise RehearsalError(f"port {self._port} is in use by another program; end it, or give another port")
+            raise RehearsalError(
+                f"port {self._port} is in use by another program; end it, or give another one: "
+                f"make demo PORT={self._port + 1}"
+            )
         for name in ("state", "s3", "tmp"):
             shutil.rmtree(self._folder / name, ignore_errors=True)
             (self._folder / name).mkdir(parents=True)
         self._processes = [self._start_comprehend(), self._start_ministack()]
-        pids = {"pids": [process.pid for process in self._processes], "environment": self.environment}
-        (self._folder / "rehearsal.json").write_text(json.dumps(pids))
+        pids = {"comprehend.log": self._processes[0].pid, "ministack.log": self._processes[1].pid}
+        record = {"processes": pids, "environment": self.environment}
+        (self._folder / "rehearsal.json").write_text(json.dumps(record))
         try:
             self._wait_for(self._processes[0], f"{self.comprehend.url}/_comprehend/health", "comprehend.log")
             self._wait_for(
@@ -117,6 +133,7 @@ class Rehearsal:
         end_rehearsal(self._folder)
         for process in self._processes:
             process.wait()
+        self._processes = []
 
     def client(self, service: str) -> Any:
         """A boto3 client of this rehearsal."""
@@ -141,9 +158,13 @@ class Rehearsal:
             python: whose virtual environment the app runs in.
 
         Raises:
-            RehearsalError: it failed; the message ends with what it printed.
+            RehearsalError: it failed, and the message ends with what it printed; or it is not installed.
         """
-        command = [str(ROOT / "node_modules" / ".bin" / "cdk"), *arguments, "--ci"]
+        tool = ROOT / "node_modules" / ".bin" / "cdk"
+        if not tool.exists():
+            raise RehearsalError(f"the CDK command line is not installed: {tool} is missing; run `make setup`")
+        # An output folder of its own: rehearsals may run side by side.
+        command = [str(tool), *arguments, "--ci", "--no-notices", "--output", str(self._folder / "cdk.out")]
         done = subprocess.run(
             command,
             cwd=folder,
@@ -202,7 +223,7 @@ class Rehearsal:
 
     def reset(self) -> None:
         """Forget everything that was deployed, stored or run."""
-        self._call("/_ministack/reset")
+        self._call(f"{self.environment['AWS_ENDPOINT_URL']}/_ministack/reset", b"{}")
         self.comprehend.reset()
 
     def ended_execution(self, arn: str, *, patience_seconds: float = 120) -> dict[str, Any]:
@@ -245,13 +266,13 @@ class Rehearsal:
         }
         if self._authorization:
             own |= {"AUTH": "true", "USE_SSL": "1"}
-        kept = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-        for name in _CERTIFICATES:
-            kept.pop(name, None)
+        kept = {name: value for name, value in _own_environment().items() if name not in _CERTIFICATES}
         return self._spawn([str(_MINISTACK), str(ROOT / "local" / "launcher.py")], kept | own, "ministack.log")
 
     def _spawn(self, command: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
         with (self._folder / log).open("wb") as output:
+            # Held by the process for as long as it lives: see _end.
+            fcntl.flock(output, fcntl.LOCK_EX)
             return subprocess.Popen(
                 command,
                 cwd=ROOT,
@@ -265,17 +286,15 @@ class Rehearsal:
     def _subprocess_environment(self, python: Path = _PYTHON) -> dict[str, str]:
         # Node stands beside our own Python; an app's own environment goes before it.
         path = os.pathsep.join([str(python.parent), str(_PYTHON.parent), os.environ.get("PATH", "")])
-        kept = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-        return {**kept, **self.environment, "PATH": path, "CDK_VALIDATION": "false"}
+        return {**_own_environment(), **self.environment, "PATH": path, "CDK_VALIDATION": "false"}
 
     def _wait_for(self, process: subprocess.Popen[bytes], url: str, log: str) -> None:
-        _check_loopback(url)
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline:
             if process.poll() is not None:
                 break
             try:
-                self._get(url)
+                self._call(url)
             except OSError:
                 time.sleep(0.1)
             else:
@@ -283,20 +302,14 @@ class Rehearsal:
         text = (self._folder / log).read_text(errors="replace")[-2000:]
         raise RehearsalError(f"no answer from {url}; the log {self._folder / log} ends with:\n{text}")
 
-    def _call(self, path: str) -> None:
-        url = f"{self.environment['AWS_ENDPOINT_URL']}{path}"
+    def _call(self, url: str, data: bytes | None = None) -> None:
         _check_loopback(url)
-        urllib.request.urlopen(urllib.request.Request(url, data=b"{}", method="POST"), timeout=30).close()
-
-    def _get(self, url: str) -> None:
-        import ssl
-
         context = None
         if url.startswith("https"):
             if not self._certificate.exists():
                 raise OSError("no certificate yet")
             context = ssl.create_default_context(cafile=str(self._certificate))
-        urllib.request.urlopen(url, timeout=5, context=context).close()
+        urllib.request.urlopen(url, data, timeout=30, context=context).close()
 
 
 def end_rehearsal(folder: Path) -> bool:
@@ -304,12 +317,32 @@ def end_rehearsal(folder: Path) -> bool:
     record = folder / "rehearsal.json"
     if not record.exists():
         return False
-    # Each leads a process group of its own; one that is gone already is no trouble.
-    for pid in json.loads(record.read_text())["pids"]:
-        with suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
+    ended = [_end(pid, folder / log) for log, pid in json.loads(record.read_text())["processes"].items()]
     record.unlink()
-    return True
+    return any(ended)
+
+
+def _end(pid: int, log: Path) -> bool:
+    """End the process that writes ``log``, and its children; returns whether it lived.
+
+    It lives as long as it holds its log's lock; without one, its number may be that of somebody else's process by now.
+    """
+    with log.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # It leads a process group of its own.
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            return True
+    return False
+
+
+def _own_environment() -> dict[str, str]:
+    """The environment without what would lead a process to an AWS account or to the modules of a checkout."""
+    foreign = ("AWS_", "PYTHONPATH")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | _OFFLINE
 
 
 def _packed(source: Path) -> bytes:
