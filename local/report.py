@@ -16,7 +16,7 @@ SHOWN_DOCUMENTS = 200
 """Documents of a run that the report shows; it says how many more there are."""
 SHOWN_CHARACTERS = 20_000
 """Characters of a document that the report shows; it says how many more there are."""
-_SHOWN_ENTITIES = 12
+_SHOWN_ENTITIES = 9
 _FOLDED_CHARACTERS = 1_500
 _GREY = (260, 0.012)
 _COLOURS = {
