@@ -69,11 +69,11 @@ def register_comprehend(emulator: str) -> None:
 
 
 def judge_comprehend() -> None:
-    """IAM judges a call by the resource and the condition keys that it names; MiniStack can't know a new service's.
+    """IAM judges a call by the resource that it names; MiniStack can't know which one that is.
 
     Source: Service Authorization Reference, "Actions, resources, and condition keys for Amazon Comprehend".
     """
-    resource_arn, context = iam_actions.extract_resource_arn, iam_actions.request_tag_context
+    resource_arn = iam_actions.extract_resource_arn
 
     def job_arn(service: str, *call: Any) -> Any:
         if service != "comprehend":
@@ -83,11 +83,7 @@ def judge_comprehend() -> None:
             return "*"
         return f"arn:aws:comprehend:{region}:{account}:entities-detection-job/{_request(body).get('JobId', '*')}"
 
-    def with_condition_keys(service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
-        keys: dict[str, Any] = context(service, action, body, query)
-        return {**keys, **_condition_keys(_request(body))} if service == "comprehend" else keys
-
-    iam_actions.extract_resource_arn, iam_actions.request_tag_context = job_arn, with_condition_keys
+    iam_actions.extract_resource_arn = job_arn
 
 
 def _request(body: bytes) -> dict[str, Any]:
@@ -98,7 +94,7 @@ def _request(body: bytes) -> dict[str, Any]:
     return request if isinstance(request, dict) else {}
 
 
-def _condition_keys(request: dict[str, Any]) -> dict[str, Any]:
+def _keys_of_comprehend(request: dict[str, Any]) -> dict[str, Any]:
     def part(name: str, of: str) -> Any:
         structure = request.get(of)
         return structure.get(name) if isinstance(structure, dict) else None
@@ -112,6 +108,14 @@ def _condition_keys(request: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in keys.items() if value}
 
 
+def _keys_of_events(request: dict[str, Any]) -> dict[str, Any]:
+    # A single value, as long as one call puts events of one kind only.
+    keys = {"events:source": "Source", "events:detail-type": "DetailType"}
+    entries = request.get("Entries", [])
+    values = {name: sorted({str(entry.get(field)) for entry in entries}) for name, field in keys.items()}
+    return {name: found[0] if len(found) == 1 else found for name, found in values.items() if found}
+
+
 def _start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
     """What the service asks of whoever starts a job, besides the start itself, which MiniStack has asked."""
     # A call that Step Functions makes by itself is not signed; MiniStack does not judge those.
@@ -119,7 +123,7 @@ def _start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
     if not judged or not headers.get("x-amz-target", "").endswith(".StartEntitiesDetectionJob"):
         return None
     request = _request(body)
-    keys, region = _condition_keys(request), router.extract_region(headers, query)
+    keys, region = _keys_of_comprehend(request), router.extract_region(headers, query)
     to_service = {"iam:PassedToService": "comprehend.amazonaws.com"}
     asked = [("iam:PassRole", str(request.get("DataAccessRoleArn", "")), to_service)]
     for field in ("EntityRecognizerArn", "FlywheelArn"):
@@ -231,7 +235,12 @@ def supply_condition_keys() -> None:
     A service that assumes a role carries aws:SourceArn and aws:SourceAccount: the emulator names its job in ExternalId.
     Where the emulator uses a key with the credentials of a job, it stands for S3.
     """
-    resolve = iam_evaluator._resolve_condition_key
+    resolve, context_of = iam_evaluator._resolve_condition_key, iam_actions.request_tag_context
+    readers = {"comprehend": _keys_of_comprehend, "events": _keys_of_events}
+
+    def with_request(service: str, action: str, body: bytes, query: Any) -> dict[str, Any]:
+        keys: dict[str, Any] = context_of(service, action, body, query)
+        return {**keys, **readers[service](_request(body))} if service in readers else keys
 
     def supplied(key: str, context: Any) -> Any:
         value = resolve(key, context)
@@ -244,7 +253,7 @@ def supply_condition_keys() -> None:
         stands_for_s3 = of_job and context.action in ("kms:Decrypt", "kms:GenerateDataKey")
         return f"s3.{context.region}.amazonaws.com" if stands_for_s3 and key.lower() == "kms:viaservice" else None
 
-    iam_evaluator._resolve_condition_key = supplied
+    iam_evaluator._resolve_condition_key, iam_actions.request_tag_context = supplied, with_request
 
 
 def announce_versions() -> None:
