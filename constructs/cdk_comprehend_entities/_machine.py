@@ -20,6 +20,12 @@ from ._functions import FunctionFactory, Functions
 from ._staging import stage_batch
 from ._storage import Storage
 
+# The last two errors are such as no state can catch.
+_UNREPORTED = [
+    {"status": ["ABORTED", "TIMED_OUT"]},
+    {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
+]
+
 # A start may wait for a free slot, and stopping and publishing take their time.
 _GRACE = Duration.hours(12)
 
@@ -90,7 +96,7 @@ def report_aborted(
         event_pattern=events.EventPattern(
             source=["aws.states"],
             detail_type=["Step Functions Execution Status Change"],
-            detail={"stateMachineArn": [machine.state_machine_arn], "status": ["ABORTED", "TIMED_OUT"]},
+            detail={"stateMachineArn": [machine.state_machine_arn], "$or": _UNREPORTED},
         ),
         targets=[targets.LambdaFunction(publish_failure, dead_letter_queue=unreported)],
     )

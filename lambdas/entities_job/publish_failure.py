@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,8 @@ from .service import client, logger, task
 from .start_job import job_name
 from .stop_job import stop
 
+# The service's own words, and ours: "Value 'xx' at 'languageCode' failed ..." and "- LanguageCode: must be ...".
+_FIELD = re.compile(r"(?: at '|^- )([A-Za-z][\w.\[\]]*)", re.MULTILINE)
 _ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 
 
@@ -60,24 +63,25 @@ def _cause(error: dict[str, Any] | None, job: dict[str, Any]) -> tuple[str, str]
 
 
 def _error(code: str, message: str) -> dict[str, str]:
-    found = hint(code, message)
-    return {"Code": code, "Message": message, **({"Hint": found} if found else {})}
+    found, field = hint(code, message), _FIELD.search(message)
+    named = {"Field": field[1]} if field else {}
+    return {"Code": code, "Message": message, **named, **({"Hint": found} if found else {})}
 
 
 def _aborted(detail: dict[str, Any]) -> dict[str, Any]:
     arn = detail["executionArn"]
     stopped = [{**job, "JobStatus": stop(job["JobId"])} for job in _active_jobs(arn, detail.get("input"))]
     what = f"its job {stopped[0]['JobId']} was asked to stop" if stopped else "it had no active job"
-    timed_out = detail["status"] == "TIMED_OUT"
+    status = detail["status"]
+    code = detail.get("error") or {"TIMED_OUT": "JobTimedOut"}.get(status, "ExecutionAborted")
+    message = f"the execution ended as {status}; {what}" + (f": {detail['cause']}" if detail.get("cause") else "")
     return {
         "SchemaVersion": SCHEMA_VERSION,
-        "Status": "TIMED_OUT" if timed_out else "ABORTED",
+        "Status": status,
         "ExecutionArn": arn,
         "StateMachineArn": detail["stateMachineArn"],
         "Job": stopped[0] if stopped else {},
-        "Error": _error(
-            "JobTimedOut" if timed_out else "ExecutionAborted", f"the execution ended as {detail['status']}; {what}"
-        ),
+        "Error": _error(code, message),
     }
 
 

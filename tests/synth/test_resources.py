@@ -103,7 +103,10 @@ def test_the_state_machine_logs_every_step_but_no_payload(default: Synthesized) 
 def test_an_aborted_execution_is_reported_or_kept(default: Synthesized) -> None:
     rule = default.one("AWS::Events::Rule", "ExecutionAborted")
     assert rule["EventPattern"]["source"] == ["aws.states"]
-    assert rule["EventPattern"]["detail"]["status"] == ["ABORTED", "TIMED_OUT"]
+    assert rule["EventPattern"]["detail"]["$or"] == [
+        {"status": ["ABORTED", "TIMED_OUT"]},
+        {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
+    ]
     assert list(map(shown, rule["EventPattern"]["detail"]["stateMachineArn"])) == ["<StateMachine>"]
     (target,) = rule["Targets"]
     assert shown(target["Arn"]) == "<PublishFailure.Arn>"

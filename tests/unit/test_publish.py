@@ -294,3 +294,8 @@ def test_a_run_that_gets_nowhere_is_an_error(bucket: Bucket, monkeypatch: pytest
     result, expected = large()
     with pytest.raises(publish_result.ResultTooLarge):
         publish(bucket, result, expected, remaining=lambda: 1_000, Checkpoint={"Parts": 3})
+
+
+def test_a_job_that_completed_although_a_stop_was_requested_is_complete(bucket: Bucket) -> None:
+    result = {"output": lines({"File": "a.txt", "Entities": []})}
+    assert publish(bucket, result, [entry("a.txt")], TimedOut=True)["Status"] == "COMPLETED"
