@@ -357,7 +357,7 @@ def _packed(source: Path) -> bytes:
 
 def _answers(port: int) -> bool:
     """Whether somebody serves a port, and goes on to: one that was just killed may take a moment to go."""
-    for _ in range(30):
+    for _ in range(5):
         with socket.socket() as probe:
             if probe.connect_ex((_LOOPBACK, port)):
                 return False

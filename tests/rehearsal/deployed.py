@@ -6,7 +6,7 @@ import gzip
 import itertools
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,14 +23,14 @@ TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
 DOCUMENTS = {"ada.txt": TEXT * 6, "two words \xe9.txt": TEXT * 4, "deep/three.txt": TEXT * 2}
 
 
-def synthesize(folder: Path) -> Path:
+def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> Path:
     """Synthesize the stack ``Rehearsed`` into ``folder``."""
     app = cdk.App(outdir=str(folder), context={"@aws-cdk/aws-iam:minimizePolicies": True})
     stack = cdk.Stack(app, "Rehearsed")
     workflow = EntitiesDetectionWorkflow(
         stack,
         "Entities",
-        allow_overrides=list(PROTECTED),
+        allow_overrides=list(allow_overrides),
         maximum_duration=cdk.Duration.minutes(30),
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )

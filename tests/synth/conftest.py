@@ -2,21 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import aws_cdk as cdk
 import pytest
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from tests.synth.reading import Synthesized
-
-
-@pytest.fixture(scope="session", autouse=True)
-def without_template_linter() -> Iterator[None]:
-    """CDK's own template validation takes a second a synthesis; test_checkers.py looks at what it finds."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("CDK_VALIDATION", "false")
-        yield
 
 
 @pytest.fixture(scope="session")

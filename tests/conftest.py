@@ -1,0 +1,50 @@
+"""Nothing that a test starts may reach beyond this machine."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+
+class LeavesLoopback(BaseException):
+    """A test asked for an address elsewhere; no exception handler of the tested code may swallow it."""
+
+
+def _keep_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+    elif event == "socket.getaddrinfo":
+        host = arguments[0]
+    else:
+        return
+    name = host.decode() if isinstance(host, bytes) else str(host)
+    if host is not None and name != "localhost" and not _is_loopback(name):
+        raise LeavesLoopback(f"tests talk to loopback only; this one asked for {name}: give the client an endpoint_url")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def pytest_configure() -> None:
+    """Guard this process, and take away what would lead any other to an account."""
+    sys.addaudithook(_keep_on_loopback)
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    # A client without an endpoint of its own finds nobody, at once.
+    os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_EC2_METADATA_DISABLED="true")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_template_linter() -> Iterator[None]:
+    """CDK's own template validation takes a second a synthesis; test_checkers.py looks at what it finds."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CDK_VALIDATION", "false")
+        yield
