@@ -79,14 +79,15 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
         scope, "StageShard", lambda_function=stage, payload_response_only=True, retry_on_service_exceptions=False
     )
     # Every step of staging may be repeated, so that any trouble is worth another try.
-    task.add_retry(
-        errors=["States.ALL"],
-        interval=Duration.seconds(2),
-        backoff_rate=2,
-        max_attempts=8,
-        max_delay=Duration.minutes(2),
-        jitter_strategy=sfn.JitterType.FULL,
-    )
+    for state, attempts in ((task, 8), (shards, 2)):
+        state.add_retry(
+            errors=["States.ALL"],
+            interval=Duration.seconds(2),
+            backoff_rate=2,
+            max_attempts=attempts,
+            max_delay=Duration.minutes(2),
+            jitter_strategy=sfn.JitterType.FULL,
+        )
     shards.item_processor(task)
     return shards
 
