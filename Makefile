@@ -2,21 +2,27 @@
 # Needs Python 3.11 or newer, git and make; Node, the CDK and MiniStack are installed below this folder.
 
 PYTHON ?= python3
+PORT ?= 4566
 BIN := .venv/bin
+MINISTACK := .rehearsal/ministack
+PIP := -m pip --quiet --disable-pip-version-check
+# First: the CDK starts the app as `python3 app.py`, and Node stands beside our Python.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)
-NPM := PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/npm --no-fund --no-audit --no-update-notifier
 
-.PHONY: help demo down test check unit wheel conformance setup setup-dev clean
+.PHONY: help demo down redrive test check unit wheel conformance bench-uploads load-uploads setup setup-dev clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-demo: setup ## run documents through the real thing on loopback (DOCS=folder: your own)
-	$(BIN)/python -m local.demo run $(if $(DOCS),--documents "$(DOCS)")
+demo: setup ## run documents through the real thing on loopback (DOCS=folder: your own; PORT=4566)
+	@$(BIN)/python -m local.demo run --port $(PORT) $(if $(DOCS),--documents "$(DOCS)")
 
 down: ## end everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
+
+redrive: setup ## move uploads of the demo out of its dead-letter queues
+	@$(BIN)/python -m local.redrive
 
 test: setup-dev check ## run every test
 	$(BIN)/python -m pytest
@@ -35,32 +41,45 @@ wheel: setup-dev ## build dist/*.whl
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
-setup: .venv/.installed node_modules/.installed .rehearsal/.ministack
+bench-uploads: setup-dev ## simulate two hours of uploads at several rates
+	$(BIN)/python -m bench.uploads
+
+load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
+	$(BIN)/python -m bench.load_uploads
+
+setup: .venv/.installed node_modules/.installed $(MINISTACK)/.installed
 
 setup-dev: setup .venv/.installed-dev
 
 clean: down ## remove everything that was installed or made
-	rm -rf .venv node_modules .rehearsal cdk.out dist
+	rm -rf .venv node_modules .rehearsal cdk.out examples/your_stack/cdk.out dist report.html
 
 .venv/bin/python:
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || \
-		{ echo "Python 3.11 or newer is needed, and $(PYTHON) is `$(PYTHON) --version 2>&1`; try make PYTHON=python3.12 ..."; exit 1; }
-	$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+		echo "Python 3.11 or newer is needed; $(PYTHON) is: `$(PYTHON) --version 2>&1`"; \
+		echo "Install one and name it: make $(MAKECMDGOALS) PYTHON=python3.13"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
+		echo "$(PYTHON) can't make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
+	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
 .venv/.installed: requirements.txt | .venv/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@echo "Installing Python packages below this folder (once, a minute or two) ..."
+	@$(BIN)/python $(PIP) install -r requirements.txt
 	@touch $@
 
 .venv/.installed-dev: requirements-dev.txt .venv/.installed
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@echo "Installing the test tools (once) ..."
+	@$(BIN)/python $(PIP) install -r requirements-dev.txt
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json | .venv/.installed
-	$(NPM) ci --silent
+	@echo "Installing the CDK command line (once) ..."
+	@$(BIN)/npm ci --silent --no-fund --no-audit --no-update-notifier
 	@touch $@
 
-.rehearsal/.ministack: local/ministack-requirements.txt | .venv/bin/python
-	@mkdir -p .rehearsal
-	$(BIN)/python -m venv .rehearsal/ministack
-	.rehearsal/ministack/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+# An environment of its own, with what the Lambda runtime has: a package missing from the functions' asset shows.
+$(MINISTACK)/.installed: local/ministack-requirements.txt | .venv/bin/python
+	@echo "Installing MiniStack (once) ..."
+	@$(BIN)/python -m venv --clear $(MINISTACK)
+	@$(MINISTACK)/bin/python $(PIP) install -r $<
 	@touch $@
