@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from typing import Any, ClassVar
 
 from local.rehearsal import Rehearsal
@@ -92,22 +91,18 @@ class ExecutionView:
         begin = job["History"][0][1]
         changes = [(status, moment - begin) for status, moment in job["History"]]
         started = self._moments("StartJob")[-1:]
-        scale = (changes[-1][1]) / max(1e-9, (self._moments("PollJob")[-1] - started[0])) if started else 1
-        polls = [
-            (moment - started[0]) * scale for moment in self._moments("PollJob") if started and moment > started[0]
-        ]
+        looks = [moment - started[0] for moment in self._moments("PollJob") if started and moment > started[0]]
+        # Step Functions' history is on the real clock; its last look was that long after the end, on the service's.
+        last = changes[-1][1] + (outcome.get("LagSeconds") or 0)
+        polls = [look * last / looks[-1] for look in looks]
         return History(changes, polls)
 
     def _moments(self, state: str) -> list[float]:
         return [
-            _seconds(event["timestamp"])
+            event["timestamp"].timestamp()
             for event in self._events()
             if event.get("stateEnteredEventDetails", {}).get("name") == state
         ]
-
-
-def _seconds(moment: datetime) -> float:
-    return moment.timestamp()
 
 
 def records_of(s3: Any, outcome: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
