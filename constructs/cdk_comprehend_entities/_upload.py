@@ -10,6 +10,7 @@ from aws_cdk import Duration, RemovalPolicy, Size, Stack, Token
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
@@ -191,7 +192,7 @@ class UploadTrigger(Construct):
         super().__init__(scope, construct_id)
         storage = dispatcher.storage
         _check(construct_id, prefix)
-        uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
+        uploads = self._uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
         _check_place(uploads, storage)
         self.node.set_context(_OWN_RULES_ONLY, True)
         key = dispatcher.queue_key
@@ -264,6 +265,10 @@ class UploadTrigger(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
+
+    def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` put documents under the prefix, and so pay for jobs."""
+        return self._uploads.grant_write(grantee)
 
     def metric_oldest_upload_age(self, **options: Any) -> cloudwatch.Metric:
         """Seconds that the oldest upload has waited; ``options`` are those of ``cloudwatch.Metric``."""

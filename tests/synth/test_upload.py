@@ -7,6 +7,7 @@ from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
@@ -192,3 +193,15 @@ def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
         workflow.start_on_upload("Other", prefix="other/", recognizer=drugs)
     with pytest.raises(ValueError, match="LanguageCode: must be one of en, es, fr, de, it, pt with a custom"):
         workflow.start_on_upload("Japanese", prefix="ja/", language_code="ja")
+
+
+def test_an_uploader_may_put_under_the_prefix_of_its_trigger_and_nothing_else() -> None:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = EntitiesDetectionWorkflow(stack, "Entities")
+        trigger = workflow.start_on_upload("English", prefix="uploads/en/")
+        trigger.grant_upload(iam.Role(stack, "Uploader", assumed_by=iam.AccountRootPrincipal()))
+        return workflow
+
+    rights = Synthesized(build).rights("<Uploader>")
+    objects = [(action, resource) for action, resource, _ in rights if action.startswith("s3:")]
+    assert objects == [("s3:PutObject", "<InputBucket.Arn>/uploads/en/*")]
