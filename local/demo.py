@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections import Counter
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.panel import Panel
@@ -27,6 +29,7 @@ REPORT = ROOT / "report.html"
 SAMPLES = ROOT / "local" / "samples"
 CLOCK_SCALE = 0.01
 _USUAL_SECONDS = 487
+_PATIENCE_SECONDS = 300
 _NAMED = 10
 
 console = Console(highlight=False)
@@ -44,7 +47,7 @@ def run(
     try:
         _run(documents, port)
     except RehearsalError as error:
-        console.print(Panel(str(error), title="The demo can't go on", border_style="red"))
+        console.print(Panel(escape(str(error)), title="The demo can't go on", border_style="red"))
         raise typer.Exit(1) from error
 
 
@@ -55,7 +58,7 @@ def down() -> None:
 
 
 def _run(documents: Path | None, port: int) -> None:
-    given = _read(documents) if documents else {}
+    given = _read(documents.expanduser()) if documents else {}
     FOLDER.mkdir(parents=True, exist_ok=True)
     rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port)
     with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
@@ -128,7 +131,8 @@ class _Demo:
     def _put(self, bucket: str, prefix: str, documents: dict[str, bytes]) -> None:
         for name, body in documents.items():
             self._s3.put_object(Bucket=bucket, Key=f"{prefix}{name}", Body=body)
-        console.print(f"  [green]✓[/] {len(documents)} documents put under s3://{bucket}/{prefix}")
+        number = "1 document" if len(documents) == 1 else f"{len(documents)} documents"
+        console.print(f"  [green]✓[/] {number} put under s3://{bucket}/{prefix}", soft_wrap=True)
 
     def follow(self) -> None:
         """Show every execution that is not over yet, live, until all have ended."""
@@ -139,7 +143,11 @@ class _Demo:
                 view: progress.add_task(view.title, total=_USUAL_SECONDS, state="waiting for the uploads to be batched")
                 for view in views
             }
+            deadline = time.monotonic() + _PATIENCE_SECONDS
             while not all(view.ended for view in views):
+                if time.monotonic() > deadline:
+                    waiting = ", ".join(f"{view.title} ({view.state})" for view in views if not view.ended)
+                    raise RehearsalError(f"not ended after {_PATIENCE_SECONDS} s: {waiting}; the logs are in {FOLDER}")
                 for view, row in rows.items():
                     view.look()
                     progress.update(row, completed=min(view.job_seconds, _USUAL_SECONDS - 1), state=view.state)
@@ -166,12 +174,14 @@ def _read(folder: Path) -> dict[str, bytes]:
         raise RehearsalError(f"{folder} is no folder; give one with text files, like make demo DOCS=path/to/folder")
     found: dict[str, bytes] = {}
     for path in sorted(folder.rglob("*")):
-        if not path.is_file() or path.name.startswith("."):
+        if path.is_dir() or path.name.startswith("."):
             continue
         try:
+            if path.exists() and not path.is_file():
+                raise OSError(errno.EINVAL, "not an ordinary file")
             found[path.relative_to(folder).as_posix()] = path.read_bytes()
         except OSError as error:
-            console.print(f"  [yellow]![/] left out, because it can't be read: {path}: {error.strerror}")
+            console.print(f"  [yellow]![/] left out, because it can't be read: {escape(str(path))}: {error.strerror}")
     if not found:
         raise RehearsalError(f"{folder} holds no file that can be read; put text files into it")
     return found
@@ -199,9 +209,8 @@ class _step:
 
 def _summarise(runs: Iterable[Run]) -> None:
     types: Counter[str] = Counter()
-    documents = Table(
-        "Execution", Column("Status", no_wrap=True), "Docs", "Errors", "Entities", "Minutes", "Polls", "USD"
-    )
+    whole = [Column(name, no_wrap=True) for name in ("Status", "Docs", "Errors", "Entities", "USD")]
+    documents = Table("Execution", *whole, box=SIMPLE_HEAD, pad_edge=False)
     for run in runs:
         counts = run.outcome.get("Counts", {})
         types.update(counts.get("EntitiesByType", {}))
@@ -211,8 +220,6 @@ def _summarise(runs: Iterable[Run]) -> None:
             str(counts.get("Documents", 0)),
             str(counts.get("DocumentErrors", 0) + counts.get("MissingDocuments", 0)),
             str(counts.get("Entities", 0)),
-            f"{run.history.job_seconds / 60:.1f}",
-            str(run.outcome.get("Polls", "")),
             f"{run.outcome.get('EstimatedCostUsd', 0):.4f}",
         )
         if "Error" in run.outcome:
@@ -223,7 +230,9 @@ def _summarise(runs: Iterable[Run]) -> None:
         if len(failed) > _NAMED:
             console.print(f"  [yellow]![/] and {len(failed) - _NAMED} more, all in the report")
     console.print(documents)
-    kinds = Table("Entity type", "Found")
+    if not types:
+        return
+    kinds = Table("Entity type", "Found", box=SIMPLE_HEAD, pad_edge=False)
     for kind, number in types.most_common():
         kinds.add_row(kind, str(number))
     console.print(kinds)
@@ -234,13 +243,16 @@ def _what_next(rehearsal: Rehearsal, outputs: dict[str, str]) -> None:
     console.print("\n[bold]The report[/]: report.html. Open it in a browser:")
     console.print(f"  {REPORT.as_uri()}", soft_wrap=True)
     console.print("[bold]Try it yourself[/] with the AWS command line:")
+    console.print(f"  export PATH={ROOT / '.venv' / 'bin'}:$PATH", soft_wrap=True)
     console.print(f"  export {' '.join(f'{name}={rehearsal.environment[name]}' for name in reach)}", soft_wrap=True)
     console.print("  aws comprehend list-entities-detection-jobs")
     console.print(f"  aws s3 cp README.md s3://{outputs['InputBucketName']}/{outputs['UploadPrefix']}", soft_wrap=True)
     console.print("[bold]End it[/]: make down")
     console.print("[bold]With a real account[/] (a job costs money there, and takes six minutes or more):")
-    console.print("  this repository    set your credentials, then npx cdk bootstrap && npx cdk deploy")
-    console.print("  your own stack     make wheel, pip install dist/*.whl, then cdk deploy your app")
+    console.print(
+        "  this repository    set credentials and PATH, then npx cdk bootstrap && npx cdk deploy", soft_wrap=True
+    )
+    console.print("  your own stack     make wheel, pip install dist/*.whl, then cdk deploy your app", soft_wrap=True)
     console.print("  by upload          aws s3 cp letter.txt s3://<InputBucketName>/uploads/")
 
 

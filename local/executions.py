@@ -81,7 +81,8 @@ class ExecutionView:
             output: dict[str, Any] = json.loads(execution["output"])
             return output
         error = {"Code": execution.get("error", execution["status"]), "Message": execution.get("cause", "")}
-        return {"Status": "FAILED", "ExecutionArn": self._arn, "Job": self._job() or {}, "Error": error}
+        status = {"RequestRefused": "REFUSED", "JobTimedOut": "TIMED_OUT"}.get(error["Code"], "FAILED")
+        return {"Status": status, "ExecutionArn": self._arn, "Job": self._job() or {}, "Error": error}
 
     def history(self, outcome: Mapping[str, Any]) -> History:
         """The job's states and the polls, in seconds since its submission."""
