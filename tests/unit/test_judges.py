@@ -20,7 +20,7 @@ OURS_ALONE = {"custom language", "output under input"}
 """Rules beyond the API's own: the service would take such a request and waste the job."""
 
 _many = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
+    max_examples=700, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
 )
 
 
