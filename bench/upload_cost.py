@@ -39,8 +39,8 @@ SQS = (
     "get_queue_attributes",
     "send_message",
 )
-STATES_A_JOB = ("BatchOfUploads", "StageBatch", "AnythingStaged", "InspectInput", "StartJob", "PublishResult")
-STATES_A_JOB += ("Published", "JobEnded")
+BEFORE_THE_JOB = ("BatchOfUploads", "StageBatch", "AnythingStaged", "InspectInput", "StartJob")
+STATES_A_JOB = (*BEFORE_THE_JOB, "PublishResult", "Published", "JobEnded")
 STATES_A_LOOK = ("WaitForJob", "PollJob", "JobStatus")
 
 SECONDS_A_CALL, THREADS = 0.03, 16

@@ -245,9 +245,9 @@ class Figures(NamedTuple):
     @classmethod
     def of(cls, quota: Quota) -> Figures:
         """The figures of one run."""
-        times = (percentile(quota.seconds, share) for share in (0.5, 0.95))
+        p50, p95 = (percentile(quota.seconds, share) for share in (0.5, 0.95))
         waiting = len(quota.uploads) - quota.taken
-        return cls(quota.done / (END / 2), *times, quota.jobs, quota.throttled, waiting)
+        return cls(quota.done / (END / 2), p50, p95, quota.jobs, quota.throttled, waiting)
 
 
 def simulate(rate: float, design: Callable[[array[float]], Quota]) -> Figures:

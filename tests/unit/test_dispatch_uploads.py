@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -189,7 +191,9 @@ def test_killed_at_any_call_nothing_is_lost_and_nothing_is_staged_twice(aws: Aws
     aws.upload("uploads/empty", b"")
     aws.crash_at = crash_at
     for _ in range(8):
-        for step in (lambda: look(aws, "En"), *(lambda name=name: staged(aws, name) for name in aws.executions)):
+        steps: list[Callable[[], object]] = [partial(look, aws, "En")]
+        steps += [partial(staged, aws, name) for name in aws.executions]
+        for step in steps:
             try:
                 step()
             except Crash:

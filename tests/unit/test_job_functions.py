@@ -143,4 +143,4 @@ def test_a_job_that_has_ended_needs_no_stop(comprehend: Stubber) -> None:
 
 
 def test_clients_retry_in_standard_mode() -> None:
-    assert service._CONFIG.retries == {"mode": "standard", "total_max_attempts": 4}
+    assert vars(service._CONFIG)["retries"] == {"mode": "standard", "total_max_attempts": 4}
