@@ -22,10 +22,11 @@ from .sources import Source, Sources
 _NAMED = 1000
 _RESERVE_MILLISECONDS = 60_000
 
-# Inside a JSON string every quote is escaped, so that these find names of fields only.
-_FILE = re.compile(rb'(?<!\\)"File"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_TYPE = re.compile(rb'(?<!\\)"Type"\s*:\s*"((?:[^"\\]|\\.)*)"')
-_ERROR = re.compile(rb'(?<!\\)"ErrorCode"\s*:')
+# Inside a JSON string every quote is escaped, so that these find names of fields only; they begin with plain text,
+# which the search finds many times as fast as anything that has to look back.
+_FILE = re.compile(rb'"File"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_TYPE = re.compile(rb'"Type"\s*:\s*"((?:[^"\\]|\\.)*)"')
+_ERROR = re.compile(rb'"ErrorCode"\s*:')
 
 
 class ResultTooLarge(JobError):
