@@ -32,6 +32,7 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         "Entities",
         allow_overrides=list(allow_overrides),
         maximum_duration=cdk.Duration.minutes(30),
+        maximum_queue_duration=cdk.Duration.minutes(20),
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
     workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"])
