@@ -1,74 +1,108 @@
-"""Published files: gzip JSON lines in parts of a fixed size, compressed beside the reading.
+"""The published parts: gzip JSON lines, each put whole, so that none is ever seen half-written or left behind.
 
-The same records always make the same parts, byte for byte, and each part is put whole: a run that is interrupted and
-repeated leaves the same set, without orphans.
+What a part holds depends on the archive alone, and gzip members concatenate, so that blocks are compressed on other
+cores and a part that is made once more has the same bytes.
 """
 
 from __future__ import annotations
 
-import gzip
+import io
+import zlib
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 from .locations import Location
 from .service import client
 
-PART_BYTES = 16 * 1024 * 1024
-"""Uncompressed size at which a part is closed."""
+_PART_BYTES = 96 * 1024**2
+"""JSON lines in a part before they are compressed, to about a quarter."""
 
-# zlib lets other threads run while it compresses; two at work and one being filled bound the memory.
-_THREADS = 2
+_LEVEL = 1
+_WAITING = 4
 
 
-class Parts:
-    """Writes records into ``<prefix><nnnnn>.jsonl.gz``.
+class Parts(AbstractContextManager["Parts"]):
+    """Writes records into parts ``<prefix><nnnnn>.jsonl.gz``, those that can't be read beside them.
 
     Attributes:
-        closed: how many parts are closed.
-        size: compressed bytes of those that this run put.
+        number: of the next part.
+        count: parts with records.
+        size: bytes of them, compressed.
     """
 
-    def __init__(self, prefix: Location, *, done: int = 0) -> None:
-        """Begin with part 0; the first ``done`` parts were put before and are only passed over."""
-        self._prefix, self._done = prefix, done
-        self._held: list[bytes] = []
-        self._held_bytes = 0
-        self._pool = ThreadPoolExecutor(_THREADS)
-        self._running: deque[Future[int]] = deque()
-        self.closed = self.size = 0
+    def __init__(self, documents: Location, unparsed: Location, *, number: int = 0, count: int = 0, size: int = 0):
+        self.number, self.count, self.size = number, count, size
+        self._documents, self._unparsed = _Part(documents), _Part(unparsed)
+        self._compressors, self._uploader = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
+        self._compressing: deque[tuple[_Part, Future[bytes]]] = deque()
+        self._uploading: list[Future[None]] = []
+        self._held = 0
 
-    def add(self, *pieces: bytes) -> bool:
-        """Add one record, given in pieces without line end; returns whether it closed a part."""
-        self._held += pieces
-        self._held.append(b"\n")
-        self._held_bytes += sum(map(len, pieces)) + 1
-        if self._held_bytes < PART_BYTES:
-            return False
-        self._close()
-        return True
+    def __exit__(self, *error: object) -> None:
+        for pool in (self._compressors, self._uploader):
+            pool.shutdown(cancel_futures=True)
+
+    def counts(self) -> dict[str, int]:
+        """What ``Parts`` takes to go on behind the last part."""
+        return {"number": self.number, "count": self.count, "size": self.size}
+
+    @property
+    def full(self) -> bool:
+        """Whether the part should be put before more is added."""
+        return self._held >= _PART_BYTES
+
+    def add(self, documents: Sequence[bytes], unparsed: Sequence[bytes] = ()) -> None:
+        """Add lines, given in pieces."""
+        for part, pieces in ((self._documents, documents), (self._unparsed, unparsed)):
+            if pieces:
+                self._held += sum(map(len, pieces))
+                self._compressing.append((part, self._compressors.submit(_compressed, pieces)))
+        self._collect(_WAITING)
+
+    def put(self) -> None:
+        """Put what was added as one part, while the next one is begun."""
+        self._collect(0)
+        self._settle()
+        for part in (self._documents, self._unparsed):
+            if size := part.held.tell():
+                if part is self._documents:
+                    self.count, self.size = self.count + 1, self.size + size
+                self._uploading.append(self._uploader.submit(_put, part.taken(self.number), part.held))
+                part.held = io.BytesIO()
+        self.number, self._held = self.number + 1, 0
 
     def finish(self) -> None:
-        """Close the last part and wait until all are put. Without any record there is one empty part."""
-        if self._held or not self.closed:
-            self._close()
-        self.wait()
+        """Put the last part and see that all have arrived."""
+        if self._held:
+            self.put()
+        self._settle()
 
-    def wait(self) -> None:
-        """Wait until every closed part is put."""
-        while self._running:
-            self.size += self._running.popleft().result()
-        self._pool.shutdown()
+    def _collect(self, most: int) -> None:
+        while len(self._compressing) > most:
+            part, compressed = self._compressing.popleft()
+            part.held.write(compressed.result())
 
-    def _close(self) -> None:
-        if self.closed >= self._done:
-            while len(self._running) >= _THREADS:
-                self.size += self._running.popleft().result()
-            self._running.append(self._pool.submit(self._put, self.closed, self._held))
-        self.closed += 1
-        self._held, self._held_bytes = [], 0
+    def _settle(self) -> None:
+        while self._uploading:
+            self._uploading.pop().result()
 
-    def _put(self, number: int, pieces: list[bytes]) -> int:
-        packed = gzip.compress(b"".join(pieces), compresslevel=1, mtime=0)
-        key = f"{self._prefix.key}{number:05}.jsonl.gz"
-        client("s3").put_object(Bucket=self._prefix.bucket, Key=key, Body=packed)
-        return len(packed)
+
+class _Part:
+    def __init__(self, prefix: Location) -> None:
+        self._prefix = prefix
+        self.held = io.BytesIO()
+
+    def taken(self, number: int) -> Location:
+        return Location(self._prefix.bucket, f"{self._prefix.key}{number:05}.jsonl.gz")
+
+
+def _compressed(pieces: Sequence[bytes]) -> bytes:
+    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
+    return compressor.compress(b"".join(pieces)) + compressor.flush()
+
+
+def _put(target: Location, body: io.BytesIO) -> None:
+    body.seek(0)
+    client("s3").put_object(Bucket=target.bucket, Key=target.key, Body=body)
