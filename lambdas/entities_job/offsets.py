@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -19,40 +20,45 @@ _LINE_END = re.compile("\r\n|\r|\n")
 
 
 class Offsets:
-    """Compares offsets, in Unicode code points, for the documents number 1, 2, 4, 8 and so on.
-
-    Attributes:
-        sample: entities compared.
-        mismatches: those whose text stands elsewhere.
-    """
+    """Compares offsets, in Unicode code points, for the documents number 1, 2, 4, 8 and so on, beside the reading."""
 
     def __init__(self, job: Mapping[str, Any], inventory: Inventory, sample: int = 0, mismatches: int = 0) -> None:
         self._inventory, self._submitted = inventory, job["SubmitTime"]
         self._input = Location.of(job["InputDataConfig"]["S3Uri"])
-        self.sample, self.mismatches = sample, mismatches
+        self._compared = [(sample, mismatches)]
+        self._reader = ThreadPoolExecutor(1)
+        self._running: list[Future[tuple[int, int]]] = []
 
-    def counts(self) -> dict[str, int]:
-        """What ``Offsets`` takes to go on counting."""
-        return {"sample": self.sample, "mismatches": self.mismatches}
+    def add(self, records: Sequence[bytes], before: int) -> None:
+        """Compare those of ``records``, given without their opening brace, that belong to the sample.
 
-    def due(self, before: int, more: int) -> bool:
-        """Whether one of ``more`` documents after the first ``before`` belongs to the sample."""
-        return before.bit_length() != (before + more).bit_length()
+        Args:
+            records: the documents that follow the first ``before``.
+            before: how many came earlier.
+        """
+        number = 1 << before.bit_length()
+        while number <= before + len(records):
+            record = json.loads(b"{" + records[number - before - 1])
+            row = self._inventory.source(json.dumps(record["File"], ensure_ascii=False).encode()[1:-1])
+            if row and row.size <= _LONGEST_SOURCE:
+                self._running.append(self._reader.submit(self._compare, row, record))
+            number *= 2
 
-    def check(self, line: bytes) -> None:
-        """Compare a record's entities; ``line`` is the record without its opening brace."""
-        record = json.loads(b"{" + line)
-        row = self._inventory.source(json.dumps(record["File"], ensure_ascii=False).encode()[1:-1])
-        if row is None or row.size > _LONGEST_SOURCE:
-            return
+    def counts(self) -> tuple[int, int]:
+        """Entities compared, and those whose text stands elsewhere, once all is compared."""
+        self._compared += (compared.result() for compared in self._running)
+        self._running.clear()
+        sample, mismatches = map(sum, zip(*self._compared, strict=True))
+        return sample, mismatches
+
+    def _compare(self, row: Row, record: Mapping[str, Any]) -> tuple[int, int]:
         try:
             text = self._text(row, record.get("Line"))
         except (ClientError, UnicodeDecodeError, IndexError) as error:
             logger.info("no offsets compared", extra={"source": row.source.decode(), "why": str(error)})
-            return
-        for entity in record["Entities"]:
-            self.sample += 1
-            self.mismatches += text[entity["BeginOffset"] : entity["EndOffset"]] != entity["Text"]
+            return 0, 0
+        entities = record["Entities"]
+        return len(entities), sum(text[one["BeginOffset"] : one["EndOffset"]] != one["Text"] for one in entities)
 
     def _text(self, row: Row, line: int | None) -> str:
         """The document as the service read it: for a batch of uploads its copy, otherwise the source itself."""

@@ -52,7 +52,7 @@ class Publication:
             self._inventory.received[:] = zlib.decompress(b64decode(done["Received"]))
             self._inventory.unexpected = done["Unexpected"]
         self._tally = Tally.restored(done["Tally"]) if done else Tally()
-        self._offsets = Offsets(self._job, self._inventory, **done.get("Offsets", {}))
+        self._offsets = Offsets(self._job, self._inventory, *done.get("Offsets", ()))
         self._results = Results(self._job, self._inventory, self._tally, self._offsets)
         results, folder = Location.of(event["Settings"]["ResultsUri"]), f"job_date={self._job['SubmitTime'][:10]}"
         self._documents = results / "documents" / folder / f"{self._job['JobId']}-"
@@ -113,7 +113,7 @@ class Publication:
 
     def summarize(self) -> dict[str, Any]:
         """Put the summary, which makes the result visible; returns the outcome."""
-        tally = self._tally
+        tally, (sample, mismatches) = self._tally, self._offsets.counts()
         counts = {
             "ExpectedDocuments": self._event["Inventory"]["Documents"],
             "Documents": tally.documents,
@@ -123,8 +123,8 @@ class Publication:
             "UnparsedRecords": tally.unparsed,
             "Entities": tally.types.total(),
             "EntitiesByType": dict(sorted(tally.types.items())),
-            "OffsetSample": self._offsets.sample,
-            "OffsetMismatches": self._offsets.mismatches,
+            "OffsetSample": sample,
+            "OffsetMismatches": mismatches,
         }
         result = {
             "DocumentsUri": self._documents.uri,

@@ -1,12 +1,14 @@
 """Records: the service's own lines with the fields of their job and source in front, and what is counted on the way.
 
-Most lines are never parsed. A line that a pattern knows from end to end, but for its entities, and whose quotes and
-braces number what so many entities have, is taken as it is: inside a JSON string quotes are always escaped, so that no
-text can pass for a field. Any other line is parsed.
+Most lines are never parsed. Where a pattern knows every line of a block from end to end, but for the inside of its
+entities, and the block's quotes and braces number what so many lines and entities have, it is taken as it is: inside a
+JSON string quotes are always escaped, so that no text can pass for a field. Otherwise its lines are judged one by one,
+and what the pattern does not know is parsed.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from collections import Counter
@@ -22,11 +24,13 @@ from .offsets import Offsets
 _NAMED = 1000
 _UNPARSED_BYTES = 64 * 1024
 
+# The empty group tells whether there are Entities.
 _LINE = re.compile(
-    rb'\{(?:(?:"Entities": ?\[[^\]]*+\]|"File": ?"([^"\\\x00-\x1f]*+)"|"Line": ?(\d{1,9}+))(?:, ?(?=")|(?=\}\Z)))+\}'
+    rb'^\{((?:(?:"Entities"(): ?\[(?:\{"[^\]]*+(?<=\}))?\]|"File": ?"([^"\\\x00-\x1f]++)"|"Line": ?(\d{1,9}+))(?:, ?(?=")|(?=\}\n)))++'
+    rb"\}\n)(?(2)|(?!))(?(3)|(?!))",
+    re.MULTILINE,
 )
-# A first character that is rare makes the search fast.
-_TYPES = re.compile(rb'T(?<="T)ype": ?"([^"\\]*+)"')
+_TYPE = re.compile(rb'"Type": ?"([^"]*+)')
 _QUOTES = 14
 """Of the five fields of an entity, around their names and two of their values."""
 
@@ -71,18 +75,16 @@ class Results:
         records: list[bytes] = []
         unparsed: list[bytes] = []
         front, claim = self._front, self._inventory.claim
-        known, types, others = _sorted(block)
-        for match in known:
-            name, number = match.groups()
+        known, types, others = _sorted(block if block.endswith(b"\n") else block + b"\n")
+        for line, _, name, number in known:
             fields = claim(name, int(number) if number else None)
             if fields is None:
-                types.subtract(_TYPES.findall(match[0]))
+                types.subtract(_TYPE.findall(line))
             else:
-                records += (front, fields, match[0][1:], b"\n")
-        if records and self._offsets.due(self.tally.documents, len(records) // 4):
-            self._offsets.check(records[2])
-        self.tally.documents += len(records) // 4
-        self.tally.types.update({name.decode(): count for name, count in (+types).items()})
+                records += (front, fields, line)
+        self._offsets.add(records[2::3], self.tally.documents)
+        self.tally.documents += len(records) // 3
+        self.tally.types.update({json.loads(b'"%b"' % name): count for name, count in (+types).items()})
         for line in others:
             self._parsed(line.strip(), records, unparsed)
         return records, unparsed
@@ -110,7 +112,7 @@ class Results:
         text = b'{"File":%b,%b' % (file, place) + json.dumps(error).encode()[1:]
         if len(self.tally.lost) < _NAMED:
             self.tally.lost.append(_named(json.loads(text), fields))
-        return [self._front, fields, text[1:], b"\n"]
+        return [self._front, fields, text[1:] + b"\n"]
 
     def _parsed(self, line: bytes, records: list[bytes], unparsed: list[bytes]) -> None:
         if not line:
@@ -130,7 +132,7 @@ class Results:
         fields = self._inventory.claim(_encoded(record["File"]), record.get("Line"))
         if fields is None:
             return
-        records += (self._front, fields, line[1:], b"\n")
+        records += (self._front, fields, line[1:] + b"\n")
         self.tally.types.update(types)
         if "ErrorCode" not in record:
             self.tally.documents += 1
@@ -143,30 +145,30 @@ class Results:
         self.tally.unparsed += 1
         text = content[:_UNPARSED_BYTES].decode("utf-8", "backslashreplace")
         kept = json.dumps({"Reason": reason, "Bytes": size, "Content": text}, ensure_ascii=False).encode()
-        unparsed += (self._front, kept[1:], b"\n")
+        unparsed += (self._front, kept[1:] + b"\n")
 
 
-def _sorted(block: bytes) -> tuple[list[re.Match[bytes]], Counter[bytes], list[bytes]]:
+def _sorted(block: bytes) -> tuple[list[tuple[bytes, ...]], Counter[bytes], list[bytes]]:
     """The lines of a block that need not be parsed, their entities by type, and all other lines."""
-    lines = [line for line in block.split(b"\n") if line]
-    known = [_LINE.fullmatch(line) for line in lines] if _is_utf8(block) else [None] * len(lines)
-    types = _TYPES.findall(block)
-    if not all(known) or block.count(b'"') != _QUOTES * len(types) + sum(map(_outer_quotes, known)):
-        known = [match if match and _is_sound(match) else None for match in known]
-        types = [name for match in known if match for name in _TYPES.findall(match[0])]
-    others = [line for line, match in zip(lines, known, strict=True) if not match]
-    return [match for match in known if match], Counter(types), others
+    known, types = _known(block)
+    if sum(len(match[0]) + 1 for match in known) == len(block):
+        return known, Counter(types), []
+    known, types, others = [], [], []
+    for line in io.BytesIO(block):
+        match, found = _known(line)
+        known += match
+        types += found
+        others += [] if match else [line]
+    return known, Counter(types), others
 
 
-def _outer_quotes(match: re.Match[bytes] | None) -> int:
-    """How many quotes a line has around the names and values of its own fields."""
-    if not match or match[1] is None:
-        return -1
-    return 6 if match[2] is None else 8
-
-
-def _is_sound(match: re.Match[bytes]) -> bool:
-    return match[0].count(b'"') == _QUOTES * len(_TYPES.findall(match[0])) + _outer_quotes(match)
+def _known(lines: bytes) -> tuple[list[tuple[bytes, ...]], list[bytes]]:
+    """What the pattern finds in lines and the types of all entities, or nothing if those are not sound."""
+    known, types = _LINE.findall(lines), _TYPE.findall(lines)
+    quotes = 6 * len(known) + 2 * sum(1 for match in known if match[3]) + _QUOTES * len(types)
+    if lines.count(b'"') == quotes and _is_utf8(lines):
+        return known, types
+    return [], []
 
 
 def _types(record: Any) -> list[str]:
