@@ -119,8 +119,8 @@ class Archive:
     def __init__(self, source: Location, start: Place, hurried: Callable[[], bool]) -> None:
         self._start = start
         self._inflation = Inflation(start.point, hurried)
-        chunks = _ahead(_chunks(source, start.point.bit // 8))
-        self._stream = _Stream(self._inflation.blocks(chunks), start.point.offset)
+        blocks = self._inflation.blocks(_chunks(source, start.point.bit // 8))
+        self._stream = _Stream(_ahead(blocks), start.point.offset)
 
     def members(self) -> Iterator[Member]:
         """The files, in order; each must be read before the next.

@@ -18,8 +18,12 @@ _BEGIN = re.compile(rb"[\s,\[]*+\{")
 _END = re.compile(rb"[\s,]*+\}")
 _KEY = re.compile(rb"[\s,]*+(%b)\s*+:\s*+" % _STRING, re.DOTALL)
 _SCALAR = re.compile(rb'%b|[^",\[\]{}\s]++' % _STRING, re.DOTALL)
-# Lists and objects that hold no others are passed at once.
-_NEXT = re.compile(rb'[\[{][^"\[\]{}]*+(?:%b[^"\[\]{}]*+)*+[\]}]|%b|[\[\]{}]' % (_STRING, _STRING), re.DOTALL)
+_PLAIN = rb'[^"\[\]{}]*+'
+# Lists and objects, at most four deep as a Block's polygons are, are passed at once.
+_DEEP = rb"[\[{]%b(?:%b%b)*+[\]}]" % (_PLAIN, _STRING, _PLAIN)
+for _ in range(3):
+    _DEEP = rb"[\[{]%b(?:(?:%b|%b)%b)*+[\]}]" % (_PLAIN, _STRING, _DEEP, _PLAIN)
+_NEXT = re.compile(rb"%b|%b|[\[\]{}]" % (_DEEP, _STRING), re.DOTALL)
 
 
 def join(content: bytes) -> Iterator[dict[str, Any]]:

@@ -19,8 +19,9 @@ from .service import client
 _PART_BYTES = 96 * 1024**2
 """JSON lines in a part before they are compressed, to about a quarter."""
 
-_LEVEL = 1
 _WAITING = 4
+
+Compressed = deque[Future[bytes]]
 
 
 class Parts(AbstractContextManager["Parts"]):
@@ -28,25 +29,19 @@ class Parts(AbstractContextManager["Parts"]):
 
     Attributes:
         number: of the next part.
-        count: parts with records.
-        size: bytes of them, compressed.
     """
 
     def __init__(self, documents: Location, unparsed: Location, *, number: int = 0, count: int = 0, size: int = 0):
-        self.number, self.count, self.size = number, count, size
-        self._documents, self._unparsed = _Part(documents), _Part(unparsed)
+        self.number, self._count, self._size = number, count, size
+        self._prefixes = documents, unparsed
         self._compressors, self._uploader = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
-        self._compressing: deque[tuple[_Part, Future[bytes]]] = deque()
-        self._uploading: list[Future[None]] = []
-        self._held = 0
+        self._compressing: Compressed = deque()
+        self._uploading: deque[tuple[Location, Future[int]]] = deque()
+        self._held, self._blocks = 0, (Compressed(), Compressed())
 
     def __exit__(self, *error: object) -> None:
         for pool in (self._compressors, self._uploader):
             pool.shutdown(cancel_futures=True)
-
-    def counts(self) -> dict[str, int]:
-        """What ``Parts`` takes to go on behind the last part."""
-        return {"number": self.number, "count": self.count, "size": self.size}
 
     @property
     def full(self) -> bool:
@@ -55,54 +50,52 @@ class Parts(AbstractContextManager["Parts"]):
 
     def add(self, documents: Sequence[bytes], unparsed: Sequence[bytes] = ()) -> None:
         """Add lines, given in pieces."""
-        for part, pieces in ((self._documents, documents), (self._unparsed, unparsed)):
+        for blocks, pieces in zip(self._blocks, (documents, unparsed), strict=True):
             if pieces:
                 self._held += sum(map(len, pieces))
-                self._compressing.append((part, self._compressors.submit(_compressed, pieces)))
-        self._collect(_WAITING)
+                blocks.append(self._compressors.submit(_compressed, pieces))
+                self._compressing.append(blocks[-1])
+        while len(self._compressing) > _WAITING:
+            self._compressing.popleft().result()
 
     def put(self) -> None:
         """Put what was added as one part, while the next one is begun."""
-        self._collect(0)
         self._settle()
-        for part in (self._documents, self._unparsed):
-            if size := part.held.tell():
-                if part is self._documents:
-                    self.count, self.size = self.count + 1, self.size + size
-                self._uploading.append(self._uploader.submit(_put, part.taken(self.number), part.held))
-                part.held = io.BytesIO()
-        self.number, self._held = self.number + 1, 0
+        for prefix, blocks in zip(self._prefixes, self._blocks, strict=True):
+            if blocks:
+                target = Location(prefix.bucket, f"{prefix.key}{self.number:05}.jsonl.gz")
+                self._uploading.append((prefix, self._uploader.submit(_put, target, blocks)))
+        self._held, self._blocks = 0, (Compressed(), Compressed())
+        self.number += 1
 
-    def finish(self) -> None:
-        """Put the last part and see that all have arrived."""
+    def finish(self) -> dict[str, int]:
+        """Put the last part and see that all have arrived.
+
+        Returns:
+            What ``Parts`` takes to go on: the next number, and count and compressed bytes of the parts with records.
+        """
         if self._held:
             self.put()
         self._settle()
-
-    def _collect(self, most: int) -> None:
-        while len(self._compressing) > most:
-            part, compressed = self._compressing.popleft()
-            part.held.write(compressed.result())
+        return {"number": self.number, "count": self._count, "size": self._size}
 
     def _settle(self) -> None:
         while self._uploading:
-            self._uploading.pop().result()
-
-
-class _Part:
-    def __init__(self, prefix: Location) -> None:
-        self._prefix = prefix
-        self.held = io.BytesIO()
-
-    def taken(self, number: int) -> Location:
-        return Location(self._prefix.bucket, f"{self._prefix.key}{number:05}.jsonl.gz")
+            prefix, size = self._uploading.popleft()
+            if prefix is self._prefixes[0]:
+                self._count, self._size = self._count + 1, self._size + size.result()
+            size.result()
 
 
 def _compressed(pieces: Sequence[bytes]) -> bytes:
-    compressor = zlib.compressobj(_LEVEL, zlib.DEFLATED, 31)
-    return compressor.compress(b"".join(pieces)) + compressor.flush()
+    return zlib.compress(b"".join(pieces), level=1, wbits=31)
 
 
-def _put(target: Location, body: io.BytesIO) -> None:
+def _put(target: Location, blocks: Compressed) -> int:
+    body = io.BytesIO()
+    while blocks:
+        body.write(blocks.popleft().result())
+    size = body.tell()
     body.seek(0)
     client("s3").put_object(Bucket=target.bucket, Key=target.key, Body=body)
+    return size

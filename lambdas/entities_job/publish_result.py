@@ -80,7 +80,6 @@ class Publication:
                 self._lost = number + 1
                 if self._hurried():
                     return False
-        self.parts.finish()
         return True
 
     def _received(self, place: Place) -> bool:
@@ -97,7 +96,6 @@ class Publication:
 
     def save(self) -> dict[str, Any]:
         """Keep what the next invocation needs, once all parts have arrived; returns where it is kept."""
-        self.parts.finish()
         state = {
             "Place": self._place and self._place.saved(),
             "Lost": self._lost,
@@ -106,14 +104,14 @@ class Publication:
             "Unexpected": self._inventory.unexpected,
             "Tally": vars(self._tally),
             "Offsets": self._offsets.counts(),
-            "Parts": self.parts.counts(),
+            "Parts": self.parts.finish(),
         }
         work = Location.of(self._event["Settings"]["WorkUri"]) / self._event["Execution"]["Name"]
         return {"Uri": _put(work / f"checkpoint-{self.parts.number:05}.json", state)}
 
     def summarize(self) -> dict[str, Any]:
         """Put the summary, which makes the result visible; returns the outcome."""
-        tally, (sample, mismatches) = self._tally, self._offsets.counts()
+        tally, parts, (sample, mismatches) = self._tally, self.parts.finish(), self._offsets.counts()
         counts = {
             "ExpectedDocuments": self._event["Inventory"]["Documents"],
             "Documents": tally.documents,
@@ -129,8 +127,8 @@ class Publication:
         result = {
             "DocumentsUri": self._documents.uri,
             "SummaryUri": self._summary.uri,
-            "Parts": self.parts.count,
-            "Bytes": self.parts.size,
+            "Parts": parts["count"],
+            "Bytes": parts["size"],
         }
         found = outcome.of_result(self._event, counts, result, self._damage)
         lists = {"Failed": tally.failed, "Missing": tally.lost, "Warnings": self._event["Warnings"]}

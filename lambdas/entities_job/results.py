@@ -26,8 +26,8 @@ _UNPARSED_BYTES = 64 * 1024
 
 # The empty group tells whether there are Entities.
 _LINE = re.compile(
-    rb'^\{((?:(?:"Entities"(): ?\[(?:\{"[^\]]*+(?<=\}))?\]|"File": ?"([^"\\\x00-\x1f]++)"|"Line": ?(\d{1,9}+))(?:, ?(?=")|(?=\}\n)))++'
-    rb"\}\n)(?(2)|(?!))(?(3)|(?!))",
+    rb'^\{((?:(?:"Entities"(): ?\[(?:\{"[^\]]*+(?<=\}))?\]|"File": ?"([^"\\\x00-\x1f]++)"|"Line": ?(\d{1,9}+))'
+    rb'(?:, ?(?=")|(?=\}\n)))++\}\n)(?(2)|(?!))(?(3)|(?!))',
     re.MULTILINE,
 )
 _TYPE = re.compile(rb'"Type": ?"([^"]*+)')
