@@ -70,13 +70,12 @@ class Member:
             while self.left and not end and len(block) <= MAXIMUM_RECORD_BYTES:
                 block += self._read(_BLOCK)
                 end = block.rfind(b"\n", -_BLOCK) + 1
-            if not self.left:
-                yield block
-            elif end:
+            if self.left and not end:
+                block = TooLong(block, len(block) + self._line_end())
+            elif self.left:
                 self._unread(block[end:])
-                yield block[:end]
-            else:
-                yield TooLong(block, len(block) + self._line_end())
+                block = block[:end]
+            yield block
 
     def whole(self) -> bytes | TooLong:
         """All of it."""

@@ -29,7 +29,7 @@ _WINDOW = 2048
 _SOURCE = b'"Source":%b,"SourceVersionId":%b,'
 _TEXT = rb'"(?:[^"\\]|\\.)*+"'
 _FILE = re.compile(rb'^\{"File": "((?:[^"\\]|\\.)*+)"', re.MULTILINE)
-_LINES = re.compile(rb', "Lines": (\d+)[,}]')
+_LINES = re.compile(rb'(?:, "Lines": (\d+))?(?:, "Padding": true)?\}\n')
 _ROW = re.compile(
     rb'\{"File": ("(?:[^"\\]|\\.)*+"), "Source": (%b)(?:, "VersionId": (%b))?, "Size": (\d+)(?:, "Lines": (\d+))?'
     rb'(, "Padding": true)?\}\n' % (_TEXT, _TEXT)
@@ -103,7 +103,8 @@ class Inventory:
                 held.write(block)
                 lines = block.splitlines(keepends=True)
                 hashes.extend(map(_hash, _FILE.findall(block)))
-                counts = map(int, _LINES.findall(block)) if b', "Lines": ' in block else [1] * len(lines)
+                by_line = b', "Lines": ' in block
+                counts = [int(count or 1) for count in _LINES.findall(block)] if by_line else [1] * len(lines)
                 self._starts.extend(accumulate(map(len, lines), initial=self._starts.pop()))
                 self._firsts.extend(accumulate(counts, initial=self._firsts.pop()))
             held.flush()
@@ -112,7 +113,7 @@ class Inventory:
         self._twins = {a & _HASH for a, b in pairwise(self._hashes) if a & _HASH == b & _HASH}
         self.received = bytearray(self._firsts[-1])
         self.unexpected = 0
-        self._last: tuple[bytes, list[Row]] = (b"", [])
+        self._last: tuple[bytes, list[Row], bytes] = (b"", [], b"")
         # Most results come in the order of the inventory: rows that follow are looked up all at once.
         self._window: dict[bytes, tuple[int, bytes]] = {}
         self._next = 0
@@ -132,16 +133,16 @@ class Inventory:
         if known:
             self.received[known[0]] = 1
             return known[1]
-        rows = self._named(name)
+        rows, fields = self._named(name)
         if len(rows) == 1 and not rows[0].by_line:
             self._look_ahead(rows[0].first)
         for row in rows:
             number = _number(row, line)
             if number is not None and not self.received[number]:
                 self.received[number] = 1
-                return None if row.padding else _fields(rows)
+                return None if row.padding else fields
         self.unexpected += 1
-        return _fields(rows)
+        return fields
 
     def _look_ahead(self, number: int) -> None:
         """Read the rows that follow row ``number``, if that continues the last ones."""
@@ -158,7 +159,7 @@ class Inventory:
 
     def source(self, name: bytes) -> Row | None:
         """The one file of that name."""
-        rows = self._named(name)
+        rows, _ = self._named(name)
         return rows[0] if len(rows) == 1 else None
 
     def missing(self, start: int) -> Iterator[tuple[int, bytes, bytes, int | None]]:
@@ -168,16 +169,18 @@ class Inventory:
             row = self._row(bisect_right(self._firsts, number) - 1)
             line = number - row.first if row.by_line else None
             if not row.padding:
-                rows = self._named(row.file[1:-1])
+                rows, fields = self._named(row.file[1:-1])
                 others = (_number(other, line) for other in rows)
                 known = not any(other is not None and self.received[other] for other in others)
-                yield number, row.fields if known else _fields(rows), row.file, line
+                yield number, row.fields if known else fields, row.file, line
             number += 1
 
-    def _named(self, name: bytes) -> list[Row]:
+    def _named(self, name: bytes) -> tuple[list[Row], bytes]:
+        """The files of that name, and what a record gains that bears it."""
         if name != self._last[0]:
-            self._last = name, self._find(name)
-        return self._last[1]
+            rows = self._find(name)
+            self._last = name, rows, _fields(rows)
+        return self._last[1:]
 
     def _find(self, name: bytes) -> list[Row]:
         base = name.rpartition(b"/")[2]

@@ -19,7 +19,7 @@ from .service import client
 _PART_BYTES = 96 * 1024**2
 """JSON lines in a part before they are compressed, to about a quarter."""
 
-_WAITING = 4
+_WAITING_BYTES = 8 * 1024**2
 
 Compressed = deque[Future[bytes]]
 
@@ -35,7 +35,8 @@ class Parts(AbstractContextManager["Parts"]):
         self.number, self._count, self._size = number, count, size
         self._prefixes = documents, unparsed
         self._compressors, self._uploader = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
-        self._compressing: Compressed = deque()
+        self._compressing: deque[tuple[int, Future[bytes]]] = deque()
+        self._waiting = 0
         self._uploading: deque[tuple[Location, Future[int]]] = deque()
         self._held, self._blocks = 0, (Compressed(), Compressed())
 
@@ -52,11 +53,14 @@ class Parts(AbstractContextManager["Parts"]):
         """Add lines, given in pieces."""
         for blocks, pieces in zip(self._blocks, (documents, unparsed), strict=True):
             if pieces:
-                self._held += sum(map(len, pieces))
+                size = sum(map(len, pieces))
                 blocks.append(self._compressors.submit(_compressed, pieces))
-                self._compressing.append(blocks[-1])
-        while len(self._compressing) > _WAITING:
-            self._compressing.popleft().result()
+                self._compressing.append((size, blocks[-1]))
+                self._held, self._waiting = self._held + size, self._waiting + size
+        while self._waiting > _WAITING_BYTES:
+            size, block = self._compressing.popleft()
+            block.result()
+            self._waiting -= size
 
     def put(self) -> None:
         """Put what was added as one part, while the next one is begun."""

@@ -68,10 +68,12 @@ class Results:
             whole = member.whole()
             yield self._too_long(whole) if isinstance(whole, TooLong) else self._document(whole)
         else:
-            for block in member.lines():
-                yield self._too_long(block) if isinstance(block, TooLong) else self._lines(block)
+            # No loop: its variable would keep a block while the next one is read.
+            yield from map(self._lines, member.lines())
 
-    def _lines(self, block: bytes) -> tuple[list[bytes], list[bytes]]:
+    def _lines(self, block: bytes | TooLong) -> tuple[list[bytes], list[bytes]]:
+        if isinstance(block, TooLong):
+            return self._too_long(block)
         records: list[bytes] = []
         unparsed: list[bytes] = []
         front, claim = self._front, self._inventory.claim
