@@ -70,7 +70,9 @@ class PollSchedule:
         start = self.first_looks[-1] if self.first_looks else 0.0
         passed = math.floor((elapsed - start) / self.step_seconds)
         stride = max(1, math.floor(self.growth * elapsed / self.step_seconds))
-        return start + (passed + stride) * self.step_seconds
+        following = start + (passed + stride) * self.step_seconds
+        # A step that floats can't hold exactly may lead back to where it began.
+        return following if following > elapsed else following + self.step_seconds
 
     def wait_seconds(self, elapsed: float) -> int:
         """Whole seconds to wait until the next look, at least 1."""
