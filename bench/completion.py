@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.upload_cost import GB, PRICES, STATES_A_LOOK
-from entities_job.schedule import PollSchedule
+from entities_job.schedule import PollSchedule, seconds_after_output
 
 PAGE = Path(__file__).parents[1] / "docs" / "completion.md"
 JOBS = 20_000
@@ -100,7 +100,7 @@ def watched(how: Watch, end: float, chance: random.Random) -> tuple[float | None
     while used["look"] < how.most_looks:
         wait = how.wait(age)
         if looks_since_output:
-            age += min(wait, 5 * 2 ** (looks_since_output - 1))
+            age += min(wait, seconds_after_output(looks_since_output))
             looks_since_output += 1
         elif how.events and used["look"]:
             used["token"] += 1

@@ -15,6 +15,14 @@ class ScheduleSettings(TypedDict):
     Growth: float
 
 
+def seconds_after_output(looks: int) -> int:
+    """Seconds until the next look at a job whose output is there already, after so many looks since.
+
+    Its status follows within moments: 5 s four times, then twice as long each time.
+    """
+    return 5 * 2 ** max(0, looks - 4)
+
+
 @dataclass(frozen=True)
 class PollSchedule:
     """Looks at fixed ages of the job first, then on a grid of steps that grows with the job's age.
