@@ -53,6 +53,9 @@ bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
 	$(BIN)/python -m bench.completion --write
 
+rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
+	$(BIN)/python -m bench.rehearse_completion
+
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
 	$(BIN)/python -m bench.load_uploads
 
