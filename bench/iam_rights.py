@@ -6,8 +6,7 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from local.rehearsal import ACCOUNT, Rehearsal
 from tests.synth.reading import conditions, listed, readable, shown
@@ -23,8 +22,7 @@ _DOCUMENTS = {
 """Policies of resources, by type: the property that holds them."""
 
 
-@dataclass(frozen=True)
-class Right:
+class Right(NamedTuple):
     """One action on one resource in one statement; of a trust policy, one condition.
 
     Attributes:
@@ -44,7 +42,15 @@ class Right:
     position: tuple[int, int]
 
     def __str__(self) -> str:
-        return f"{self.holder} {self.action} {self.resource} {self.condition}".strip()
+        return f"{self.holder} {self.action} {self.resource} {self.condition}"
+
+    @property
+    def sign(self) -> str:
+        """What is said where the right is missing."""
+        # A key policy gives all actions, and the emulator of the service judges trust itself.
+        return {"sts:AssumeRole": "does not trust", "kms:*": "not authorized to perform: kms:"}.get(
+            self.action, self.action
+        )
 
 
 def rights(template: Mapping[str, Any]) -> Iterator[Right]:

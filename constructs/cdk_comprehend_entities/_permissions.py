@@ -81,7 +81,6 @@ def _grant_objects(functions: Functions, storage: Storage) -> None:
     storage.work.grant_read(publish_result)
     storage.work.grant_write(publish_result)
     storage.results.grant_write(publish_result)
-    storage.results.grant_abort(publish_result)
 
 
 def _grant_jobs(functions: Functions) -> None:

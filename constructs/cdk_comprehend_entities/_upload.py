@@ -13,7 +13,6 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -35,6 +34,8 @@ _LATE = Duration.minutes(30)
 _MAXIMUM_TRIGGERS = 12
 
 _LOST_WAKE = "a wake that is lost is made good by the next one, or by the rule EveryFiveMinutes"
+
+_READ = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 # Without it, a rule of any account could send into a queue that is encrypted with a key.
 _OWN_RULES_ONLY = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
@@ -113,14 +114,18 @@ class UploadDispatcher(Construct):
 
     def _grant(self, state_machine: sfn.StateMachine) -> None:
         function, staging = self.function, self.storage.staging
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                self.wake_queue, batch_size=10_000, max_batching_window=Duration.seconds(1), max_concurrency=2
-            )
+        # SqsEventSource would give two rights more than Lambda needs to read a queue.
+        function.add_event_source_mapping(
+            "WakeQueue",
+            event_source_arn=self.wake_queue.queue_arn,
+            batch_size=10_000,
+            max_batching_window=Duration.seconds(1),
+            max_concurrency=2,
         )
         acknowledge(function, "Serverless-LambdaEventSourceMappingDestination", _LOST_WAKE)
-        allow(function, "sqs:SendMessage", on=[self.wake_queue.queue_arn])
-        allow(function, "kms:GenerateDataKey", on=[self.queue_key.key_arn])
+        allow(function, *_READ, "sqs:SendMessage", on=[self.wake_queue.queue_arn])
+        via_sqs = {"StringEquals": {"kms:ViaService": f"sqs.{Stack.of(self).region}.amazonaws.com"}}
+        allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=[self.queue_key.key_arn], when=via_sqs)
         for own in ("*/manifest/", "dispatcher/"):
             Prefix(staging.bucket, f"{staging.path}{own}", staging.key).grant_write(function)
         Prefix(staging.bucket, f"{staging.path}dispatcher/", staging.key).grant_read(function)
@@ -210,7 +215,7 @@ class UploadTrigger(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=_RECEIVES),
         )
         self.rule = self._rule(storage.documents.bucket.bucket_name, prefix, dispatcher.wake_queue)
-        self.queue.grant_consume_messages(dispatcher.function)
+        allow(dispatcher.function, *_READ, "sqs:ChangeMessageVisibility", on=[self.queue.queue_arn])
         uploads.grant_read_versions(dispatcher.stage)
         dispatcher.add(
             construct_id,

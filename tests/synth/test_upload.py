@@ -83,14 +83,15 @@ def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
 
 
 def test_rights_of_the_dispatcher(english: Synthesized) -> None:
-    rights = {
-        (action, resource)
-        for action, resource, _ in english.rights("<UploadDispatcherDispatchUploadsRole>")
-        if not action.startswith(("logs:", "xray:", "kms:"))
+    rights = english.rights("<UploadDispatcherDispatchUploadsRole>")
+    reads = {"DeleteMessage", "GetQueueAttributes", "ReceiveMessage"}
+    via_sqs = "StringEquals kms:ViaService sqs.<AWS::Region>.amazonaws.com"
+    assert {right for right in rights if right[1] == "<UploadDispatcherQueueKey.Arn>"} == {
+        ("kms:Decrypt", "<UploadDispatcherQueueKey.Arn>", via_sqs),
+        ("kms:GenerateDataKey", "<UploadDispatcherQueueKey.Arn>", via_sqs),
     }
-    reads = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
-    assert rights == {
-        *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in reads),
+    assert {right[:2] for right in rights if not right[0].startswith(("logs:", "xray:", "kms:"))} == {
+        *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in {*reads, "ChangeMessageVisibility"}),
         *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
         ("states:StartExecution", "<StateMachine>"),
         ("states:ListExecutions", "<StateMachine>"),
