@@ -8,6 +8,7 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
@@ -40,23 +41,18 @@ def refusal(deployed: Deployed) -> str:
 def abort(deployed: Deployed) -> str:
     """An execution that somebody ends while its job runs: the job is stopped, and the end reported."""
     rehearsal, begun = deployed.rehearsal, int(time.time() * 1000)
+    rehearsal.comprehend.spoil_jobs(seconds=1500)
     arn = deployed.start()
-    job_id = deployed.job(arn, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)["JobId"]
+    deployed.job(arn, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
     rehearsal.client("stepfunctions").stop_execution(executionArn=arn)
     until = time.monotonic() + PATIENCE_SECONDS
-    try:
-        while time.monotonic() < until:
-            if denied := denials(deployed, begun):
-                return denied
-            try:
-                deployed.event(arn, patience_seconds=0.5)
-            except KeyError:
-                continue
+    while time.monotonic() < until:
+        if denied := denials(deployed, begun):
+            return denied
+        with suppress(KeyError):
+            deployed.event(arn, patience_seconds=0.5)
             return ""
-        return f"{arn} was neither reported nor refused"
-    finally:
-        # What still runs would hold a slot.
-        rehearsal.client("comprehend").stop_entities_detection_job(JobId=job_id)
+    return f"{arn} was neither reported nor refused"
 
 
 def batch(deployed: Deployed) -> str:

@@ -61,10 +61,10 @@ RULES: dict[str, NotProvable | str] = {
     ),
     "UnreportedPolicy *": NotProvable(_SERVICES, f"{_RESOURCES}test_an_aborted_execution_is_reported_or_kept"),
     "*QueuePolicy Deny *": NotProvable(
-        _TLS_ONLY, f"{_UPLOAD}test_queues_are_encrypted_and_take_only_tls_and_only_this_accounts_rules"
+        _TLS_ONLY, f"{_UPLOAD}test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workflow"
     ),
     "*QueuePolicy sqs:SendMessage *": NotProvable(
-        _SERVICES, f"{_UPLOAD}test_queues_are_encrypted_and_take_only_tls_and_only_this_accounts_rules"
+        _SERVICES, f"{_UPLOAD}test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workflow"
     ),
     "UploadDispatcherQueueKey *": NotProvable(
         "MiniStack's SQS uses no keys", f"{_UPLOAD}test_the_key_serves_eventbridge_for_this_account_only"

@@ -95,10 +95,10 @@ def page(verdicts: list[Verdict]) -> str:
     lines = [
         "# Every right, and what fails without it",
         "",
-        "Written by `make prove-iam`. Each action on each resource in each policy of the template was taken away alone,",
+        "Written by `make prove-iam`. Each action on each resource in each policy of the template was taken away alone",
         "from a workflow deployed on loopback where IAM is judged at each call, and the way through the workflow that",
-        "needs it had to fail and name it. A condition of a trust policy was changed to another account, as was the",
-        "principal of a key policy. The ways stand in `bench/iam_paths.py`. None of it ran on a real account.",
+        "needs it had to fail and name it. Conditions of trust policies and principals of key policies were changed to",
+        "another account. The ways stand in `bench/iam_paths.py`. None of it ran on a real account.",
         "",
         *(f"- **{way}**: {' '.join((path.__doc__ or '').split())}" for way, path in PATHS.items()),
         "",

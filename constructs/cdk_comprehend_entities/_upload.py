@@ -17,7 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import acknowledge, allow
+from ._access import acknowledge, allow, service
 from ._functions import FunctionFactory
 from ._storage import Prefix, Storage
 
@@ -36,9 +36,6 @@ _MAXIMUM_TRIGGERS = 12
 _LOST_WAKE = "a wake that is lost is made good by the next one, or by the rule EveryFiveMinutes"
 
 _READ = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
-
-# Without it, a rule of any account could send into a queue that is encrypted with a key.
-_OWN_RULES_ONLY = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
 
 
 class UploadDispatcher(Construct):
@@ -68,7 +65,6 @@ class UploadDispatcher(Construct):
         super().__init__(scope, construct_id)
         if maximum_active_jobs < 1:
             raise ValueError(f"maximum_active_jobs must be at least 1; got {maximum_active_jobs}")
-        self.node.set_context(_OWN_RULES_ONLY, True)
         self.storage, self.stage = storage, stage
         self.triggers: dict[str, dict[str, Any]] = {}
         self.prefixes: list[str] = []
@@ -79,6 +75,12 @@ class UploadDispatcher(Construct):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        own_events = iam.PolicyStatement(
+            principals=[service(self, "events.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+        )
+        self.queue_key.add_to_resource_policy(own_events)
         self.wake_queue = self._wake_queue()
         self.function = factory.function(
             self, "DispatchUploads", "dispatch", memory=Size.mebibytes(1769), timeout=_TIMEOUT
@@ -107,8 +109,8 @@ class UploadDispatcher(Construct):
             "EveryFiveMinutes",
             description="Wakes the dispatcher, should another wake be lost",
             schedule=events.Schedule.rate(Duration.minutes(5)),
-            targets=[targets.SqsQueue(queue, message=events.RuleTargetInput.from_object({}))],
         )
+        _deliver(tick, queue, events.RuleTargetInput.from_object({}))
         acknowledge(tick, "Serverless-EventBusDLQ", _LOST_WAKE)
         return queue
 
@@ -199,7 +201,6 @@ class UploadTrigger(Construct):
         _check(construct_id, prefix)
         uploads = self._uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
         _check_place(uploads, storage)
-        self.node.set_context(_OWN_RULES_ONLY, True)
         key = dispatcher.queue_key
         self.dead_letter_queue = sqs.Queue(
             self, "DeadLetterQueue", encryption_master_key=key, enforce_ssl=True, retention_period=_KEPT
@@ -237,7 +238,6 @@ class UploadTrigger(Construct):
         )
 
     def _rule(self, bucket_name: str, prefix: str, wake_queue: sqs.IQueue) -> events.Rule:
-        wake = events.RuleTargetInput.from_object({"Trigger": self.node.id})
         rule = events.Rule(
             self,
             "Uploaded",
@@ -247,15 +247,10 @@ class UploadTrigger(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
             ),
-            targets=[
-                targets.SqsQueue(
-                    self.queue,
-                    message=events.RuleTargetInput.from_event_path("$.detail"),
-                    dead_letter_queue=self.dead_letter_queue,
-                ),
-                targets.SqsQueue(wake_queue, message=wake),
-            ],
         )
+        announced = events.RuleTargetInput.from_event_path("$.detail")
+        _deliver(rule, self.queue, announced, dead_letter_queue=self.dead_letter_queue)
+        _deliver(rule, wake_queue, events.RuleTargetInput.from_object({"Trigger": self.node.id}))
         acknowledge(rule, "Serverless-EventBusDLQ", f"the uploads' queue has one; {_LOST_WAKE}")
         return rule
 
@@ -286,6 +281,26 @@ class UploadTrigger(Construct):
     def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
         """How many uploads are in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)
+
+
+def _deliver(
+    rule: events.Rule,
+    queue: sqs.IQueue,
+    message: events.RuleTargetInput,
+    *,
+    dead_letter_queue: sqs.IQueue | None = None,
+) -> None:
+    """Have a rule send to a queue, with the one right that it needs: for a queue that it knows, CDK gives seven."""
+    unknown = sqs.Queue.from_queue_arn(rule, f"To{queue.node.id}", queue.queue_arn)
+    rule.add_target(targets.SqsQueue(unknown, message=message, dead_letter_queue=dead_letter_queue))
+    of_rule = {"ArnEquals": {"aws:SourceArn": rule.rule_arn}}
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule)],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+        )
+    )
 
 
 def _check(construct_id: str, prefix: str) -> None:

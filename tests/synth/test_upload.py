@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, shown
+from tests.synth.reading import Synthesized, conditions, shown
 
 
 def with_uploads(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
@@ -51,21 +51,27 @@ def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])
-def test_queues_are_encrypted_and_take_only_tls_and_only_this_accounts_rules(english: Synthesized, name: str) -> None:
+def test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workflow(
+    english: Synthesized, name: str
+) -> None:
     assert shown(english.one("AWS::SQS::Queue", name)["KmsMasterKeyId"]) == "<UploadDispatcherQueueKey.Arn>"
     statements = english.one("AWS::SQS::QueuePolicy", f"{name}Policy")["PolicyDocument"]["Statement"]
     assert any(each["Effect"] == "Deny" and "aws:SecureTransport" in str(each["Condition"]) for each in statements)
     allowed = [each for each in statements if each["Effect"] == "Allow"]
     assert allowed
-    assert all("aws:SourceA" in str(each["Condition"]) for each in allowed)
+    for each in allowed:
+        assert (each["Action"], each["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
+        (rule,) = each["Condition"]["ArnEquals"].values()
+        assert shown(rule) in {"<EnglishUploaded.Arn>", "<UploadDispatcherEveryFiveMinutes.Arn>"}
 
 
 def test_the_key_serves_eventbridge_for_this_account_only(english: Synthesized) -> None:
     key = english.one("AWS::KMS::Key", "UploadDispatcherQueueKey")
     assert key["EnableKeyRotation"] is True
     service = [each for each in key["KeyPolicy"]["Statement"] if "Service" in each["Principal"]]
-    assert service
-    assert all("aws:SourceAccount" in str(each["Condition"]) for each in service)
+    assert [(each["Action"], conditions(each)) for each in service] == [
+        (["kms:Decrypt", "kms:GenerateDataKey"], "StringEquals aws:SourceAccount <AWS::AccountId>")
+    ]
 
 
 def told(synthesized: Synthesized) -> dict[str, Any]:
