@@ -71,8 +71,12 @@ def batch(deployed: Deployed) -> str:
         entries.append(json.dumps({**place, **known, **refused}))
     folder = f"staging/Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
-    arn = deployed.start({"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}})
-    return _trace(deployed, arn, "COMPLETED")
+    begun = int(time.time() * 1000)
+    trouble = _trace(
+        deployed, deployed.start({"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}), "COMPLETED"
+    )
+    # A Distributed Map does not say why an item failed.
+    return trouble and f"{trouble}\n{denials(deployed, begun)}"
 
 
 def dispatch(deployed: Deployed) -> str:
@@ -97,8 +101,9 @@ def dispatch(deployed: Deployed) -> str:
     started = _executions(deployed) - before
     for arn in started:
         rehearsal.ended_execution(arn)
-    left = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["ApproximateNumberOfMessages"])["Attributes"]
-    if "FunctionError" in answer or len(started) != 1 or left["ApproximateNumberOfMessages"] != "1":
+    waiting, held = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+    left = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[waiting, held])["Attributes"]
+    if "FunctionError" in answer or len(started) != 1 or (left[waiting], left[held]) != ("1", "0"):
         return f"{payload}\n{log}\n{denials(deployed, begun)}\n{len(started)} started, left: {left}"
     return ""
 

@@ -88,8 +88,9 @@ def _aborted(detail: dict[str, Any]) -> dict[str, Any]:
 def _active_jobs(execution_arn: str, given: str | None) -> Iterator[dict[str, Any]]:
     """The jobs of an execution that still run, found by the names that derive from it, or by the caller's own name."""
     names = [job_name(execution_arn, attempt) for attempt in range(1, MAXIMUM_ATTEMPTS + 1)]
-    own = json.loads(given or "{}").get("JobName")
-    for name in [*names, *([own] if own else [])]:
+    asked = json.loads(given or "{}")
+    own = asked.get("JobName") if isinstance(asked, dict) else None
+    for name in [*names, *([own] if isinstance(own, str) and own else [])]:
         pages = client("comprehend").get_paginator("list_entities_detection_jobs").paginate(Filter={"JobName": name})
         for page in pages:
             for job in page["EntitiesDetectionJobPropertiesList"]:
