@@ -324,6 +324,19 @@ def list_while_others_write() -> None:
     stepfunctions._read_map_items = patient
 
 
+def wait_for_tokens() -> None:
+    """A task's TimeoutSeconds may be JSONata and passes on the same scaled clock as Wait does."""
+    execute = stepfunctions._execute_task
+
+    def timed(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
+        if isinstance(state.get("TimeoutSeconds"), str):
+            seconds = stepfunctions._jsonata_state_field(state, "TimeoutSeconds", "number", given, context)
+            state = {**state, "TimeoutSeconds": seconds * stepfunctions._SFN_WAIT_SCALE}
+        return execute(state, given, execution, context)
+
+    stepfunctions._execute_task = timed
+
+
 def inject_faults(rates: dict[str, float]) -> None:
     """Let calls fail at random, half of them before and half after they took effect.
 
@@ -381,6 +394,7 @@ if __name__ == "__main__":
     hide_missing_objects()
     announce_versions()
     list_while_others_write()
+    wait_for_tokens()
     accept_on_paper()
     if "REHEARSAL_FAULTS" in os.environ:
         inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))

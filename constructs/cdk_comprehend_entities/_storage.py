@@ -124,7 +124,7 @@ def storage(
     )
 
 
-def announce_uploads(bucket: s3.IBucket) -> None:
+def announce_objects(bucket: s3.IBucket) -> None:
     """Have a given bucket send its events to EventBridge."""
     bucket.enable_event_bridge_notification()
     if handler := Stack.of(bucket).node.try_find_child(_CDK_HANDLER):
@@ -163,9 +163,9 @@ def _bucket(
     *,
     documents: bool,
 ) -> s3.Bucket:
-    """A bucket that only its key opens; what lies under the prefix ``passing`` expires.
+    """A bucket that only its key opens and that announces what is put; what lies under ``passing`` expires.
 
-    One for ``documents`` keeps their versions, since a result names the version it comes from, and announces uploads.
+    One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
     bucket = s3.Bucket(
         scope,
@@ -187,10 +187,9 @@ def _bucket(
         noncurrent_version_expiration=Duration.days(1) if documents else None,
     )
     bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
-    if documents:
-        # CDK's own way needs one more function, which may change the notifications of every bucket.
-        resource: Any = bucket.node.default_child
-        resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
+    # CDK's own way needs one more function, which may change the notifications of every bucket.
+    resource: Any = bucket.node.default_child
+    resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
     reason = "logging accesses is the account's choice: CloudTrail data events, or a given bucket with access logs"
     acknowledge(bucket, "AwsSolutions-S1", reason)
     return bucket

@@ -37,6 +37,11 @@ HINTS = {
     "UnknownJobStatus": "the service answered a job status that this version does not know; look for a newer version",
     "JobStopped": "somebody asked the service to stop the job",
     "JobTimedOut": "raise the workflow's maximum_duration, or give each job fewer documents",
+    "JobNotBegun": (
+        "the service did not begin the job within the workflow's maximum_queue_duration; look for an incident of the "
+        "service, then start the execution again"
+    ),
+    "JobAbandoned": "its execution ended while the job was being started; start the execution again",
     "ExecutionAborted": "somebody stopped the execution, and its job was stopped with it; start the execution again",
 }
 

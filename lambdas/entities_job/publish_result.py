@@ -172,7 +172,7 @@ class Publication:
 
     def _status(self) -> str:
         if self._job["JobStatus"] == "STOPPED":
-            return "TIMED_OUT" if self._event["TimedOut"] else "STOPPED"
+            return "TIMED_OUT" if self._event["StopCode"] else "STOPPED"
         spoiled = ("DocumentErrors", "MissingDocuments", "UnparsedRecords")
         bad = self._archive.truncated or any(self._counts[name] for name in spoiled)
         return "COMPLETED_WITH_ERRORS" if bad else "COMPLETED"
@@ -180,7 +180,7 @@ class Publication:
     def _stopped(self) -> dict[str, Any]:
         if self._job["JobStatus"] != "STOPPED":
             return {}
-        code = "JobTimedOut" if self._event["TimedOut"] else "JobStopped"
+        code = self._event["StopCode"] or "JobStopped"
         message = f"the job {self._job['JobId']} was stopped after {self._counts['Documents']} documents"
         return {"Error": {"Code": code, "Message": message, "Hint": hint(code)}}
 

@@ -45,6 +45,14 @@ class PollSchedule:
         return cls((20, 370), 120.5, 0.05)
 
     @classmethod
+    def safety(cls) -> PollSchedule:
+        """Where the event of its output tells a job's end: 20 s (quick failures), then every 600 s or 10 % of its age.
+
+        These looks catch jobs that end without output, and events that get lost.
+        """
+        return cls((20,), 600, 0.1)
+
+    @classmethod
     def fixed(cls, seconds: float) -> PollSchedule:
         """A look every ``seconds``."""
         return cls((), seconds)

@@ -103,6 +103,12 @@ def test_an_unknown_status_is_no_silent_default(states: dict[str, Any]) -> None:
 def test_every_task_retries_with_full_jitter_and_a_cap_and_reports_what_stays(states: dict[str, Any]) -> None:
     tasks = {name: state for name, state in states.items() if state["Type"] == "Task"}
     assert set(tasks) >= {"InspectInput", "StartJob", "PollJob", "StopJob", "PublishResult", "PublishFailure"}
+    # Where it fails, the plain wait takes its place.
+    waiting = tasks.pop("WaitForOutput")
+    assert [(c["ErrorEquals"], c["Next"]) for c in waiting["Catch"]] == [
+        (["States.Timeout"], "PollJob"),
+        (["States.ALL"], "WaitForJob"),
+    ]
     for name, task in tasks.items():
         for retry in task["Retry"]:
             assert retry["JitterStrategy"] == "FULL", name

@@ -75,6 +75,22 @@ RIGHTS = {
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
         SENDS_EVENT,
     },
+    "CompletionAwaitOutput": {
+        ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/waiting/*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/waiting/*", ""),
+        ("states:SendTaskSuccess", "<StateMachine>", ""),
+        DECRYPTS,
+        ENCRYPTS,
+    },
+    "AbandonedJobsStopAbandoned": {
+        ("comprehend:ListEntitiesDetectionJobs", "*", ""),
+        ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        ("states:ListExecutions", "<StateMachine>", ""),
+        ("sqs:SendMessage", "<Unreported.Arn>", ""),
+        SENDS_EVENT,
+    },
     "Stage": {
         ("s3:ListBucket", "<InputBucket.Arn>", ""),
         READS_STAGED,
@@ -85,6 +101,7 @@ RIGHTS = {
     },
 }
 FUNCTIONS = [name for name in RIGHTS if name != "DataAccessRole"]
+TASKS = [name for name in FUNCTIONS if not name.startswith(("AbandonedJobs", "Completion"))]
 
 
 def test_the_data_access_role_has_no_other_right(default: Synthesized) -> None:
@@ -106,7 +123,8 @@ def test_the_state_machine_calls_its_functions_only(default: Synthesized) -> Non
     called = {right for right in default.rights("<StateMachineRole>") if right[0].split(":")[0] not in {"logs", "xray"}}
     executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]"
     assert called == {
-        *(("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in FUNCTIONS for version in ("", ":*")),
+        *(("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in TASKS for version in ("", ":*")),
+        ("lambda:InvokeFunction", "<CompletionAwaitOutput.Arn>", ""),
         # The Distributed Map that stages batches of uploads.
         ("s3:ListBucket", "<InputBucket.Arn>", ""),
         ("states:StartExecution", "<StateMachine>", ""),

@@ -121,7 +121,7 @@ def publish(
             "Execution": {"Id": "arn:e", "StateMachineArn": "arn:m"},
             "Polls": 3,
             "LagSeconds": 4.0,
-            "TimedOut": False,
+            "StopCode": None,
             "Checkpoint": answer.get("Checkpoint"),
             **event,
         }
@@ -247,7 +247,7 @@ def test_a_stopped_job_says_so(bucket: Bucket) -> None:
     stopped = {**JOB, "JobStatus": "STOPPED"}
     found = publish(bucket, None, [entry("a.txt")], Job=stopped)
     assert (found["Status"], found["Error"]["Code"]) == ("STOPPED", "JobStopped")
-    found = publish(bucket, None, [entry("a.txt")], Job=stopped, TimedOut=True)
+    found = publish(bucket, None, [entry("a.txt")], Job=stopped, StopCode="JobTimedOut")
     assert (found["Status"], found["Error"]["Code"]) == ("TIMED_OUT", "JobTimedOut")
 
 
@@ -298,4 +298,4 @@ def test_a_run_that_gets_nowhere_is_an_error(bucket: Bucket, monkeypatch: pytest
 
 def test_a_job_that_completed_although_a_stop_was_requested_is_complete(bucket: Bucket) -> None:
     result = {"output": lines({"File": "a.txt", "Entities": []})}
-    assert publish(bucket, result, [entry("a.txt")], TimedOut=True)["Status"] == "COMPLETED"
+    assert publish(bucket, result, [entry("a.txt")], StopCode="JobTimedOut")["Status"] == "COMPLETED"

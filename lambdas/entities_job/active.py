@@ -1,0 +1,44 @@
+"""The jobs of a workflow that run at this moment, and so cost money."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from .locations import Location
+from .service import client
+
+
+class ActiveJob(NamedTuple):
+    """A job that is SUBMITTED or IN_PROGRESS.
+
+    Attributes:
+        folder: what the output of all jobs of its execution lies under (:func:`folder`).
+        job: JobId, JobArn, JobName and JobStatus.
+    """
+
+    folder: str
+    job: dict[str, Any]
+
+
+def folder(jobs_uri: str, execution_name: str) -> str:
+    """Where an execution's jobs write, by which they are found whatever name their caller gave them."""
+    return (Location.of(jobs_uri) / execution_name).uri + "/"
+
+
+def active_jobs() -> Iterator[ActiveJob]:
+    """Every active job of the account and Region, each once."""
+    seen = set()
+    # In the order of a job's life: one that moves on between the two listings is seen in the second.
+    for status in ("SUBMITTED", "IN_PROGRESS"):
+        pages = (
+            client("comprehend").get_paginator("list_entities_detection_jobs").paginate(Filter={"JobStatus": status})
+        )
+        for page in pages:
+            for job in page["EntitiesDetectionJobPropertiesList"]:
+                if job["JobId"] not in seen:
+                    seen.add(job["JobId"])
+                    # The service adds <account>-NER-<job>/output/output.tar.gz to what the request said.
+                    place = job["OutputDataConfig"]["S3Uri"].rsplit("/", 3)[0] + "/"
+                    named = ("JobId", "JobArn", "JobName", "JobStatus")
+                    yield ActiveJob(place, {name: job[name] for name in named if name in job})
