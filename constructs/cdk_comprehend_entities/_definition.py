@@ -94,7 +94,7 @@ class Definition:
                 "attempt": 1,
                 "polls": 0,
                 "looks": 0,
-                "stopped": None,
+                "stopped": "{% null %}",
                 "job": f"{{% {_NO_JOB} %}}",
             },
             job_when_it_fails=_NO_JOB,
