@@ -10,7 +10,7 @@ PIP := -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)
 
-.PHONY: help demo down redrive test check unit wheel conformance bench-uploads bench-cost load-uploads setup setup-dev clean
+.PHONY: help demo down redrive test check unit wheel conformance prove-iam bench-uploads bench-cost load-uploads setup setup-dev clean
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -40,6 +40,9 @@ wheel: setup-dev ## build dist/*.whl
 
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
+
+prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+	$(BIN)/python -m bench.prove_iam --write
 
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
 	$(BIN)/python -m bench.uploads

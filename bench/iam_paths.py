@@ -21,21 +21,21 @@ _numbers = itertools.count(1)
 def job(deployed: Deployed) -> str:
     """A job and its published result; one of its documents is an image for whoever reads those."""
     uri = deployed.put({**DOCUMENTS, "scan.png": b"scan"})
-    return _trace(deployed, deployed.start({"InputDataConfig": {"S3Uri": uri}}), "COMPLETED")
+    return _run(deployed, {"InputDataConfig": {"S3Uri": uri}}, "COMPLETED")
 
 
 def deadline(deployed: Deployed) -> str:
     """A job that runs for too long, is stopped, and leaves no result."""
     deployed.rehearsal.comprehend.configure(job_seconds=[7200], stopped_output="none")
     try:
-        return _trace(deployed, deployed.start(), "JobTimedOut")
+        return _run(deployed, None, "JobTimedOut")
     finally:
         deployed.rehearsal.comprehend.configure(job_seconds=[366.5], stopped_output="partial")
 
 
 def refusal(deployed: Deployed) -> str:
     """An execution that is refused, and reported."""
-    return _trace(deployed, deployed.start({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}}), "RequestRefused")
+    return _run(deployed, {"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}}, "RequestRefused")
 
 
 def abort(deployed: Deployed) -> str:
@@ -55,6 +55,35 @@ def abort(deployed: Deployed) -> str:
     return f"{arn} was neither reported nor refused"
 
 
+def wake(deployed: Deployed) -> str:
+    """A job whose execution is woken by the job's output."""
+    begun = int(time.time() * 1000)
+    # Long enough for a function's cold start before its end.
+    deployed.rehearsal.comprehend.spoil_jobs(seconds=1700)
+    return job(deployed) or ("" if _logged(deployed, begun, "woken by the output") else "the output woke nobody")
+
+
+def abandon(deployed: Deployed) -> str:
+    """A job that no execution waits for is found, stopped and reported."""
+    outputs, begun = deployed.outputs, int(time.time() * 1000)
+    place = {
+        "S3Uri": f"s3://{outputs['OutputBucket']}/jobs/gone-{next(_numbers)}/",
+        "KmsKeyId": outputs["OutputKeyArn"],
+    }
+    deployed.rehearsal.comprehend.spoil_jobs(seconds=1500)
+    deployed.rehearsal.client("comprehend").start_entities_detection_job(
+        LanguageCode="en",
+        DataAccessRoleArn=outputs["DataAccessRoleArn"],
+        InputDataConfig={"S3Uri": deployed.put(DOCUMENTS)},
+        OutputDataConfig=place,
+    )
+    payload = json.dumps({"StateMachineArn": outputs["StateMachineArn"]})
+    function = _function(deployed, "StopAbandoned")
+    answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
+    text = answer["Payload"].read().decode()
+    return f"{text}\n{denials(deployed, begun)}" if "FunctionError" in answer else ""
+
+
 def batch(deployed: Deployed) -> str:
     """A batch of uploads: a version, one that is gone, an object of a bucket without versions, and a refused one."""
     s3, bucket, number = deployed.rehearsal.client("s3"), deployed.outputs["InputBucket"], next(_numbers)
@@ -71,12 +100,7 @@ def batch(deployed: Deployed) -> str:
         entries.append(json.dumps({**place, **known, **refused}))
     folder = f"staging/Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
-    begun = int(time.time() * 1000)
-    trouble = _trace(
-        deployed, deployed.start({"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}), "COMPLETED"
-    )
-    # A Distributed Map does not say why an item failed.
-    return trouble and f"{trouble}\n{denials(deployed, begun)}"
+    return _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
 
 
 def dispatch(deployed: Deployed) -> str:
@@ -109,26 +133,36 @@ def dispatch(deployed: Deployed) -> str:
 
 
 PATHS: dict[str, Callable[[Deployed], str]] = {
-    path.__name__: path for path in (job, deadline, refusal, abort, batch, dispatch)
+    path.__name__: path for path in (job, deadline, refusal, abort, wake, abandon, batch, dispatch)
 }
 
 
 def denials(deployed: Deployed, since: int) -> str:
     """What the workflow's functions have logged since a time (epoch milliseconds) about rights that they lack."""
+    # An answer to HeadObject has no body that could name a right.
+    return _logged(deployed, since, "not authorized to perform", "(403) when calling the HeadObject operation")
+
+
+def _logged(deployed: Deployed, since: int, *parts: str) -> str:
     logs, found = deployed.rehearsal.client("logs"), []
     for group in logs.describe_log_groups()["logGroups"]:
         events = logs.filter_log_events(logGroupName=group["logGroupName"], startTime=since)["events"]
-        found += [event["message"] for event in events if "not authorized to perform" in event["message"]]
+        found += [event["message"] for event in events if any(part in event["message"] for part in parts)]
     return "\n".join(found)
 
 
-def _trace(deployed: Deployed, arn: str, expected: str) -> str:
-    """What became of an execution: nothing to tell where its status or error is the expected one."""
+def _run(deployed: Deployed, request: Mapping[str, Any] | None, expected: str) -> str:
+    """Run an execution and tell what came between: its end, if it is not the expected status or error, and denials."""
+    begun = int(time.time() * 1000)
+    arn = deployed.start(request)
     execution = deployed.rehearsal.ended_execution(arn)
     outcome = json.loads(execution.get("output") or "{}").get("Status")
+    # Some rights are missed without spoiling the end, and a Distributed Map does not say why an item failed.
+    denied = denials(deployed, begun)
     if expected in (outcome, execution.get("error")):
-        return ""
-    return "\n".join(map(str, (outcome, execution.get("error"), execution.get("cause"), *_refusals(deployed, arn))))
+        return denied
+    end = (outcome, execution.get("error"), execution.get("cause"), *_refusals(deployed, arn))
+    return "\n".join([*map(str, end), denied])
 
 
 def _refusals(deployed: Deployed, arn: str) -> list[Any]:

@@ -45,12 +45,17 @@ class Right(NamedTuple):
         return f"{self.holder} {self.action} {self.resource} {self.condition}"
 
     @property
-    def sign(self) -> str:
-        """What is said where the right is missing."""
-        # A key policy gives all actions, and the emulator of the service judges trust itself.
-        return {"sts:AssumeRole": "does not trust", "kms:*": "not authorized to perform: kms:"}.get(
-            self.action, self.action
-        )
+    def signs(self) -> tuple[str, ...]:
+        """What is said where the right is missing: the action, if its service names it."""
+        match self.action:
+            case "sts:AssumeRole":
+                return ("does not trust",)
+            case "kms:*":
+                return ("not authorized to perform: kms:",)
+            case "s3:GetObject" | "s3:ListBucket":
+                return (self.action, "(403) when calling the HeadObject operation")
+            case action:
+                return (action,)
 
 
 def rights(template: Mapping[str, Any]) -> Iterator[Right]:
@@ -163,6 +168,9 @@ def _taken_away(statements: list[dict[str, Any]], right: Right) -> None:
         statements.append({**whole, "Action": others})
     if elsewhere:
         statements.append({**whole, "Action": right.action, "Resource": elsewhere})
+    if not statements:
+        # A policy can't be empty; everybody may do this anyhow.
+        statements.append({"Effect": "Allow", "Action": "sts:GetCallerIdentity", "Resource": "*"})
 
 
 def _asking_for_another_account(statements: list[dict[str, Any]], right: Right) -> None:

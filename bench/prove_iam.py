@@ -83,11 +83,11 @@ def judge(right: Right, deployed: Deployed, deployment: Deployment) -> Verdict:
         return Verdict(right, "not provable here", f"{rule.reason}; covered by {rule.test}")
     with deployment.without(right):
         text = PATHS[rule](deployed)
-    lines = [line for line in text.splitlines() if right.sign.lower() in line.lower()]
+    lines = [line for line in text.splitlines() if any(sign.lower() in line.lower() for sign in right.signs)]
     if not lines:
         return Verdict(right, "unclear" if text else "unnecessary", f"{rule}: {text[-300:] or 'all went well'}")
     operation = _OPERATION.search(" ".join(lines))
-    return Verdict(right, "necessary", f"{rule}: {' at '.join(operation.groups()) if operation else right.sign}")
+    return Verdict(right, "necessary", f"{rule}: {' at '.join(operation.groups()) if operation else right.signs[0]}")
 
 
 def page(verdicts: list[Verdict]) -> str:

@@ -267,6 +267,31 @@ def judge_batches() -> None:
     iam_actions.extract_iam_action = single
 
 
+def judge_tokens() -> None:
+    """Whoever answers for a task token is judged by the state machine that waits; MiniStack can't know which one."""
+    execute, invoke, resource_arn = (
+        stepfunctions._execute_task,
+        stepfunctions._invoke_with_callback,
+        iam_actions.extract_resource_arn,
+    )
+    running, machines = threading.local(), dict[str, str]()
+
+    def executed(state: Any, given: Any, execution: Any, context: Any) -> Any:
+        running.machine = context["StateMachine"]["Id"]
+        return execute(state, given, execution, context)
+
+    def invoked(resource: str, given: Any, token: str, state: Any) -> Any:
+        machines[token] = running.machine
+        return invoke(resource, given, token, state)
+
+    def of_token(service: str, *call: Any) -> Any:
+        token = _request(call[3]).get("taskToken", "") if service == "states" else ""
+        return machines.get(token) or resource_arn(service, *call)
+
+    stepfunctions._execute_task, stepfunctions._invoke_with_callback = executed, invoked
+    iam_actions.extract_resource_arn = of_token
+
+
 def hide_missing_objects() -> None:
     """Who may not list a bucket is not told that an object is missing, only that access is denied.
 
@@ -391,6 +416,7 @@ if __name__ == "__main__":
     judge_kms_of_buckets()
     supply_condition_keys()
     judge_batches()
+    judge_tokens()
     hide_missing_objects()
     announce_versions()
     list_while_others_write()

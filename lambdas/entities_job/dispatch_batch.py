@@ -51,8 +51,8 @@ class Upload(NamedTuple):
                 int(item.get("size", 0)),
                 int(message["Attributes"]["SentTimestamp"]) / 1000,
             )
-            # Whatever is no text, or none that UTF-8 can carry, shows here.
-            assert upload.identity
+            # Fails for what is no text, or none that UTF-8 can carry.
+            "\0".join(upload[:5]).encode()
             fits = 0 < len(upload.key.encode()) <= _LONGEST_KEY and upload.size >= 0
         except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
             raise ValueError(f"no Object Created event of S3: {error!r}") from error

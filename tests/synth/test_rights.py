@@ -156,6 +156,15 @@ def test_only_lambda_assumes_a_functions_role_and_only_for_this_account(default:
     assert conditions(trust) == "StringEquals aws:SourceAccount <AWS::AccountId>"
 
 
+def test_nobody_invokes_a_function_but_rules_of_the_workflow(default: Synthesized) -> None:
+    permissions = default.of_type("AWS::Lambda::Permission").values()
+    rules = {f"<{name}.Arn>" for name in default.of_type("AWS::Events::Rule")}
+    assert permissions
+    for permission in permissions:
+        assert permission["Principal"] == "events.amazonaws.com"
+        assert shown(permission["SourceArn"]) in rules
+
+
 def test_no_role_has_a_managed_policy_or_inline_rights(default: Synthesized) -> None:
     roles = default.of_type("AWS::IAM::Role")
     assert roles

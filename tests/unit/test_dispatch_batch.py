@@ -59,6 +59,43 @@ def test_fails_on_a_message_that_is_no_upload(body: object) -> None:
         Upload.of(message(body))
 
 
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"key": 5},
+        {"key": ""},
+        {"key": "k" * 200_000},
+        {"key": "\ud800"},
+        {"key": ["uploads/a"]},
+        {"version-id": 7},
+        {"etag": {"a": 1}},
+        {"sequencer": "\udfff"},
+        {"size": -1},
+        {"size": "many"},
+        {"size": float("inf")},
+        {"size": float("nan")},
+        {"size": [1]},
+    ],
+)
+def test_fails_on_an_upload_that_can_be_none(field: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        Upload.of(message({**DETAIL, "object": {**DETAIL["object"], **field}}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 200_000, '{"a":' * 200_000])
+def test_fails_on_a_message_that_is_no_json(text: str) -> None:
+    with pytest.raises(ValueError):
+        Upload.of({"Body": text, "Attributes": {"SentTimestamp": "0"}})
+
+
+def test_a_name_with_line_ends_and_quotes_makes_one_line_of_the_manifest() -> None:
+    hostile = 'uploads/a\n{"Identity": "forged"}\r\u2028\x85"\\.txt'
+    (shard,) = batch(upload(hostile), upload("uploads/b")).shards()
+    lines = [json.loads(line) for line in shard[1].split(b"\n")]
+    assert {line["Source"] for line in lines} == {f"s3://in/{hostile}", "s3://in/uploads/b"}
+    assert all(len(line["Identity"]) == 64 for line in lines)
+
+
 def test_copies_have_unique_names_that_show_the_original() -> None:
     made = batch(
         upload("uploads/a/x y+é.txt"), upload("uploads/b/x y+é.txt"), upload("uploads/b/x y+é.txt", version="v2")
