@@ -64,13 +64,15 @@ def wake(deployed: Deployed) -> str:
 
 
 def abandon(deployed: Deployed) -> str:
-    """A job that no execution waits for is found, stopped and reported."""
+    """A job that no execution waits for is found beside one that has its execution, stopped and reported."""
     outputs, begun = deployed.outputs, int(time.time() * 1000)
     place = {
         "S3Uri": f"s3://{outputs['OutputBucket']}/jobs/gone-{next(_numbers)}/",
         "KmsKeyId": outputs["OutputKeyArn"],
     }
-    deployed.rehearsal.comprehend.spoil_jobs(seconds=1500)
+    deployed.rehearsal.comprehend.spoil_jobs(times=2, seconds=1500)
+    living = deployed.start()
+    deployed.job(living, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
     deployed.rehearsal.client("comprehend").start_entities_detection_job(
         LanguageCode="en",
         DataAccessRoleArn=outputs["DataAccessRoleArn"],
@@ -81,6 +83,7 @@ def abandon(deployed: Deployed) -> str:
     function = _function(deployed, "StopAbandoned")
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
     text = answer["Payload"].read().decode()
+    deployed.rehearsal.ended_execution(living)
     return f"{text}\n{denials(deployed, begun)}" if "FunctionError" in answer else ""
 
 

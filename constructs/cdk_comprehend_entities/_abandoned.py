@@ -9,7 +9,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import allow
+from ._access import allow, executions_arn
 from ._functions import FunctionFactory
 from ._permissions import grant_stop
 
@@ -39,6 +39,7 @@ class AbandonedJobs(Construct):
         )
         grant_stop(function, bus)
         allow(function, "states:ListExecutions", on=[machine.state_machine_arn])
+        allow(function, "states:DescribeExecution", on=[executions_arn(machine)], wildcard="executions are named later")
         told = events.RuleTargetInput.from_object({"StateMachineArn": machine.state_machine_arn})
         events.Rule(
             self,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -15,7 +15,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import acknowledge, acknowledge_wildcards, service
+from ._access import acknowledge, acknowledge_wildcards, executions_arn, service
 from ._completion import CompletionEvents
 from ._definition import Definition
 from ._functions import FunctionFactory, Functions
@@ -71,9 +71,7 @@ def state_machine(
     )
     if completion:
         completion.grant(machine, role)
-    colon = ArnFormat.COLON_RESOURCE_NAME
-    name = stack.split_arn(machine.state_machine_arn, colon).resource_name
-    runs = stack.format_arn(service="states", resource="execution", resource_name=name, arn_format=colon)
+    runs = executions_arn(machine).removesuffix(":*")
     followed = "a Distributed Map follows its child executions, whatever their names"
     acknowledge_wildcards(machine, [f"{runs}:*", f"{runs}/*:*"], followed)
     return machine

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -13,7 +15,7 @@ class ActiveJob(NamedTuple):
     """A job that is SUBMITTED or IN_PROGRESS.
 
     Attributes:
-        folder: what the output of all jobs of its execution lies under (:func:`folder`).
+        folder: what its output lies under (:func:`folder`).
         job: JobId, JobArn, JobName and JobStatus.
     """
 
@@ -21,9 +23,22 @@ class ActiveJob(NamedTuple):
     job: dict[str, Any]
 
 
-def folder(jobs_uri: str, execution_name: str) -> str:
-    """Where an execution's jobs write, by which they are found whatever name their caller gave them."""
-    return (Location.of(jobs_uri) / execution_name).uri + "/"
+def folder(jobs_uri: str, name: str) -> str:
+    """Where the jobs of an execution of that name, or of a caller's ClientRequestToken, write.
+
+    By it they are found, whatever JobName their caller gave them.
+    """
+    return (Location.of(jobs_uri) / name).uri + "/"
+
+
+def folders(jobs_uri: str, execution_name: str, given: str | None) -> set[str]:
+    """All folders that the jobs of an execution may write into; ``given`` is its input as JSON, if known."""
+    request = json.loads(given or "{}")
+    request = request if isinstance(request, dict) else {}
+    output, token = request.get("OutputDataConfig"), request.get("ClientRequestToken")
+    own = str(output.get("S3Uri")) if isinstance(output, dict) else ""
+    uris = [jobs_uri, *([own] if re.match("s3://[^/]", own) else [])]
+    return {folder(uri, name) for uri in uris for name in (execution_name, token) if name}
 
 
 def active_jobs() -> Iterator[ActiveJob]:

@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .active import active_jobs, folder
+from .active import active_jobs, folders
 from .hints import hint
 from .outcome import SCHEMA_VERSION, emit
 from .service import logger, task
@@ -85,10 +85,6 @@ def _aborted(detail: dict[str, Any]) -> dict[str, Any]:
 
 
 def _active_jobs(execution_arn: str, given: str | None) -> list[dict[str, Any]]:
-    """The jobs of an execution that still run, found by where they write: under the caller's own place, too."""
-    asked = json.loads(given or "{}")
-    own = asked.get("OutputDataConfig") if isinstance(asked, dict) else None
-    uri = own.get("S3Uri") if isinstance(own, dict) else None
-    places = [os.environ["JOBS_URI"], *([uri] if isinstance(uri, str) else [])]
-    folders = {folder(place, execution_arn.rsplit(":", 1)[1]) for place in places}
-    return [active.job for active in active_jobs() if active.folder in folders]
+    """The jobs of an execution that still run."""
+    own = folders(os.environ["JOBS_URI"], execution_arn.rsplit(":", 1)[1], given)
+    return [active.job for active in active_jobs() if active.folder in own]

@@ -9,7 +9,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .active import active_jobs, folder
+from .active import ActiveJob, active_jobs, folders
 from .hints import hint
 from .outcome import SCHEMA_VERSION, emit
 from .service import client, logger, task
@@ -35,13 +35,8 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
 
 def _stop_abandoned(machine_arn: str) -> int:
     # Before the executions: one that starts now has no job in this list.
-    jobs = [active for active in active_jobs() if active.folder.startswith(os.environ["JOBS_URI"])]
-    pages = client("stepfunctions").get_paginator("list_executions")
-    living = {
-        folder(os.environ["JOBS_URI"], execution["name"])
-        for page in pages.paginate(stateMachineArn=machine_arn, statusFilter="RUNNING")
-        for execution in page["executions"]
-    }
+    jobs = _own_jobs()
+    living = _folders_of_living(machine_arn) if jobs else set()
     abandoned = [active for active in jobs if active.folder not in living]
     for active in abandoned:
         execution = machine_arn.replace(":stateMachine:", ":execution:") + f":{active.folder.split('/')[-2]}"
@@ -62,10 +57,26 @@ def _stop_abandoned(machine_arn: str) -> int:
 
 
 def _stop_all() -> int:
-    jobs = [active.job["JobId"] for active in active_jobs() if active.folder.startswith(os.environ["JOBS_URI"])]
-    for job_id in jobs:
-        stop(job_id, patiently=True)
+    jobs = _own_jobs()
+    for active in jobs:
+        stop(active.job["JobId"], patiently=True)
     return len(jobs)
+
+
+def _own_jobs() -> list[ActiveJob]:
+    return [active for active in active_jobs() if active.folder.startswith(os.environ["JOBS_URI"])]
+
+
+def _folders_of_living(machine_arn: str) -> set[str]:
+    functions = client("stepfunctions")
+    found: set[str] = set()
+    for page in functions.get_paginator("list_executions").paginate(
+        stateMachineArn=machine_arn, statusFilter="RUNNING"
+    ):
+        for execution in page["executions"]:
+            given = functions.describe_execution(executionArn=execution["executionArn"]).get("input")
+            found |= folders(os.environ["JOBS_URI"], execution["name"], given)
+    return found
 
 
 def _answer(event: dict[str, Any], status: str, reason: str) -> None:

@@ -39,6 +39,7 @@ def synthesize(
         "Entities",
         allow_overrides=list(allow_overrides),
         maximum_duration=cdk.Duration.minutes(30),
+        maximum_queue_duration=cdk.Duration.minutes(20),
         removal_policy=cdk.RemovalPolicy.DESTROY,
         **props(stack),
     )

@@ -88,6 +88,11 @@ RIGHTS = {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
+        (
+            "states:DescribeExecution",
+            "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
+            "",
+        ),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
         SENDS_EVENT,
     },

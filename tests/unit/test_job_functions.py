@@ -90,6 +90,12 @@ def test_an_executions_jobs_write_into_a_folder_of_its_own() -> None:
         assert output["S3Uri"] == "s3://out-bucket/jobs/run-1/"
 
 
+def test_executions_with_one_token_and_name_send_the_same_request() -> None:
+    own = {**REQUEST, "JobName": "mine", "ClientRequestToken": "token"}
+    assert start_job.identified(own, ARN, 1) == start_job.identified(own, ARN + "0", 1)
+    assert start_job.identified(own, ARN, 2)["OutputDataConfig"]["S3Uri"].endswith("/run-1/")
+
+
 def test_a_restart_is_another_job_even_where_the_caller_named_the_first(comprehend: Stubber) -> None:
     own = {"JobName": "mine", "ClientRequestToken": "token"}
     assert start_job.identified({**REQUEST, **own}, ARN, 1).items() >= own.items()

@@ -25,6 +25,7 @@ class Services:
 
     def __init__(self) -> None:
         self.running = ["alive"]
+        self.given: dict[str, Any] = {}
         self.jobs = {
             "1": ("out/jobs/alive", "IN_PROGRESS"),
             "2": ("out/jobs/gone", "IN_PROGRESS"),
@@ -49,9 +50,12 @@ class Services:
             return [{"EntitiesDetectionJobPropertiesList": found}]
 
         def executions(stateMachineArn: str, statusFilter: str) -> list[dict[str, Any]]:
-            return [{"executions": [{"name": name} for name in self.running]}]
+            return [{"executions": [{"name": name, "executionArn": name} for name in self.running]}]
 
         return SimpleNamespace(paginate=jobs if operation == "list_entities_detection_jobs" else executions)
+
+    def describe_execution(self, executionArn: str) -> dict[str, str]:
+        return {"input": json.dumps(self.given)}
 
     def stop_entities_detection_job(self, *, JobId: str) -> dict[str, Any]:
         self.stopped.append(JobId)
@@ -83,6 +87,12 @@ def test_jobs_without_a_living_execution_are_stopped_and_reported(services: Serv
     assert sorted(services.stopped) == ["2", "3"]
     named = {event["ExecutionArn"].rsplit(":", 1)[1]: event["Error"]["Code"] for event in services.events}
     assert named == {"gone": "JobAbandoned", "gone too": "JobAbandoned"}
+
+
+def test_a_job_under_its_callers_own_token_belongs_to_the_execution(services: Services) -> None:
+    services.given = {"ClientRequestToken": "gone"}
+    assert stop_abandoned.handler({"StateMachineArn": MACHINE}, CONTEXT) == {"Stopped": 1}
+    assert services.stopped == ["3"]
 
 
 def change(kind: str) -> dict[str, Any]:
