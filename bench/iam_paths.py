@@ -170,7 +170,7 @@ def _run(deployed: Deployed, request: Mapping[str, Any] | None, expected: str) -
 
 def _refusals(deployed: Deployed, arn: str) -> list[Any]:
     name = ".".join(arn.split(":")[-2:])
-    jobs: list[Mapping[str, Any]] = deployed.rehearsal.comprehend.jobs()
+    jobs = deployed.rehearsal.comprehend.jobs()
     return [job["Refusal"] for job in jobs if str(job.get("JobName", "")).startswith(name) and job["Refusal"]]
 
 

@@ -65,6 +65,14 @@ def test_hostile_names_stay_names(workflow: Deployed) -> None:
     assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="staging/claims/up")
 
 
+def test_a_uri_that_only_holds_the_staging_uri_is_no_batch(workflow: Deployed) -> None:
+    bucket = f"s3://{workflow.outputs['InputBucket']}"
+    ended = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/input/{bucket}/staging/x/documents/"}})
+    assert (ended.error, "StageBatch" in ended.states) == ("RequestRefused", False)
+    internal = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/staging/dispatcher/"}})
+    assert "must be a whole batch of uploads" in str(internal.cause)
+
+
 @pytest.mark.proves("states", "FAILED")
 def test_failed_without_read_rights_after_bounded_restarts(workflow: Deployed) -> None:
     message = "NO_READ_ACCESS_TO_INPUT: The provided data access role does not have proper access to the input data."

@@ -138,6 +138,8 @@ def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(englis
     assert shards["ItemReader"]["Resource"].endswith(":states:::s3:listObjectsV2")
     assert shards["MaxConcurrency"] == 10
     assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure"}]
+    # What is caught there holds no Job.
+    assert states["PublishFailure"]["Arguments"]["Payload"]["Job"].startswith("{% $exists($states.input.Job) ?")
     assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
 
 

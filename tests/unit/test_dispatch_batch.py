@@ -42,7 +42,7 @@ def message(body: object, sent: str = "1795000000000") -> dict[str, Any]:
     return {"Body": json.dumps(body), "Attributes": {"SentTimestamp": sent}}
 
 
-DETAIL = {
+DETAIL: dict[str, Any] = {
     "bucket": {"name": "in"},
     "object": {"key": "uploads/Grüße + 1.txt", "size": 7, "etag": "e", "version-id": "v", "sequencer": "s"},
 }
