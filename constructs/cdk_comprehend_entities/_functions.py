@@ -107,8 +107,9 @@ class Functions:
             start_job=factory.function(scope, "StartJob", "start_job"),
             poll_job=factory.function(scope, "PollJob", "poll_job"),
             stop_job=factory.function(scope, "StopJob", "stop_job"),
+            # Two processors: one compresses while the other reads. Twice the price of a second, and half the seconds.
             publish_result=factory.function(
-                scope, "PublishResult", "publish_result", memory=Size.mebibytes(1769), timeout=longest
+                scope, "PublishResult", "publish_result", memory=Size.mebibytes(3538), timeout=longest
             ),
             publish_failure=factory.function(
                 scope,

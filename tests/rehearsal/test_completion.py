@@ -48,7 +48,7 @@ def test_an_output_that_comes_before_the_token_is_noticed(workflow: Deployed, ev
     workflow.rehearsal.comprehend.configure(job_seconds=[700.0], output_lead_seconds=650.0)
     ended = workflow.run()
     assert ended.output["Status"] == "COMPLETED"
-    # Woken at once, it looked again and again until the status followed: after 5, 10, 20 ... seconds.
+    # Woken at once, it looked again and again until the status followed.
     assert ended.output["Polls"] >= 4
 
 

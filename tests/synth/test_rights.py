@@ -60,6 +60,8 @@ RIGHTS = {
     "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
     "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
     "PublishResult": {
+        READS_INPUT,
+        READS_STAGED,
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
