@@ -41,6 +41,9 @@ wheel: setup-dev ## build dist/*.whl
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
+prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+	$(BIN)/python -m bench.prove_iam --write
+
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
 	$(BIN)/python -m bench.uploads
 
