@@ -35,6 +35,7 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
     workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"])
+    catalog = workflow.add_results_catalog()
     ended = sqs.Queue(stack, "Ended")
     workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
     for name, value in {
@@ -45,6 +46,8 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         "OutputKeyArn": workflow.output_key.key_arn,
         "VolumeKeyArn": workflow.volume_key.key_arn,
         "QueueUrl": ended.queue_url,
+        "DatabaseName": catalog.database_name,
+        "WorkGroupName": catalog.work_group.name,
     }.items():
         cdk.CfnOutput(stack, name, value=value)
     app.synth()
