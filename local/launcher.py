@@ -1,4 +1,4 @@
-"""Starts MiniStack with Amazon Comprehend in it. All that touches MiniStack's insides stands in this one file.
+"""Starts MiniStack with Amazon Comprehend in it. What touches MiniStack's insides stands here and in machines.py.
 
 Run by the interpreter of MiniStack's own virtual environment, which holds only what the Lambda runtime has.
 What is added here is our own belief about AWS, not evidence: tests of templates cover the same facts.
@@ -7,7 +7,6 @@ What is added here is our own belief about AWS, not evidence: tests of templates
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import random
@@ -38,6 +37,8 @@ from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  #
 from ministack.core.responses import get_account_id  # noqa: E402
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402
 from ministack.services.cloudformation import provisioners  # noqa: E402
+
+from local import machines  # noqa: E402
 
 
 def register_comprehend(emulator: str) -> None:
@@ -275,19 +276,6 @@ def announce_versions() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
 
 
-def list_while_others_write() -> None:
-    """MiniStack's Distributed Map trips over objects that are put while it lists their bucket."""
-    read = stepfunctions._read_map_items
-
-    def patient(*arguments: Any) -> Any:
-        for _ in range(100):
-            with contextlib.suppress(RuntimeError):
-                return read(*arguments)
-        return read(*arguments)
-
-    stepfunctions._read_map_items = patient
-
-
 def inject_faults(rates: dict[str, float]) -> None:
     """Let calls fail at random, half of them before and half after they took effect.
 
@@ -342,7 +330,7 @@ if __name__ == "__main__":
     judge_kms_of_buckets()
     supply_condition_keys()
     announce_versions()
-    list_while_others_write()
+    machines.mend()
     accept_on_paper()
     if "REHEARSAL_FAULTS" in os.environ:
         inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))

@@ -267,7 +267,7 @@ class Rehearsal:
         if self._authorization:
             own |= {"AUTH": "true", "USE_SSL": "1"}
         kept = {name: value for name, value in _own_environment().items() if name not in _CERTIFICATES}
-        return self._spawn([str(_MINISTACK), str(ROOT / "local" / "launcher.py")], kept | own, "ministack.log")
+        return self._spawn([str(_MINISTACK), "-m", "local.launcher"], kept | own, "ministack.log")
 
     def _spawn(self, command: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
         with (self._folder / log).open("wb") as output:

@@ -6,10 +6,11 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Acknowledgment, Annotations, Stack, Token, Validations
+from aws_cdk import Acknowledgment, Annotations, ArnFormat, Stack, Token, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IConstruct
 
 
@@ -59,6 +60,13 @@ def service(scope: Construct, name: str, source_arn: str) -> iam.ServicePrincipa
     account = {"aws:SourceAccount": Stack.of(scope).account}
     conditions = {"StringEquals": account, "ArnLike": {"aws:SourceArn": source_arn}}
     return iam.ServicePrincipal(name, conditions=conditions)
+
+
+def executions_arn(machine: sfn.IStateMachine) -> str:
+    """The ARN of every execution of a state machine."""
+    stack, colon = Stack.of(machine), ArnFormat.COLON_RESOURCE_NAME
+    name = stack.split_arn(machine.state_machine_arn, colon).resource_name
+    return stack.format_arn(service="states", resource="execution", resource_name=f"{name}:*", arn_format=colon)
 
 
 def acknowledge_wildcards(scope: IConstruct, arns: Sequence[str], reason: str) -> None:

@@ -15,6 +15,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 if TYPE_CHECKING:
+    from ._completion import CompletionEvents
     from ._functions import Functions
 
 _EXECUTION = {
@@ -51,7 +52,13 @@ _NOT_READY = ["ResourceUnavailableException", "KmsKeyValidationException"]
 class Definition:
     """The states, wired; :attr:`start` is the first one, :attr:`publish_failure` where all errors end."""
 
-    def __init__(self, scope: Construct, functions: Functions, settings: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        functions: Functions,
+        settings: Mapping[str, Any],
+        completion: CompletionEvents | None,
+    ) -> None:
         self._scope = scope
         self._settings = settings
         self.publish_failure = self._failure(functions.publish_failure)
@@ -65,12 +72,13 @@ class Definition:
             scope,
             "WaitBeforeRestart",
             time=sfn.WaitTime.seconds("{% $attempt * 60 %}"),
-            assign={"attempt": "{% $attempt + 1 %}"},
+            assign={"attempt": "{% $attempt + 1 %}", "looks": 0},
         )
         self.start: sfn.IChainable = inspect.next(start_job).next(wait).next(poll)
         restart.next(start_job)
         stop.next(wait)
-        poll.next(self._job_status(wait=wait, stop=stop, publish=publish, restart=restart))
+        output = completion.state(look=poll.id, without=wait.id).next(poll) if completion else None
+        poll.next(self._job_status(wait=wait, output=output, stop=stop, publish=publish, restart=restart))
 
     def _inspect_input(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
         return self._task(
@@ -85,7 +93,8 @@ class Definition:
                 "warnings": "{% $states.result.Payload.Warnings %}",
                 "attempt": 1,
                 "polls": 0,
-                "stopped": False,
+                "looks": 0,
+                "stopped": "{% null %}",
                 "job": f"{{% {_NO_JOB} %}}",
             },
             job_when_it_fails=_NO_JOB,
@@ -120,10 +129,13 @@ class Definition:
                 "Settings": "{% $settings %}",
                 "Polls": "{% $polls %}",
                 "Attempt": "{% $attempt %}",
+                "Looks": "{% $looks %}",
+                "InputBytes": "{% $inventory.Bytes %}",
             },
             assign={
                 "job": f"{{% {result}.Job %}}",
                 "polls": f"{{% {result}.Polls %}}",
+                "looks": f"{{% {result}.Looks %}}",
                 "lagSeconds": f"{{% {result}.LagSeconds %}}",
                 "waitSeconds": f"{{% {result}.WaitSeconds %}}",
             },
@@ -134,22 +146,34 @@ class Definition:
         return task
 
     def _stop_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        return self._task("StopJob", function, {"JobId": "{% $job.JobId %}"}, assign={"stopped": True})
+        return self._task(
+            "StopJob",
+            function,
+            {"JobId": "{% $job.JobId %}"},
+            assign={"stopped": "{% $states.input.Overdue %}"},
+        )
 
     def _job_status(
-        self, *, wait: sfn.IChainable, stop: sfn.IChainable, publish: sfn.IChainable, restart: sfn.IChainable
+        self,
+        *,
+        wait: sfn.IChainable,
+        output: sfn.IChainable | None,
+        stop: sfn.IChainable,
+        publish: sfn.IChainable,
+        restart: sfn.IChainable,
     ) -> sfn.Choice:
         def status(name: str, and_: str | None = None) -> sfn.Condition:
-            also = f" and $states.input.{and_}" if and_ else ""
+            also = f" and $boolean($states.input.{and_})" if and_ else ""
             return sfn.Condition.jsonata(f"{{% $states.input.JobStatus = '{name}'{also} %}}")
 
+        choice = sfn.Choice.jsonata(self._scope, "JobStatus")
+        for running in ("SUBMITTED", "IN_PROGRESS"):
+            choice.when(status(running, and_="Overdue"), stop)
+            if output:
+                choice.when(status(running, and_="Await"), output)
+            choice.when(status(running), wait)
         return (
-            sfn.Choice.jsonata(self._scope, "JobStatus")
-            .when(status("SUBMITTED", and_="Overdue"), stop)
-            .when(status("SUBMITTED"), wait)
-            .when(status("IN_PROGRESS", and_="Overdue"), stop)
-            .when(status("IN_PROGRESS"), wait)
-            .when(status("STOP_REQUESTED"), wait)
+            choice.when(status("STOP_REQUESTED"), wait)
             .when(status("COMPLETED"), publish)
             .when(status("STOPPED"), publish)
             .when(status("FAILED", and_="Restartable"), restart)
@@ -171,7 +195,7 @@ class Definition:
                 "Execution": _EXECUTION,
                 "Polls": "{% $polls %}",
                 "LagSeconds": "{% $lagSeconds %}",
-                "TimedOut": "{% $stopped %}",
+                "StopCode": "{% $stopped %}",
                 "Checkpoint": "{% $exists($states.input.Checkpoint) ? $states.input.Checkpoint : null %}",
             },
             outputs="{% $states.result.Payload %}",

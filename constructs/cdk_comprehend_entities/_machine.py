@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
-from aws_cdk import ArnFormat, Duration, Stack
+from aws_cdk import Duration, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -14,9 +15,11 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import acknowledge, acknowledge_wildcards, service
+from ._access import acknowledge, acknowledge_wildcards, executions_arn, service
+from ._completion import CompletionEvents
 from ._definition import Definition
 from ._functions import FunctionFactory, Functions
+from ._lambdas import limits
 from ._staging import stage_batch
 from ._storage import Storage
 
@@ -33,9 +36,11 @@ _GRACE = Duration.hours(12)
 def state_machine(
     scope: Construct,
     functions: Functions,
+    *,
     factory: FunctionFactory,
     settings: Mapping[str, Any],
     storage: Storage,
+    completion: CompletionEvents | None,
 ) -> sfn.StateMachine:
     """A Standard state machine whose logs hold no payloads: documents' names may be private."""
     stack = Stack.of(scope)
@@ -45,7 +50,7 @@ def state_machine(
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
     acknowledge_wildcards(role, versions, "the Lambda task of Step Functions may call any version of its one function")
     acknowledge_wildcards(role, ["*"], "IAM knows no resources for log delivery and X-Ray")
-    definition = Definition(parts, functions, settings)
+    definition = Definition(parts, functions, settings, completion)
     start = stage_batch(
         parts,
         functions.stage,
@@ -53,19 +58,20 @@ def state_machine(
         inspect_input=definition.start,
         publish_failure=definition.publish_failure,
     )
+    largest = math.ceil(limits.MAXIMUM_BYTES / 1e9)
     machine = sfn.StateMachine(
         parts,
         "Resource",
         definition_body=sfn.DefinitionBody.from_chainable(start),
         state_machine_type=sfn.StateMachineType.STANDARD,
-        timeout=Duration.seconds(settings["MaximumSeconds"]).plus(_GRACE),
+        timeout=Duration.seconds(settings["MaximumSeconds"] + largest * settings["SecondsPerGigabyte"]).plus(_GRACE),
         tracing_enabled=True,
         logs=sfn.LogOptions(destination=factory.log_group(parts), level=sfn.LogLevel.ALL, include_execution_data=False),
         role=role,
     )
-    colon = ArnFormat.COLON_RESOURCE_NAME
-    name = stack.split_arn(machine.state_machine_arn, colon).resource_name
-    runs = stack.format_arn(service="states", resource="execution", resource_name=name, arn_format=colon)
+    if completion:
+        completion.grant(machine, role)
+    runs = executions_arn(machine).removesuffix(":*")
     followed = "a Distributed Map follows its child executions, whatever their names"
     acknowledge_wildcards(machine, [f"{runs}:*", f"{runs}/*:*"], followed)
     return machine

@@ -55,9 +55,21 @@ def grant(
     grant_staging(storage, stage=functions.stage, inspect_input=functions.inspect_input, data_access_role=role)
     _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"])
     _grant_jobs(functions)
+    _grant_emit(functions.publish_result, bus)
+    grant_stop(functions.publish_failure, bus)
+
+
+def grant_stop(function: lambda_.Function, bus: events.IEventBus) -> None:
+    """Let ``function`` find active jobs, stop them and report it on the ``bus``."""
+    jobs = [_arn(function, "entities-detection-job")]
+    allow(function, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
+    allow(function, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
+    _grant_emit(function, bus)
+
+
+def _grant_emit(function: lambda_.Function, bus: events.IEventBus) -> None:
     own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
-    for function in (functions.publish_result, functions.publish_failure):
-        allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})
+    allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})
 
 
 def _grant_service(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
@@ -76,20 +88,20 @@ def _grant_objects(functions: Functions, storage: Storage) -> None:
     storage.documents.grant_list(inspect_input)
     storage.documents.grant_read(inspect_input)
     storage.work.grant_write(inspect_input)
+    # A sample of entities is compared with the text that they were found in.
+    storage.documents.grant_read(publish_result)
+    storage.staging.grant_read(publish_result)
     storage.jobs.grant_read(publish_result)
     storage.jobs.grant_tell_missing(publish_result)
     storage.work.grant_read(publish_result)
     storage.work.grant_write(publish_result)
     storage.results.grant_write(publish_result)
-    storage.results.grant_abort(publish_result)
 
 
 def _grant_jobs(functions: Functions) -> None:
     jobs = [_arn(functions.poll_job, "entities-detection-job")]
     allow(functions.poll_job, "comprehend:DescribeEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-    for function in (functions.stop_job, functions.publish_failure):
-        allow(function, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-    allow(functions.publish_failure, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
+    allow(functions.stop_job, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
 
 
 def _grant_start(function: lambda_.Function, request: Mapping[str, Any], overridable: Collection[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from functools import reduce
 from pathlib import Path
 
 from aws_cdk import Names, Size, Stack
@@ -24,7 +25,7 @@ _PAGE_ERROR = "struct<page:int,errorcode:string,errormessage:string>"
 _JOB = "struct<jobid:string,jobname:string,jobstatus:string,submittime:string,endtime:string>"
 _COUNTS = (
     "struct<expecteddocuments:bigint,documents:bigint,documenterrors:bigint,missingdocuments:bigint,"
-    "unparsedrecords:bigint,entities:bigint>"
+    "unexpecteddocuments:bigint,unparsedrecords:bigint,entities:bigint,offsetsample:bigint,offsetmismatches:bigint>"
 )
 
 # Glue knows lower case only; the JSON SerDe finds JobId as jobid.
@@ -40,10 +41,10 @@ _TABLES = {
         "line": _LONG,
         "entities": f"array<{_ENTITY}>",
         **_ERROR,
-        "documents": _LONG,
         "errors": f"array<{_PAGE_ERROR}>",
     },
     "refused": {"batch": _STRING, **_SOURCE, "size": _LONG, **_ERROR},
+    "unparsed": {"jobid": _STRING, "languagecode": _STRING, "reason": _STRING, "bytes": _LONG, "content": _STRING},
     "summaries": {
         "status": _STRING,
         "executionarn": _STRING,
@@ -80,9 +81,17 @@ _VIEWS = {
         "line": _LONG,
         "page": _INTEGER,
         **_ERROR,
-        "documents": _LONG,
     },
 }
+_OPERATIONS = (
+    "StartQueryExecution",
+    "StopQueryExecution",
+    "GetQueryExecution",
+    "GetQueryResults",
+    "GetQueryResultsStream",
+    "GetWorkGroup",
+)
+_PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 _TRINO = {_STRING: "varchar", _INTEGER: "integer"}
 
 
@@ -92,7 +101,7 @@ class ResultsCatalog(Construct):
     Partitions are projected, so that there is no crawler and a result can be queried as soon as it is published.
 
     Attributes:
-        database_name: the Glue database: tables documents, refused, summaries; views entities, top_entities,
+        database_name: the Glue database: tables documents, refused, unparsed, summaries; views entities, top_entities,
             documents_by_entity, errors.
         work_group: encrypts what queries answer, and ends those that scan too much.
     """
@@ -149,37 +158,30 @@ class ResultsCatalog(Construct):
         )
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer."""
-        stack, answers, results = Stack.of(self), self._answers, self._results
+        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer.
+
+        Source of the actions: Athena User Guide, "Control access to Amazon S3 from Athena".
+        """
+        stack, answers = Stack.of(self), self._answers
         work_group = stack.format_arn(service="athena", resource="workgroup", resource_name=self.work_group.name)
-        catalog = {
-            name: stack.format_arn(service="glue", resource=name, resource_name=path)
-            for name, path in {"database": self.database_name, "table": f"{self.database_name}/*"}.items()
-        }
-        operations = ("StartQueryExecution", "StopQueryExecution", "GetQueryExecution", "GetQueryResults")
-        grants = [
-            allow(
-                grantee,
-                *(f"athena:{operation}" for operation in (*operations, "GetQueryResultsStream", "GetWorkGroup")),
-                on=[work_group],
-            ),
-            allow(
-                grantee,
-                *("glue:GetDatabase", "glue:GetTable", "glue:GetTables"),
-                on=[stack.format_arn(service="glue", resource="catalog"), *catalog.values()],
-                wildcard="all tables and views of this database",
-            ),
-            # Athena asks where the bucket of the answers is before it writes there.
-            allow(grantee, "s3:GetBucketLocation", on=[answers.bucket.bucket_arn], owner=answers.bucket),
-            *(prefix.grant_list(grantee) for prefix in (results, answers)),
-            *(prefix.grant_read(grantee) for prefix in (results, answers)),
-            answers.grant_write(grantee),
-            answers.grant_abort(grantee),
+        catalog = [
+            stack.format_arn(service="glue", resource="catalog"),
+            stack.format_arn(service="glue", resource="database", resource_name=self.database_name),
+            stack.format_arn(service="glue", resource="table", resource_name=f"{self.database_name}/*"),
         ]
-        whole, *others = grants
-        for grant in others:
-            whole = whole.combine(grant)
-        return whole
+        of_database, of_answers = "all tables and views of this database", "each query's answers have new names"
+        objects, bucket = [answers.bucket.arn_for_objects(f"{answers.path}*")], answers.bucket
+        grants = [
+            *(allow(grantee, f"athena:{operation}", on=[work_group]) for operation in _OPERATIONS),
+            *(
+                allow(grantee, f"glue:Get{of}", on=catalog, wildcard=of_database)
+                for of in ("Database", "Table", "Tables")
+            ),
+            allow(grantee, "s3:GetBucketLocation", on=[bucket.bucket_arn], owner=bucket),
+            allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard=of_answers),
+            *(grant(grantee) for each in (self._results, answers) for grant in (each.grant_list, each.grant_read)),
+        ]
+        return reduce(iam.Grant.combine, grants, answers.grant_write(grantee))
 
 
 def _columns(columns: dict[str, str]) -> list[glue.CfnTable.ColumnProperty]:

@@ -30,7 +30,10 @@ def settings(
     network: JobNetwork | None,
     allow_overrides: Sequence[str],
     maximum_duration: Duration,
+    duration_per_gigabyte: Duration,
+    maximum_queue_duration: Duration,
     poll_schedule: PollSchedule,
+    completion_events: bool,
     ceilings: Mapping[str, float | None],
 ) -> dict[str, Any]:
     """The ``Settings`` of docs/architecture.md, section 2.
@@ -67,6 +70,9 @@ def settings(
         "ResultsUri": storage.results.uri,
         "Limits": {name: ceiling for name, ceiling in ceilings.items() if ceiling is not None},
         "MaximumSeconds": maximum_duration.to_seconds(),
+        "SecondsPerGigabyte": duration_per_gigabyte.to_seconds(),
+        "MaximumQueueSeconds": maximum_queue_duration.to_seconds(),
+        "CompletionEvents": completion_events,
         "Schedule": poll_schedule.settings(),
     }
 

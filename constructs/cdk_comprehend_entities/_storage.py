@@ -54,10 +54,6 @@ class Prefix:
         """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
         return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
 
-    def grant_abort(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` give up uploads in parts."""
-        return self._grant(grantee, ["s3:AbortMultipartUpload"], [])
-
     def grant_tell_missing(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let S3 tell ``grantee`` that an object is missing; who may not list only hears that access is denied."""
         return allow(grantee, "s3:ListBucket", on=[self.bucket.bucket_arn], owner=self.bucket)
@@ -66,7 +62,7 @@ class Prefix:
         objects = [self.bucket.arn_for_objects(f"{self.path}*")]
         why = f"all objects under {self.path or 'the bucket'}, whose names are not known before"
         grant = allow(grantee, *actions, on=objects, owner=self.bucket, wildcard=why)
-        if self.key is None or not key_actions:
+        if self.key is None:
             return grant
         via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(self.bucket).region}.amazonaws.com"}}
         # A key policy that named its key would refer to itself.
@@ -128,7 +124,7 @@ def storage(
     )
 
 
-def announce_uploads(bucket: s3.IBucket) -> None:
+def announce_objects(bucket: s3.IBucket) -> None:
     """Have a given bucket send its events to EventBridge."""
     bucket.enable_event_bridge_notification()
     if handler := Stack.of(bucket).node.try_find_child(_CDK_HANDLER):
@@ -167,9 +163,9 @@ def _bucket(
     *,
     documents: bool,
 ) -> s3.Bucket:
-    """A bucket that only its key opens; what lies under the prefix ``passing`` expires.
+    """A bucket that only its key opens and that announces what is put; what lies under ``passing`` expires.
 
-    One for ``documents`` keeps their versions, since a result names the version it comes from, and announces uploads.
+    One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
     bucket = s3.Bucket(
         scope,
@@ -191,10 +187,9 @@ def _bucket(
         noncurrent_version_expiration=Duration.days(1) if documents else None,
     )
     bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
-    if documents:
-        # CDK's own way needs one more function, which may change the notifications of every bucket.
-        resource: Any = bucket.node.default_child
-        resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
+    # CDK's own way needs one more function, which may change the notifications of every bucket.
+    resource: Any = bucket.node.default_child
+    resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
     reason = "logging accesses is the account's choice: CloudTrail data events, or a given bucket with access logs"
     acknowledge(bucket, "AwsSolutions-S1", reason)
     return bucket

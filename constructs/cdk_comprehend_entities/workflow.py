@@ -15,8 +15,11 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from ._abandoned import AbandonedJobs
+from ._completion import CompletionEvents
 from ._functions import FunctionFactory, Functions
 from ._imported import warn_of_imported
 from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, PollSchedule
@@ -27,7 +30,8 @@ from ._permissions import data_access_role as new_data_access_role
 from ._permissions import grant
 from ._query import ResultsCatalog
 from ._settings import is_custom, settings, upload_settings
-from ._storage import announce_uploads, storage
+from ._storage import announce_objects, storage
+from ._task import execution_task
 from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
@@ -79,7 +83,11 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         tags: Mapping[str, str] | None = None,
         allow_overrides: Sequence[str] = (),
         maximum_duration: Duration | None = None,
+        duration_per_gigabyte: Duration | None = None,
+        maximum_queue_duration: Duration | None = None,
         poll_schedule: PollSchedule | None = None,
+        completion_events: bool | None = None,
+        stop_jobs_on_delete: bool = False,
         maximum_documents: int | None = None,
         maximum_size: Size | None = None,
         maximum_cost_usd: float | None = None,
@@ -116,7 +124,13 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
                 FlywheelArn, OutputDataConfig, Tags, VolumeKmsKeyId, VpcConfig (default: none of them). Rights on roles
                 and keys that inputs name must be granted to ``data_access_role`` and ``functions.start_job``.
             maximum_duration: a job that runs longer is stopped and its partial result published (default: 24 hours).
-            poll_schedule: when to look at a job (default: ``PollSchedule.service_grid()``).
+            duration_per_gigabyte: what each gigabyte of documents adds to it (default: nothing).
+            maximum_queue_duration: a job that the service has not begun by then is stopped (default: 4 hours).
+            poll_schedule: when to look at a job (default: ``PollSchedule.safety()`` with completion events,
+                ``PollSchedule.service_grid()`` without).
+            completion_events: a job's end is noticed by the event of its output; for an imported output bucket, that
+                sends its events to EventBridge (default: for a new output bucket).
+            stop_jobs_on_delete: stop all jobs when the workflow is deleted.
             maximum_documents: an execution with more is refused before it costs (default: the service's limit).
             maximum_size: the same for the size of all documents (default: the service's limit).
             maximum_cost_usd: the same for the estimated price of the analysis in US dollars (default: no limit).
@@ -154,6 +168,8 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             else None
         )
         self.data_access_role = data_access_role or new_data_access_role(self)
+        if completion_events is None:
+            completion_events = output_bucket is None
         self._settings = settings(
             self,
             language_code=language_code,
@@ -166,7 +182,11 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             network=self.network,
             allow_overrides=allow_overrides,
             maximum_duration=maximum_duration or Duration.hours(24),
-            poll_schedule=poll_schedule or PollSchedule.service_grid(),
+            duration_per_gigabyte=duration_per_gigabyte or Duration.seconds(0),
+            maximum_queue_duration=maximum_queue_duration or Duration.hours(4),
+            poll_schedule=poll_schedule
+            or (PollSchedule.safety() if completion_events else PollSchedule.service_grid()),
+            completion_events=completion_events,
             ceilings={
                 "Documents": maximum_documents,
                 "Bytes": maximum_size.to_bytes() if maximum_size else None,
@@ -177,6 +197,7 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         self.function_factory = FunctionFactory(
             service=Names.unique_resource_name(self, max_length=64),
             event_bus_name=self.event_bus.event_bus_name,
+            jobs_uri=self._storage.jobs.uri,
             log_retention=log_retention,
             removal_policy=removal_policy,
         )
@@ -184,7 +205,28 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         self._dispatcher: UploadDispatcher | None = None
         unreported = unreported_queue(self)
         self.functions = Functions.made_by(self.function_factory, self, unreported)
-        self.state_machine = state_machine(self, self.functions, self.function_factory, self._settings, self._storage)
+        completion = (
+            CompletionEvents(self, "Completion", factory=self.function_factory, storage=self._storage)
+            if completion_events
+            else None
+        )
+        self.state_machine = state_machine(
+            self,
+            self.functions,
+            factory=self.function_factory,
+            settings=self._settings,
+            storage=self._storage,
+            completion=completion,
+        )
+        AbandonedJobs(
+            self,
+            "AbandonedJobs",
+            factory=self.function_factory,
+            machine=self.state_machine,
+            bus=self.event_bus,
+            unreported=unreported,
+            stop_on_delete=stop_jobs_on_delete,
+        )
         report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
         grant(
             self.functions,
@@ -256,6 +298,20 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         """A rule for executions that failed: FAILED, REFUSED, ABORTED and TIMED_OUT (with a partial result)."""
         return self.on_job_ended(rule_id, target=target, statuses=FAILED)
 
+    def as_task(self, scope: Construct, construct_id: str, *, request: Mapping[str, Any] | None = None) -> sfn.Parallel:
+        """This workflow as one state of another state machine, whose query language is JSONPath or JSONata.
+
+        The state waits for the execution's end and returns its output; it fails with the job's own error, which Catch
+        and Retry can name; and where the other machine's execution is aborted, the job is stopped.
+
+        Args:
+            scope: the parent.
+            construct_id: the state's name.
+            request: a StartEntitiesDetectionJob request, in which texts like ``{% $states.input.uri %}`` are JSONata
+                (default: the state's whole input).
+        """
+        return execution_task(scope, construct_id, machine=self.state_machine, request=request)
+
     def start_on_upload(
         self,
         trigger_id: str = "Uploads",
@@ -284,7 +340,7 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         told = upload_settings(self, self._settings, self._storage, own, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
-                announce_uploads(self.input_bucket)
+                announce_objects(self.input_bucket)
             self._dispatcher = UploadDispatcher(
                 self,
                 "UploadDispatcher",

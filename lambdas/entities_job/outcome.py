@@ -12,9 +12,12 @@ from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from . import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
 from .errors import JobError
+from .hints import hint
 from .service import client
 
 SCHEMA_VERSION = "1.0"
+
+_INCOMPLETE = ("DocumentErrors", "MissingDocuments", "UnexpectedDocuments", "UnparsedRecords")
 
 LISTED_TYPES = 100
 """The most types of entities that an event counts one by one, the most frequent; the summary counts all."""
@@ -32,6 +35,50 @@ _METRICS = {
 
 class EventNotAccepted(JobError):
     """EventBridge did not take the event; the state machine tries again."""
+
+
+def of_result(
+    event: Mapping[str, Any], counts: Mapping[str, Any], result: Mapping[str, Any], damage: str
+) -> dict[str, Any]:
+    """The outcome of an execution whose job left a result.
+
+    Args:
+        event: the payload of PublishResult.
+        counts: what was published, and what not.
+        result: where it lies.
+        damage: what is wrong with the archive, if anything.
+    """
+    job = event["Job"]
+    incomplete = {name: counts[name] for name in _INCOMPLETE if counts[name]}
+    outcome = {
+        "SchemaVersion": SCHEMA_VERSION,
+        "Status": "COMPLETED",
+        "ExecutionArn": event["Execution"]["Id"],
+        "StateMachineArn": event["Execution"]["StateMachineArn"],
+        "Job": job,
+        "Counts": counts,
+        "Result": result,
+        "Polls": event["Polls"],
+        "LagSeconds": event["LagSeconds"],
+        "Units": event["Estimate"]["Units"],
+        "EstimatedCostUsd": event["Estimate"]["CostUsd"],
+    }
+    if job["JobStatus"] == "STOPPED":
+        status, code = "TIMED_OUT" if event["StopCode"] else "STOPPED", event["StopCode"] or "JobStopped"
+        message = f"the job {job['JobId']} was stopped after {counts['Documents']} documents"
+    elif damage:
+        status, code, message = "COMPLETED_WITH_ERRORS", "ArchiveDamaged", damage
+    elif incomplete:
+        status, code = "COMPLETED_WITH_ERRORS", "ResultIncomplete"
+        message = ", ".join(f"{name}: {count:,}" for name, count in incomplete.items())
+    else:
+        return outcome
+    found = hint(code)
+    return {
+        **outcome,
+        "Status": status,
+        "Error": {"Code": code, "Message": message, **({"Hint": found} if found else {})},
+    }
 
 
 def emit(outcome: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import json
+import os
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from .active import active_jobs, folders
 from .hints import hint
 from .outcome import SCHEMA_VERSION, emit
-from .poll_job import MAXIMUM_ATTEMPTS
-from .service import client, logger, task
-from .start_job import job_name
+from .service import logger, task
 from .stop_job import stop
 
 # The service's own words, and ours: "Value 'xx' at 'languageCode' failed ..." and "- LanguageCode: must be ...".
 _FIELD = re.compile(r"(?: at '|^- )([A-Za-z][\w.\[\]]*)", re.MULTILINE)
-_ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 
 
 @task
@@ -70,7 +68,8 @@ def _error(code: str, message: str) -> dict[str, str]:
 
 def _aborted(detail: dict[str, Any]) -> dict[str, Any]:
     arn = detail["executionArn"]
-    stopped = [{**job, "JobStatus": stop(job["JobId"])} for job in _active_jobs(arn, detail.get("input"))]
+    jobs = _active_jobs(arn, detail.get("input"))
+    stopped = [{**job, "JobStatus": stop(job["JobId"], patiently=True)} for job in jobs]
     what = f"its job {stopped[0]['JobId']} was asked to stop" if stopped else "it had no active job"
     status = detail["status"]
     code = detail.get("error") or {"TIMED_OUT": "JobTimedOut"}.get(status, "ExecutionAborted")
@@ -85,13 +84,7 @@ def _aborted(detail: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _active_jobs(execution_arn: str, given: str | None) -> Iterator[dict[str, Any]]:
-    """The jobs of an execution that still run, found by the names that derive from it, or by the caller's own name."""
-    names = [job_name(execution_arn, attempt) for attempt in range(1, MAXIMUM_ATTEMPTS + 1)]
-    own = json.loads(given or "{}").get("JobName")
-    for name in [*names, *([own] if own else [])]:
-        pages = client("comprehend").get_paginator("list_entities_detection_jobs").paginate(Filter={"JobName": name})
-        for page in pages:
-            for job in page["EntitiesDetectionJobPropertiesList"]:
-                if job["JobStatus"] in _ACTIVE:
-                    yield {name: job[name] for name in ("JobId", "JobArn", "JobName", "JobStatus")}
+def _active_jobs(execution_arn: str, given: str | None) -> list[dict[str, Any]]:
+    """The jobs of an execution that still run."""
+    own = folders(os.environ["JOBS_URI"], execution_arn.rsplit(":", 1)[1], given)
+    return [active.job for active in active_jobs() if active.folder in own]

@@ -15,6 +15,14 @@ class ScheduleSettings(TypedDict):
     Growth: float
 
 
+def seconds_after_output(looks: int) -> int:
+    """Seconds until the next look at a job whose output is there already, after so many looks since.
+
+    Its status follows within moments: 5 s four times, then twice as long each time.
+    """
+    return 5 * 2 ** max(0, looks - 4)
+
+
 @dataclass(frozen=True)
 class PollSchedule:
     """Looks at fixed ages of the job first, then on a grid of steps that grows with the job's age.
@@ -45,6 +53,14 @@ class PollSchedule:
         return cls((20, 370), 120.5, 0.05)
 
     @classmethod
+    def safety(cls) -> PollSchedule:
+        """Where the event of its output tells a job's end: 20 s (quick failures), then every 600 s or 10 % of its age.
+
+        These looks catch jobs that end without output, and events that get lost.
+        """
+        return cls((20,), 600, 0.1)
+
+    @classmethod
     def fixed(cls, seconds: float) -> PollSchedule:
         """A look every ``seconds``."""
         return cls((), seconds)
@@ -62,7 +78,9 @@ class PollSchedule:
         start = self.first_looks[-1] if self.first_looks else 0.0
         passed = math.floor((elapsed - start) / self.step_seconds)
         stride = max(1, math.floor(self.growth * elapsed / self.step_seconds))
-        return start + (passed + stride) * self.step_seconds
+        following = start + (passed + stride) * self.step_seconds
+        # A step that floats can't hold exactly may lead back to where it began.
+        return following if following > elapsed else following + self.step_seconds
 
     def wait_seconds(self, elapsed: float) -> int:
         """Whole seconds to wait until the next look, at least 1."""

@@ -24,9 +24,13 @@ Handler = Callable[[dict[str, Any], LambdaContext], dict[str, Any]]
 
 
 @cache
-def client(name: str) -> Any:
-    """The boto3 client of one service, in standard retry mode, made once a process and only when used."""
-    return boto3.client(name, config=_CONFIG)  # type: ignore[call-overload]
+def client(name: str, *, patiently: bool = False) -> Any:
+    """The boto3 client of one service, in standard retry mode, made once a process and only when used.
+
+    One that calls ``patiently`` tries for minutes: many jobs that must stop at once meet one call a second.
+    """
+    retries: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 16}} if patiently else {}
+    return boto3.client(name, config=_CONFIG.merge(Config(**retries)))  # type: ignore[call-overload]
 
 
 def task(function: Handler) -> Handler:

@@ -8,6 +8,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
+from .active import folder
 from .schedule import PollSchedule
 from .service import client, logger, task
 
@@ -36,10 +37,15 @@ def job_name(execution_arn: str, attempt: int = 1) -> str:
 
 
 def identified(request: dict[str, Any], execution_arn: str, attempt: int) -> dict[str, Any]:
-    """The request with a ClientRequestToken and a JobName that derive from the execution.
+    """The request with a ClientRequestToken, a JobName and a folder for its output that derive from the execution.
 
-    A caller's own token and name hold for the first attempt; a restart is another job and needs others.
+    A caller's own token and name hold for the first attempt; a restart is another job and needs others. Executions with
+    one token ask for the same job: theirs writes into a folder named by the token.
     """
+    given = request.get("ClientRequestToken") if attempt == 1 else None
+    output = request["OutputDataConfig"]
+    place = folder(output["S3Uri"], given or execution_arn.rsplit(":", 1)[1])
+    request = {**request, "OutputDataConfig": {**output, "S3Uri": place}}
     token = hashlib.sha256(f"{execution_arn}#{attempt}".encode()).hexdigest()
     own = {"ClientRequestToken": token, "JobName": job_name(execution_arn, attempt)}
     return {**own, **request} if attempt == 1 else {**request, **own}

@@ -15,13 +15,17 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     return {"JobStatus": stop(event["JobId"])}
 
 
-def stop(job_id: str) -> str:
+def stop(job_id: str, *, patiently: bool = False) -> str:
     """Ask for the job's stop; a job that has ended already is left as it is.
+
+    Args:
+        job_id: the job.
+        patiently: outlast the quota of calls, for minutes if need be, where no state machine tries again.
 
     Returns:
         The job's status as the service answered it, or ``ENDED`` for a job that has ended.
     """
-    comprehend = client("comprehend")
+    comprehend = client("comprehend", patiently=patiently)
     try:
         status: str = comprehend.stop_entities_detection_job(JobId=job_id)["JobStatus"]
     except comprehend.exceptions.InvalidRequestException:

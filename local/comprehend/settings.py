@@ -71,6 +71,8 @@ class Settings:
     """Stop of a job in SUBMITTED."""
     stopped_output: Literal["partial", "none"] = "partial"
     """What a stopped job leaves at the output location."""
+    output_lead_seconds: float = 0.0
+    """Time that the output is there before the job's status tells of its end."""
     token_window_seconds: float | None = 86_400.0
     """How long a ClientRequestToken is remembered; None: for ever."""
     token_answer: Literal["current", "submitted"] = "current"

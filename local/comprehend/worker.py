@@ -138,7 +138,10 @@ class Worker:
             except JobFailure as failure:
                 status, message = "FAILED", self._settings().failure_messages[str(failure)]
         with self._table.changed:
-            job.end(status, max(end, ready), None if status == "STOPPED" else message)
+            told = end + self._settings().output_lead_seconds
+            while (now := self._clock.now()) < told:
+                self._wait(told - now)
+            job.end(status, max(told, ready), None if status == "STOPPED" else message)
             self._table.changed.notify_all()
 
     def _wait_for_end(self, job: Job, planned: float | None) -> tuple[float | None, bool]:

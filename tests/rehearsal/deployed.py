@@ -14,6 +14,8 @@ from typing import Any
 import aws_cdk as cdk
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from entities_job.rules import PROTECTED
@@ -32,12 +34,22 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         "Entities",
         allow_overrides=list(allow_overrides),
         maximum_duration=cdk.Duration.minutes(30),
+        maximum_queue_duration=cdk.Duration.minutes(20),
         removal_policy=cdk.RemovalPolicy.DESTROY,
     )
     workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"])
     catalog = workflow.add_results_catalog()
     ended = sqs.Queue(stack, "Ended")
     workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
+    for language in (sfn.QueryLanguage.JSON_PATH, sfn.QueryLanguage.JSONATA):
+        parent = Construct(stack, f"{language.name}Parent")
+        machine = sfn.StateMachine(
+            parent,
+            "Machine",
+            query_language=language,
+            definition_body=sfn.DefinitionBody.from_chainable(workflow.as_task(parent, "FindEntities")),
+        )
+        cdk.CfnOutput(stack, f"{language.name.replace('_', '')}ParentArn", value=machine.state_machine_arn)
     for name, value in {
         "InputBucket": workflow.input_bucket.bucket_name,
         "OutputBucket": workflow.output_bucket.bucket_name,
@@ -85,14 +97,16 @@ class Deployed:
             self._s3.put_object(Bucket=self.outputs["InputBucket"], Key=f"{prefix}{name}", Body=body)
         return f"s3://{self.outputs['InputBucket']}/{prefix}"
 
-    def start(self, request: Mapping[str, Any] | None = None, *, name: str | None = None) -> str:
+    def start(
+        self, request: Mapping[str, Any] | None = None, *, name: str | None = None, machine: str = "StateMachineArn"
+    ) -> str:
         """Start an execution, by default over three documents; returns its ARN."""
         asked = request if request is not None else {"InputDataConfig": {"S3Uri": self.put(DOCUMENTS)}}
         named = {"name": name} if name else {}
-        machine = self.outputs["StateMachineArn"]
-        arn: str = self._functions.start_execution(stateMachineArn=machine, input=json.dumps(asked), **named)[
-            "executionArn"
-        ]
+        started = self._functions.start_execution(
+            stateMachineArn=self.outputs[machine], input=json.dumps(asked), **named
+        )
+        arn: str = started["executionArn"]
         return arn
 
     def run(self, request: Mapping[str, Any] | None = None) -> Ended:

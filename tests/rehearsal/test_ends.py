@@ -13,7 +13,7 @@ from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
 def test_completed(workflow: Deployed) -> None:
     ended = workflow.run()
     outcome = ended.output
-    assert ended.status == "SUCCEEDED"
+    assert ended.status == "SUCCEEDED", ended
     assert outcome["Status"] == "COMPLETED"
     assert "Error" not in outcome
     assert outcome["Counts"]["Documents"] == outcome["Counts"]["ExpectedDocuments"] == 3
@@ -44,7 +44,7 @@ def test_completed_with_document_errors(workflow: Deployed) -> None:
         {**DOCUMENTS, "latin.txt": "é".encode("latin-1") * 40, "big.txt": b"x" * 2_000_000, "0.txt": b""}
     )
     ended = workflow.run({"InputDataConfig": {"S3Uri": uri}})
-    assert ended.status == "SUCCEEDED"
+    assert ended.status == "SUCCEEDED", ended
     assert ended.output["Status"] == ended.event["detail"]["Status"] == "COMPLETED_WITH_ERRORS"
     counts = ended.output["Counts"]
     assert (counts["ExpectedDocuments"], counts["Documents"], counts["DocumentErrors"]) == (6, 4, 2)
@@ -72,7 +72,7 @@ def test_stopped_by_somebody_else_with_what_was_done_published(workflow: Deploye
     workflow.rehearsal.client("comprehend").stop_entities_detection_job(JobId=job["JobId"])
     assert workflow.job(arn, status="STOP_REQUESTED")
     ended = workflow.ended(arn)
-    assert ended.status == "SUCCEEDED"
+    assert ended.status == "SUCCEEDED", ended
     assert ended.output["Status"] == ended.event["detail"]["Status"] == "STOPPED"
     assert ended.output["Error"]["Code"] == "JobStopped"
     counts = ended.output["Counts"]

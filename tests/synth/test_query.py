@@ -35,6 +35,7 @@ def record(day: str, file: str, **more: Any) -> dict[str, Any]:
 
 
 ADA, PARIS = found("PERSON", "Ada Lovelace", Score=1.0), found("LOCATION", "Paris", 20)
+BLURRED = {"ErrorCode": "TEXTRACT_BAD_PAGE", "ErrorMessage": "blurred"}
 DOCUMENTS = {
     DAYS[0]: [
         record(DAYS[0], "a.txt", Entities=[PARIS, ADA, found("PERSON", "Ada Lovelace", 40)]),
@@ -43,7 +44,7 @@ DOCUMENTS = {
         record(DAYS[0], "b.txt", Line=1, Entities=[found("PERSON", "Zoé")]),
         record(DAYS[0], "twin.txt", Source=None, SourceCandidates=2, Entities=[PARIS]),
         record(DAYS[0], "latin.txt", ErrorCode="UNSUPPORTED_ENCODING", ErrorMessage="not UTF-8"),
-        record(DAYS[0], "lost.txt", ErrorCode="NOT_RECEIVED", ErrorMessage="no result", Documents=7),
+        record(DAYS[0], "lost.txt", ErrorCode="NOT_RECEIVED", ErrorMessage="no result"),
     ],
     DAYS[1]: [
         record(DAYS[1], "a.txt", Entities=[ADA]),
@@ -51,7 +52,8 @@ DOCUMENTS = {
             DAYS[1],
             "scan.pdf",
             Entities=[found("LOCATION", "Paris", None, BlockReferences=[{"BlockId": "1"}])],
-            Errors=[{"Page": 2, "ErrorCode": "TEXTRACT_BAD_PAGE", "ErrorMessage": "blurred"}],
+            Errors=[{"Page": 2, **BLURRED}],
+            **BLURRED,
         ),
     ],
 }
@@ -60,6 +62,7 @@ REFUSED = {
         {"Batch": "b", "Source": "s3://in/c", "Size": 0, "ErrorCode": "EMPTY_DOCUMENT", "ErrorMessage": "is empty"}
     ]
 }
+UNPARSED = {DAYS[0]: [{"JobId": "j", "LanguageCode": "en", "Reason": "is no JSON", "Bytes": 1, "Content": "{"}]}
 SUMMARIES = {
     day: [{"Status": "COMPLETED", "Job": {"JobId": f"job of {day}"}, "Counts": {"Documents": 5}, "EstimatedCostUsd": 2}]
     for day in DAYS
@@ -70,7 +73,7 @@ ANSWERS: list[list[tuple[Any, ...]]] = [
     [("Ada Lovelace", 2, 1), ("Zoé", 2, 2)],
     [(DAYS[0], "s3://in/a.txt", 2, 1.0), (DAYS[1], "s3://in/a.txt", 1, 1.0)],
     [("Ada Lovelace", "Paris", 1)],
-    [("NOT_RECEIVED", 7, 0), ("TEXTRACT_BAD_PAGE", 0, 1), ("UNSUPPORTED_ENCODING", 1, 0)],
+    [("NOT_RECEIVED", 1, 0), ("TEXTRACT_BAD_PAGE", 1, 1), ("UNSUPPORTED_ENCODING", 1, 0)],
     [("EMPTY_DOCUMENT", 1)],
     [("2026-11", 1, 5, 2.0), ("2026-12", 1, 5, 2.0)],
 ]
@@ -92,7 +95,12 @@ def catalog() -> Synthesized:
 def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder laid out as results are."""
     folder = tmp_path_factory.mktemp("published")
-    for table, days in {"documents": DOCUMENTS, "refused": REFUSED, "summaries": SUMMARIES}.items():
+    for table, days in {
+        "documents": DOCUMENTS,
+        "refused": REFUSED,
+        "unparsed": UNPARSED,
+        "summaries": SUMMARIES,
+    }.items():
         for day, records in days.items():
             text = "".join(json.dumps(each, ensure_ascii=False) + "\n" for each in records)
             file = folder / "results" / table / f"job_date={day}" / "1.jsonl.gz"
@@ -200,7 +208,7 @@ def test_both_ways_to_parquet(
 
 
 def test_partitions_are_projected_where_results_lie(catalog: Synthesized) -> None:
-    for name in ("documents", "refused", "summaries"):
+    for name in ("documents", "refused", "unparsed", "summaries"):
         table = inputs(catalog)[name]
         location = f"s3://<OutputBucket>/results/{name}/"
         assert shown(table["StorageDescriptor"]["Location"]) == location
@@ -240,6 +248,7 @@ def test_who_queries_reads_results_and_writes_answers_only(catalog: Synthesized)
         ("s3:GetObject", "<OutputBucket.Arn>/work/queries/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/work/queries/*", ""),
         ("s3:AbortMultipartUpload", "<OutputBucket.Arn>/work/queries/*", ""),
+        ("s3:ListMultipartUploadParts", "<OutputBucket.Arn>/work/queries/*", ""),
         DECRYPTS,
         ENCRYPTS,
     }

@@ -25,6 +25,8 @@ HANDLERS = {
     "PublishResult": "publish_result",
     "PublishFailure": "publish_failure",
     "Stage": "stage",
+    "CompletionAwaitOutput": "await_output",
+    "AbandonedJobsStopAbandoned": "stop_abandoned",
 }
 
 
@@ -126,6 +128,7 @@ def test_the_functions_are_told_the_settings() -> None:
             tags={"project": "x"},
             allow_overrides=["Tags"],
             maximum_duration=Duration.hours(2),
+            duration_per_gigabyte=Duration.minutes(10),
             poll_schedule=PollSchedule.fixed(30),
             maximum_documents=1000,
             maximum_size=Size.mebibytes(2),
@@ -151,10 +154,13 @@ def test_the_functions_are_told_the_settings() -> None:
         "ResultsUri": "s3://<OutputBucket>/entities/results/",
         "Limits": {"Documents": 1000, "Bytes": 2 * 1024 * 1024, "CostUsd": 2.5},
         "MaximumSeconds": 7200,
+        "SecondsPerGigabyte": 600,
+        "MaximumQueueSeconds": 14400,
+        "CompletionEvents": True,
         "Schedule": PollSchedule.fixed(30).settings(),
     }
     # The machine's own limit leaves room for a start that waits, for stopping and for publishing.
-    assert definition["TimeoutSeconds"] == 14 * 3600
+    assert definition["TimeoutSeconds"] == 14 * 3600 + 6 * 600
 
 
 @pytest.fixture(scope="module")

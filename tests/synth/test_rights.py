@@ -60,12 +60,13 @@ RIGHTS = {
     "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
     "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
     "PublishResult": {
+        READS_INPUT,
+        READS_STAGED,
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
-        ("s3:AbortMultipartUpload", "<OutputBucket.Arn>/results/*", ""),
         DECRYPTS,
         ENCRYPTS,
         SENDS_EVENT,
@@ -73,6 +74,27 @@ RIGHTS = {
     "PublishFailure": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        ("sqs:SendMessage", "<Unreported.Arn>", ""),
+        SENDS_EVENT,
+    },
+    "CompletionAwaitOutput": {
+        ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/waiting/*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/waiting/*", ""),
+        ("states:SendTaskSuccess", "<StateMachine>", ""),
+        DECRYPTS,
+        ENCRYPTS,
+    },
+    "AbandonedJobsStopAbandoned": {
+        ("comprehend:ListEntitiesDetectionJobs", "*", ""),
+        ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        ("states:ListExecutions", "<StateMachine>", ""),
+        (
+            "states:DescribeExecution",
+            "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
+            "",
+        ),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
         SENDS_EVENT,
     },
@@ -86,6 +108,7 @@ RIGHTS = {
     },
 }
 FUNCTIONS = [name for name in RIGHTS if name != "DataAccessRole"]
+TASKS = [name for name in FUNCTIONS if not name.startswith(("AbandonedJobs", "Completion"))]
 
 
 def test_the_data_access_role_has_no_other_right(default: Synthesized) -> None:
@@ -107,7 +130,8 @@ def test_the_state_machine_calls_its_functions_only(default: Synthesized) -> Non
     called = {right for right in default.rights("<StateMachineRole>") if right[0].split(":")[0] not in {"logs", "xray"}}
     executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]"
     assert called == {
-        *(("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in FUNCTIONS for version in ("", ":*")),
+        *(("lambda:InvokeFunction", f"<{name}.Arn>{version}", "") for name in TASKS for version in ("", ":*")),
+        ("lambda:InvokeFunction", "<CompletionAwaitOutput.Arn>", ""),
         # The Distributed Map that stages batches of uploads.
         ("s3:ListBucket", "<InputBucket.Arn>", ""),
         ("states:StartExecution", "<StateMachine>", ""),

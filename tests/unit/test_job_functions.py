@@ -16,7 +16,13 @@ from entities_job.errors import ServiceError
 from entities_job.schedule import PollSchedule
 
 ARN = "arn:aws:states:us-east-1:111122223333:execution:Workflow:run-1"
-SETTINGS = {"Schedule": PollSchedule.service_grid().settings(), "MaximumSeconds": 3600}
+SETTINGS = {
+    "Schedule": PollSchedule.service_grid().settings(),
+    "MaximumSeconds": 3600,
+    "SecondsPerGigabyte": 100,
+    "MaximumQueueSeconds": 1800,
+    "CompletionEvents": True,
+}
 CONTEXT: Any = SimpleNamespace(
     function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
 )
@@ -35,7 +41,7 @@ def comprehend(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stubber]:
         "comprehend", region_name="us-east-1", aws_access_key_id="test", aws_secret_access_key="test"
     )
     for module in (start_job, poll_job, stop_job):
-        monkeypatch.setattr(module, "client", lambda name: client)
+        monkeypatch.setattr(module, "client", lambda name, **options: client)
     with Stubber(client) as stubber:
         yield stubber
         stubber.assert_no_pending_responses()
@@ -46,7 +52,9 @@ def start(attempt: int = 1, **fields: str) -> dict[str, Any]:
     return start_job.handler(event, CONTEXT)
 
 
-def poll(comprehend: Stubber, *, after: float, attempt: int = 1, **properties: Any) -> dict[str, Any]:
+def poll(
+    comprehend: Stubber, *, after: float, attempt: int = 1, looks: int = 0, size: int = 0, **properties: Any
+) -> dict[str, Any]:
     now = SUBMITTED + timedelta(seconds=after)
     comprehend.add_response(
         "describe_entities_detection_job",
@@ -56,7 +64,15 @@ def poll(comprehend: Stubber, *, after: float, attempt: int = 1, **properties: A
         },
         {"JobId": "j"},
     )
-    return poll_job.handler({"JobId": "j", "Settings": SETTINGS, "Polls": 2, "Attempt": attempt}, CONTEXT)
+    event = {
+        "JobId": "j",
+        "Settings": SETTINGS,
+        "Polls": 2,
+        "Attempt": attempt,
+        "Looks": looks,
+        "InputBytes": size,
+    }
+    return poll_job.handler(event, CONTEXT)
 
 
 def test_a_retried_start_sends_the_same_token_and_name(comprehend: Stubber) -> None:
@@ -66,6 +82,18 @@ def test_a_retried_start_sends_the_same_token_and_name(comprehend: Stubber) -> N
         comprehend.add_response("start_entities_detection_job", started, identity)
         assert start() == {"Job": {**started, "JobName": "Workflow.run-1"}, "WaitSeconds": 20}
     assert len(identity["ClientRequestToken"]) == 64
+
+
+def test_an_executions_jobs_write_into_a_folder_of_its_own() -> None:
+    for attempt in (1, 2):
+        output = start_job.identified(REQUEST, ARN, attempt)["OutputDataConfig"]
+        assert output["S3Uri"] == "s3://out-bucket/jobs/run-1/"
+
+
+def test_executions_with_one_token_and_name_send_the_same_request() -> None:
+    own = {**REQUEST, "JobName": "mine", "ClientRequestToken": "token"}
+    assert start_job.identified(own, ARN, 1) == start_job.identified(own, ARN + "0", 1)
+    assert start_job.identified(own, ARN, 2)["OutputDataConfig"]["S3Uri"].endswith("/run-1/")
 
 
 def test_a_restart_is_another_job_even_where_the_caller_named_the_first(comprehend: Stubber) -> None:
@@ -78,9 +106,10 @@ def test_a_restart_is_another_job_even_where_the_caller_named_the_first(comprehe
 
 def test_a_name_in_use_is_changed_once(comprehend: Stubber) -> None:
     started = {"JobId": "j", "JobArn": "arn", "JobStatus": "SUBMITTED"}
+    identity = start_job.identified(REQUEST, ARN, 1)
     comprehend.add_client_error("start_entities_detection_job", "ResourceInUseException")
     comprehend.add_response(
-        "start_entities_detection_job", started, {**REQUEST, "ClientRequestToken": ANY, "JobName": ANY}
+        "start_entities_detection_job", started, {**identity, "ClientRequestToken": ANY, "JobName": ANY}
     )
     assert start(JobName="mine")["Job"]["JobId"] == "j"
 
@@ -100,7 +129,7 @@ def test_a_services_error_leaves_under_its_own_name(comprehend: Stubber, code: s
 def test_a_running_job_is_looked_at_again_on_the_grid(comprehend: Stubber) -> None:
     seen = poll(comprehend, after=371, JobStatus="IN_PROGRESS")
     assert (seen["JobStatus"], seen["WaitSeconds"], seen["Polls"]) == ("IN_PROGRESS", 120, 3)
-    assert (seen["Overdue"], seen["Restartable"], seen["LagSeconds"]) == (False, False, None)
+    assert (seen["Overdue"], seen["Restartable"], seen["LagSeconds"]) == (None, False, None)
     assert seen["Job"]["SubmitTime"] == "2026-11-23T12:00:00+00:00"
 
 
@@ -110,7 +139,33 @@ def test_lag_is_from_the_jobs_end_to_the_look_by_the_services_clock(comprehend: 
 
 
 def test_a_job_past_its_maximum_is_overdue(comprehend: Stubber) -> None:
-    assert poll(comprehend, after=3601, JobStatus="IN_PROGRESS")["Overdue"]
+    assert poll(comprehend, after=3601, JobStatus="IN_PROGRESS")["Overdue"] == "JobTimedOut"
+
+
+def test_each_gigabyte_of_documents_puts_the_deadline_off(comprehend: Stubber) -> None:
+    assert poll(comprehend, after=3799, size=2 * 10**9, JobStatus="IN_PROGRESS")["Overdue"] is None
+    assert poll(comprehend, after=3801, size=2 * 10**9, JobStatus="IN_PROGRESS")["Overdue"] == "JobTimedOut"
+
+
+def test_a_job_that_the_service_does_not_begin_has_a_limit_of_its_own(comprehend: Stubber) -> None:
+    assert poll(comprehend, after=1801, JobStatus="SUBMITTED")["Overdue"] == "JobNotBegun"
+    assert poll(comprehend, after=1801, JobStatus="IN_PROGRESS")["Overdue"] is None
+
+
+def test_the_next_look_comes_no_later_than_the_deadline(comprehend: Stubber) -> None:
+    assert poll(comprehend, after=3590, JobStatus="IN_PROGRESS")["WaitSeconds"] == 11
+
+
+def test_a_job_that_is_stopping_is_looked_at_soon(comprehend: Stubber) -> None:
+    assert poll(comprehend, after=3601, JobStatus="IN_PROGRESS")["WaitSeconds"] <= 180
+    assert poll(comprehend, after=900, JobStatus="STOP_REQUESTED")["WaitSeconds"] <= 60
+
+
+def test_a_status_that_lags_behind_the_output_is_looked_at_again_soon(comprehend: Stubber) -> None:
+    seen = [poll(comprehend, after=380, looks=looks, JobStatus="IN_PROGRESS") for looks in (1, 4, 5, 9)]
+    assert [look["WaitSeconds"] for look in seen] == [5, 5, 10, 111]
+    assert [look["Looks"] for look in seen] == [2, 5, 6, 10]
+    assert not any(look["Await"] for look in seen)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from entities_job import outcome, publish_failure, stop_job
+from entities_job import active, outcome, publish_failure, stop_job
 
 CONTEXT: Any = SimpleNamespace(
     function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
@@ -32,7 +32,7 @@ class Services:
 
     def get_paginator(self, operation: str) -> Any:
         def paginate(Filter: dict[str, Any]) -> list[dict[str, Any]]:
-            found = [job for job in self.jobs if job["JobName"] == Filter["JobName"]]
+            found = [job for job in self.jobs if job["JobStatus"] == Filter["JobStatus"]]
             return [{"EntitiesDetectionJobPropertiesList": found}]
 
         return SimpleNamespace(paginate=paginate)
@@ -46,9 +46,10 @@ class Services:
 @pytest.fixture
 def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     made = Services()
-    for module in (publish_failure, stop_job, outcome):
-        monkeypatch.setattr(module, "client", lambda name: made)
+    for module in (active, stop_job, outcome):
+        monkeypatch.setattr(module, "client", lambda name, **options: made)
     monkeypatch.setenv("EVENT_BUS_NAME", "default")
+    monkeypatch.setenv("JOBS_URI", "s3://out/jobs/")
     return made
 
 
@@ -109,16 +110,31 @@ def aborted(status: str, **detail: Any) -> dict[str, Any]:
     return found
 
 
+def running(number: str, folder: str, status: str = "IN_PROGRESS") -> dict[str, Any]:
+    output = {"S3Uri": f"s3://{folder}/111122223333-NER-{number}/output/output.tar.gz"}
+    return {"JobId": number, "JobArn": f"a{number}", "JobStatus": status, "OutputDataConfig": output}
+
+
 def test_an_aborted_executions_own_job_is_stopped_and_no_other(services: Services) -> None:
     services.jobs = [
-        {"JobId": "1", "JobArn": "a1", "JobName": "Workflow.run-1", "JobStatus": "FAILED"},
-        {"JobId": "2", "JobArn": "a2", "JobName": "Workflow.run-1.2", "JobStatus": "IN_PROGRESS"},
-        {"JobId": "3", "JobArn": "a3", "JobName": "Workflow.run-11", "JobStatus": "IN_PROGRESS"},
+        running("1", "out/jobs/run-1", "FAILED"),
+        running("2", "out/jobs/run-1"),
+        running("3", "out/jobs/run-11"),
+        running("4", "other/jobs/run-1"),
+        running("5", "out/jobs/run-1", "SUBMITTED"),
     ]
     found = aborted("ABORTED")
-    assert [job["JobStatus"] for job in services.jobs] == ["FAILED", "STOP_REQUESTED", "IN_PROGRESS"]
-    assert (found["Status"], found["Job"]["JobId"]) == ("ABORTED", "2")
-    assert "job 2 was asked to stop" in found["Error"]["Message"]
+    statuses = ["FAILED", "STOP_REQUESTED", "IN_PROGRESS", "IN_PROGRESS", "STOP_REQUESTED"]
+    assert [job["JobStatus"] for job in services.jobs] == statuses
+    assert (found["Status"], found["Job"]["JobId"]) == ("ABORTED", "5")
+    assert "job 5 was asked to stop" in found["Error"]["Message"]
+
+
+@pytest.mark.parametrize("uri", ["s3://mine/raw/", "s3://mine/raw"])
+def test_a_job_that_writes_where_its_caller_wanted_is_found_too(services: Services, uri: str) -> None:
+    services.jobs = [running("1", "mine/raw/run-1")]
+    aborted("ABORTED", input=json.dumps({"OutputDataConfig": {"S3Uri": uri}}))
+    assert services.jobs[0]["JobStatus"] == "STOP_REQUESTED"
 
 
 def test_an_execution_that_died_of_what_no_state_can_catch_is_reported(services: Services) -> None:

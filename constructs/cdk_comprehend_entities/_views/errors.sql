@@ -1,4 +1,4 @@
--- What has no result: documents that failed, documents that never came back (`documents` of them), single pages.
+-- What has no result: documents that failed or that the service never answered, and single pages.
 SELECT
     documents.job_date,
     documents.jobid,
@@ -7,8 +7,7 @@ SELECT
     documents.line,
     cast(NULL AS integer) AS page,
     documents.errorcode,
-    documents.errormessage,
-    coalesce(documents.documents, 1) AS documents
+    documents.errormessage
 FROM documents
 WHERE documents.errorcode IS NOT NULL
 UNION ALL
@@ -20,7 +19,6 @@ SELECT
     documents.line,
     error.page,
     error.errorcode,
-    error.errormessage,
-    cast(0 AS bigint) AS documents
+    error.errormessage
 FROM documents
 CROSS JOIN UNNEST(documents.errors) AS error (page, errorcode, errormessage)

@@ -1,0 +1,54 @@
+"""Stopping jobs that nobody waits for."""
+
+from __future__ import annotations
+
+from aws_cdk import CustomResource, Duration
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from ._access import allow, executions_arn
+from ._functions import FunctionFactory
+from ._permissions import grant_stop
+
+_EVERY = Duration.minutes(15)
+
+
+class AbandonedJobs(Construct):
+    """Stops jobs whose execution is gone every 15 minutes and, if wanted, all jobs when the stack is deleted.
+
+    An execution that is aborted has its job stopped at once; this finds a job that was just being started.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        factory: FunctionFactory,
+        machine: sfn.IStateMachine,
+        bus: events.IEventBus,
+        unreported: sqs.IQueue,
+        stop_on_delete: bool,
+    ) -> None:
+        super().__init__(scope, construct_id)
+        function = factory.function(
+            self, "StopAbandoned", "stop_abandoned", timeout=Duration.minutes(15), dead_letter_queue=unreported
+        )
+        grant_stop(function, bus)
+        allow(function, "states:ListExecutions", on=[machine.state_machine_arn])
+        allow(function, "states:DescribeExecution", on=[executions_arn(machine)], wildcard="executions are named later")
+        told = events.RuleTargetInput.from_object({"StateMachineArn": machine.state_machine_arn})
+        events.Rule(
+            self,
+            "Schedule",
+            description="Looks for entity-detection jobs without an execution",
+            schedule=events.Schedule.rate(_EVERY),
+            targets=[targets.LambdaFunction(function, event=told, dead_letter_queue=unreported)],
+        )
+        if stop_on_delete:
+            resource = CustomResource(self, "OnDelete", service_token=function.function_arn)
+            # Deleted before the rights of the function are.
+            resource.node.add_dependency(function)

@@ -1,0 +1,75 @@
+"""Where MiniStack's Step Functions differ from those of AWS, and a workflow would notice."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+from ministack.services import stepfunctions
+
+_running = threading.local()
+
+
+def mend() -> None:
+    """Mend all of it."""
+    stepfunctions._read_map_items = _patient(stepfunctions._read_map_items)
+    stepfunctions._execute_task = _timed(stepfunctions._execute_task)
+    stepfunctions._run_parallel_branches = _with_output(stepfunctions._run_parallel_branches)
+    stepfunctions._invoke_nested_start_execution_sync = _nested
+
+
+def _patient(read: Callable[..., Any]) -> Callable[..., Any]:
+    """A Distributed Map trips over objects that are put while it lists their bucket."""
+
+    def patient(*arguments: Any) -> Any:
+        for _ in range(100):
+            with contextlib.suppress(RuntimeError):
+                return read(*arguments)
+        return read(*arguments)
+
+    return patient
+
+
+def _timed(execute: Callable[..., Any]) -> Callable[..., Any]:
+    """A task's TimeoutSeconds may be JSONata and passes on the same scaled clock as Wait does."""
+
+    def timed(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
+        _running.execution = execution
+        if isinstance(state.get("TimeoutSeconds"), str):
+            seconds = stepfunctions._jsonata_state_field(state, "TimeoutSeconds", "number", given, context)
+            state = {**state, "TimeoutSeconds": seconds * stepfunctions._SFN_WAIT_SCALE}
+        return execute(state, given, execution, context)
+
+    return timed
+
+
+def _with_output(run: Callable[..., Any]) -> Callable[..., Any]:
+    """The Output of a Parallel state may be JSONata, too."""
+
+    def with_output(state: dict[str, Any], given: Any, execution: Any, context: Any) -> Any:
+        result, following = run(state, given, execution, context)
+        if stepfunctions._state_query_language(state, context) == "JSONata":
+            result = stepfunctions._apply_jsonata_output(state, given, context, result=result, default=result)
+        return result, following
+
+    return with_output
+
+
+def _nested(resource: str, given: dict[str, Any]) -> dict[str, Any]:
+    """A nested execution ends with its parent; one that fails is States.TaskFailed, with all of it as the cause."""
+    parent = _running.execution
+    started = stepfunctions._invoke_nested_start_execution(resource, given)
+    arn = started["ExecutionArn"]
+    child = stepfunctions._executions[arn]
+    while child["status"] == "RUNNING":
+        if parent["status"] == "ABORTED":
+            stepfunctions._stop_execution({"executionArn": arn})
+        time.sleep(0.02)
+    described = {name[0].upper() + name[1:]: value for name, value in child.items() if name != "events"}
+    if child["status"] != "SUCCEEDED":
+        raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(described, default=str))
+    return {**described, "Output": json.loads(child["output"])}

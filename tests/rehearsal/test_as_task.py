@@ -1,0 +1,54 @@
+"""The workflow as one state of another state machine, in either query language."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+from tests.rehearsal.deployed import Deployed
+
+PARENTS = ("JSONPATHParentArn", "JSONATAParentArn")
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+def test_it_waits_and_returns_the_outcome(workflow: Deployed, parent: str) -> None:
+    arn = workflow.start(machine=parent)
+    execution = workflow.rehearsal.ended_execution(arn)
+    assert execution["status"] == "SUCCEEDED", execution
+    outcome = json.loads(execution["output"])
+    assert (outcome["Status"], outcome["Counts"]["Documents"]) == ("COMPLETED", 3)
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+def test_it_fails_with_the_jobs_own_error(workflow: Deployed, parent: str) -> None:
+    workflow.rehearsal.comprehend.spoil_jobs(message="INTERNAL_ERROR: The job failed because of an internal error.")
+    execution = workflow.rehearsal.ended_execution(workflow.start(machine=parent))
+    assert (execution["status"], execution["error"]) == ("FAILED", "INTERNAL_ERROR"), execution
+    assert "internal error" in execution["cause"]
+
+
+def test_a_refused_request_fails_under_its_own_name(workflow: Deployed) -> None:
+    arn = workflow.start({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}}, machine=PARENTS[0])
+    execution = workflow.rehearsal.ended_execution(arn)
+    assert (execution["status"], execution["error"]) == ("FAILED", "RequestRefused")
+    assert "must lie under" in execution["cause"]
+
+
+def test_where_the_parent_is_aborted_the_job_is_stopped(workflow: Deployed) -> None:
+    comprehend = workflow.rehearsal.comprehend
+    before = {job["JobId"] for job in comprehend.jobs()}
+    comprehend.configure(job_seconds=[1500.0])
+    arn = workflow.start(machine=PARENTS[1])
+
+    def own() -> list[str]:
+        return [job["JobStatus"] for job in comprehend.jobs() if job["JobId"] not in before]
+
+    deadline = time.monotonic() + 30
+    while own() != ["IN_PROGRESS"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    workflow.rehearsal.client("stepfunctions").stop_execution(executionArn=arn)
+    while own() != ["STOPPED"] and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert own() == ["STOPPED"]

@@ -1,0 +1,141 @@
+"""How an execution learns of its job's end, and that no job outlives the execution that waits for it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.rehearsal.deployed import DOCUMENTS, Deployed
+
+
+@pytest.fixture
+def events(workflow: Deployed) -> Iterator[Any]:
+    """EventBridge; rules that a test disables work again afterwards."""
+    client = workflow.rehearsal.client("events")
+    yield client
+    client.enable_rule(Name=output_rule(client))
+
+
+def output_rule(events: Any) -> str:
+    (name,) = (r["Name"] for r in events.list_rules()["Rules"] if "Outputs of entity" in r.get("Description", ""))
+    return str(name)
+
+
+def test_the_output_ends_the_wait_after_the_early_look(workflow: Deployed) -> None:
+    ended = workflow.run()
+    assert ended.output["Status"] == "COMPLETED"
+    # The early look finds the job running; the second look is due to the event, long before ten minutes are over.
+    assert ended.states.count("WaitForOutput") == 1
+    assert ended.output["Polls"] == 2
+
+
+def test_a_lost_event_costs_time_only(workflow: Deployed, events: Any) -> None:
+    events.disable_rule(Name=output_rule(events))
+    ended = workflow.run()
+    assert ended.output["Status"] == "COMPLETED"
+    assert ended.output["Polls"] <= 3
+
+
+def test_an_output_that_comes_before_the_token_is_noticed(workflow: Deployed, events: Any) -> None:
+    # The job ends between the early look and the keeping of the token, and its event is lost on top.
+    events.disable_rule(Name=output_rule(events))
+    workflow.rehearsal.comprehend.configure(job_seconds=[700.0], output_lead_seconds=650.0)
+    ended = workflow.run()
+    assert ended.output["Status"] == "COMPLETED"
+    # Woken at once, it looked again and again until the status followed.
+    assert ended.output["Polls"] >= 4
+
+
+def test_a_status_that_lags_behind_the_output_is_followed(workflow: Deployed) -> None:
+    workflow.rehearsal.comprehend.configure(output_lead_seconds=60.0)
+    ended = workflow.run()
+    assert ended.output["Status"] == "COMPLETED"
+    assert ended.states.count("WaitForOutput") == 1
+    assert ended.states.count("WaitForJob") > 1
+
+
+def test_an_event_that_comes_twice_does_no_harm(workflow: Deployed) -> None:
+    ended = workflow.run()
+    bucket, _, key = ended.output["Job"]["OutputDataConfig"]["S3Uri"].removeprefix("s3://").partition("/")
+    s3 = workflow.rehearsal.client("s3")
+    s3.copy_object(Bucket=bucket, Key=key, CopySource={"Bucket": bucket, "Key": key}, MetadataDirective="REPLACE")
+    assert workflow.rehearsal.ended_execution(ended.arn)["status"] == "SUCCEEDED"
+
+
+def test_a_job_that_the_service_does_not_begin_is_stopped_and_says_so(workflow: Deployed) -> None:
+    workflow.rehearsal.comprehend.configure(submitted_seconds=10**6)
+    ended = workflow.run()
+    assert (ended.status, ended.error) == ("FAILED", "JobNotBegun")
+    assert "maximum_queue_duration" in str(ended.cause)
+    assert ended.event["detail"]["Status"] == "TIMED_OUT"
+
+
+def active(workflow: Deployed) -> list[str]:
+    jobs = workflow.rehearsal.comprehend.jobs()
+    return [job["JobId"] for job in jobs if job["JobStatus"] in ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")]
+
+
+def sweep(workflow: Deployed) -> int:
+    functions = workflow.rehearsal.client("lambda")
+    (name,) = (
+        each["FunctionName"]
+        for page in functions.get_paginator("list_functions").paginate()
+        for each in page["Functions"]
+        if "StopAbandoned" in each["FunctionName"] and each["FunctionName"].startswith("Rehearsed")
+    )
+    told = {"StateMachineArn": workflow.outputs["StateMachineArn"]}
+    answer = json.load(functions.invoke(FunctionName=name, Payload=json.dumps(told))["Payload"])
+    assert "Stopped" in answer, answer
+    return int(answer["Stopped"])
+
+
+def test_no_job_outlives_executions_that_are_aborted_at_random_moments(workflow: Deployed) -> None:
+    rehearsal, chance = workflow.rehearsal, random.Random(50)
+    rehearsal.comprehend.configure(
+        job_seconds=[10**5], active_jobs=None, starts_per_second=None, stops_per_second=None, lists_per_second=None
+    )
+    functions, uri = rehearsal.client("stepfunctions"), workflow.put(DOCUMENTS)
+
+    def abort(arn: str) -> None:
+        # One that has run into its deadline meanwhile has ended, and its job was stopped.
+        with contextlib.suppress(functions.exceptions.ClientError):
+            functions.stop_execution(executionArn=arn)
+
+    arns = []
+    for _ in range(50):
+        arns.append(workflow.start({"InputDataConfig": {"S3Uri": uri}}))
+        time.sleep(chance.uniform(0, 0.3))
+        if chance.random() < 0.7:
+            abort(arns.pop(chance.randrange(len(arns))))
+    for arn in arns:
+        abort(arn)
+    # A job that was being started when its execution was aborted is found by the sweep, which comes by itself, too.
+    deadline, quiet = time.monotonic() + 180, 0
+    while quiet < 5 and time.monotonic() < deadline:
+        sweep(workflow)
+        quiet = 0 if active(workflow) else quiet + 1
+        time.sleep(1)
+    assert active(workflow) == []
+
+
+def test_a_job_without_an_execution_is_stopped_and_reported(workflow: Deployed) -> None:
+    workflow.rehearsal.comprehend.configure(job_seconds=[10**5])
+    outputs = workflow.outputs
+    comprehend = workflow.rehearsal.client("comprehend")
+    started = comprehend.start_entities_detection_job(
+        InputDataConfig={"S3Uri": workflow.put(DOCUMENTS), "InputFormat": "ONE_DOC_PER_FILE"},
+        OutputDataConfig={"S3Uri": f"s3://{outputs['OutputBucket']}/jobs/long-gone/"},
+        DataAccessRoleArn=outputs["DataAccessRoleArn"],
+        LanguageCode="en",
+    )
+    assert sweep(workflow) >= 1
+    execution = outputs["StateMachineArn"].replace(":stateMachine:", ":execution:") + ":long-gone"
+    detail = workflow.event(execution)["detail"]
+    assert (detail["Status"], detail["Error"]["Code"]) == ("ABORTED", "JobAbandoned")
+    assert detail["Job"]["JobId"] == started["JobId"]
