@@ -20,6 +20,7 @@ from constructs import Construct
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from entities_job.rules import PROTECTED
 from local.rehearsal import Rehearsal
+from tests.events import check
 
 TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
 DOCUMENTS = {"ada.txt": TEXT * 6, "two words \xe9.txt": TEXT * 4, "deep/three.txt": TEXT * 2}
@@ -136,6 +137,7 @@ class Deployed:
             ).get("Messages", [])
             for message in messages:
                 event = json.loads(message["Body"])
+                check(event["detail"])
                 self._events[event["detail"]["ExecutionArn"]] = event
                 self._sqs.delete_message(QueueUrl=self.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
         return self._events[arn]
