@@ -41,6 +41,9 @@ wheel: setup-dev ## build dist/*.whl
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
+prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+	$(BIN)/python -m bench.prove_iam --write
+
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
 	$(BIN)/python -m bench.uploads
 
@@ -52,6 +55,9 @@ bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside
 
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
 	$(BIN)/python -m bench.completion --write
+
+rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
+	$(BIN)/python -m bench.rehearse_completion
 
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
 	$(BIN)/python -m bench.load_uploads

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ._access import acknowledge, acknowledge_wildcards
+from ._access import acknowledge, acknowledge_wildcards, service
 from ._asset import code
 
 METRICS_NAMESPACE = "EntitiesDetection"
@@ -48,7 +48,7 @@ class FunctionFactory:
         """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 1 minute)."""
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
-        role = iam.Role(parts, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
         log_group.grant_write(role)
         acknowledge_wildcards(role, ["*"], "IAM knows no resources for sending traces to X-Ray")
         pinned = "pinned to the version the functions are tested with, so that a new one is a change of this library"

@@ -71,8 +71,9 @@ class Member:
                 block += self._read(_BLOCK)
                 end = block.rfind(b"\n", -_BLOCK) + 1
             if self.left and not end:
-                block = TooLong(block, len(block) + self._line_end())
-            elif self.left:
+                yield TooLong(block, len(block) + self._line_end())
+                continue
+            if self.left:
                 self._unread(block[end:])
                 block = block[:end]
             yield block

@@ -108,7 +108,7 @@ class Inventory:
                 self._starts.extend(accumulate(map(len, lines), initial=self._starts.pop()))
                 self._firsts.extend(accumulate(counts, initial=self._firsts.pop()))
             held.flush()
-            self._lines = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ) if self._starts[-1] else b""
+            self._lines = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ) if self._starts[-1] else mmap.mmap(-1, 1)
         self._hashes = array("Q", sorted(value | number for number, value in enumerate(hashes)))
         self._twins = {a & _HASH for a, b in pairwise(self._hashes) if a & _HASH == b & _HASH}
         self.received = bytearray(self._firsts[-1])
@@ -154,6 +154,8 @@ class Inventory:
                 for n, (file, source, version, _, _, padding) in rows
                 if not padding and not self.received[n] and _hash(file[1:-1]) not in self._twins
             }
+            # What was read of the file would count as the function's own memory.
+            self._lines.madvise(mmap.MADV_DONTNEED)
             number = end - 1
         self._next = number + 1
 

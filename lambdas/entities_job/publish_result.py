@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import zlib
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
@@ -21,6 +22,9 @@ from .results import Results, Tally
 from .service import client, logger, task
 
 _RESERVE_MILLISECONDS = 120_000
+
+# Decompressing and compressing leave the interpreter free, but wait for it between blocks: at most so many seconds.
+sys.setswitchinterval(0.001)
 
 
 @task

@@ -1,7 +1,7 @@
 """Records: the service's own lines with the fields of their job and source in front, and what is counted on the way.
 
 Most lines are never parsed. Where a pattern knows every line of a block from end to end, but for the inside of its
-entities, and the block's quotes and braces number what so many lines and entities have, it is taken as it is: inside a
+entities, and the block has as many quotes as so many lines and entities, it is taken as it is: inside a
 JSON string quotes are always escaped, so that no text can pass for a field. Otherwise its lines are judged one by one,
 and what the pattern does not know is parsed.
 """

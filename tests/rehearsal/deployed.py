@@ -6,7 +6,7 @@ import gzip
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,10 +26,17 @@ TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
 DOCUMENTS = {"ada.txt": TEXT * 6, "two words \xe9.txt": TEXT * 4, "deep/three.txt": TEXT * 2}
 
 
-def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> Path:
-    """Synthesize the stack ``Rehearsed`` into ``folder``."""
+def synthesize(
+    folder: Path,
+    *,
+    name: str = "Rehearsed",
+    allow_overrides: Sequence[str] = PROTECTED,
+    largest_batch: int = 1000,
+    props: Callable[[cdk.Stack], Mapping[str, Any]] = lambda stack: {},
+) -> Path:
+    """Synthesize a stack into ``folder``; ``props`` are further ones of its workflow."""
     app = cdk.App(outdir=str(folder), context={"@aws-cdk/aws-iam:minimizePolicies": True})
-    stack = cdk.Stack(app, "Rehearsed")
+    stack = cdk.Stack(app, name)
     workflow = EntitiesDetectionWorkflow(
         stack,
         "Entities",
@@ -37,9 +44,10 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         maximum_duration=cdk.Duration.minutes(30),
         maximum_queue_duration=cdk.Duration.minutes(20),
         removal_policy=cdk.RemovalPolicy.DESTROY,
+        **props(stack),
     )
-    workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"])
     catalog = workflow.add_results_catalog()
+    trigger = workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"], maximum_documents=largest_batch)
     ended = sqs.Queue(stack, "Ended")
     workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
     for language in (sfn.QueryLanguage.JSON_PATH, sfn.QueryLanguage.JSONATA):
@@ -51,7 +59,7 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
             definition_body=sfn.DefinitionBody.from_chainable(workflow.as_task(parent, "FindEntities")),
         )
         cdk.CfnOutput(stack, f"{language.name.replace('_', '')}ParentArn", value=machine.state_machine_arn)
-    for name, value in {
+    for output, value in {
         "InputBucket": workflow.input_bucket.bucket_name,
         "OutputBucket": workflow.output_bucket.bucket_name,
         "StateMachineArn": workflow.state_machine.state_machine_arn,
@@ -61,8 +69,9 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         "QueueUrl": ended.queue_url,
         "DatabaseName": catalog.database_name,
         "WorkGroupName": catalog.work_group.name,
+        "UploadQueueUrl": trigger.queue.queue_url,
     }.items():
-        cdk.CfnOutput(stack, name, value=value)
+        cdk.CfnOutput(stack, output, value=value)
     app.synth()
     return folder
 

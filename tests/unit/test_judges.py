@@ -37,7 +37,13 @@ def emulator_takes(request: dict[str, Any]) -> bool:
 
 def start_job_takes(request: dict[str, Any]) -> bool:
     """Whether InspectInput lets a request pass, whatever the construct would allow."""
-    own = {"Request": {}, "InputUris": ["s3://"], "AllowedOverrides": list(request), "AcceptedValues": []}
+    own = {
+        "Request": {},
+        "InputUris": ["s3://"],
+        "StagingUri": "s3://in/staging/",
+        "AllowedOverrides": list(request),
+        "AcceptedValues": [],
+    }
     try:
         complete(request, own)
     except RequestRefused:
