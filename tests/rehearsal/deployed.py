@@ -13,6 +13,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -46,7 +47,8 @@ def synthesize(
         removal_policy=cdk.RemovalPolicy.DESTROY,
         **props(stack),
     )
-    catalog = workflow.add_results_catalog()
+    catalog, analyst = workflow.add_results_catalog(), iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal())
+    catalog.grant_query(analyst)
     trigger = workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"], maximum_documents=largest_batch)
     ended = sqs.Queue(stack, "Ended")
     workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
@@ -67,6 +69,7 @@ def synthesize(
         "OutputKeyArn": workflow.output_key.key_arn,
         "VolumeKeyArn": workflow.volume_key.key_arn,
         "QueueUrl": ended.queue_url,
+        "AnalystRoleArn": analyst.role_arn,
         "DatabaseName": catalog.database_name,
         "WorkGroupName": catalog.work_group.name,
         "UploadQueueUrl": trigger.queue.queue_url,
