@@ -40,6 +40,7 @@ def pytest_configure() -> None:
         del os.environ[name]
     # A client without an endpoint of its own finds nobody, at once.
     os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_EC2_METADATA_DISABLED="true")
+    os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tests"
 
 
 @pytest.fixture(scope="session", autouse=True)

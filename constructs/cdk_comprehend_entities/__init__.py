@@ -2,6 +2,7 @@
 
 from ._functions import Functions
 from ._lambdas import PollSchedule
+from ._query import ResultsCatalog
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 from .workflow import EntitiesDetectionWorkflow
 
@@ -13,4 +14,5 @@ __all__ = [
     "LanguageCode",
     "PollSchedule",
     "Recognizer",
+    "ResultsCatalog",
 ]

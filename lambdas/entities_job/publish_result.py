@@ -39,8 +39,7 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
         if not publication.publish():
             return {"Done": False, "Checkpoint": publication.save()}
         found = publication.summarize()
-    outcome.emit(found)
-    return {"Done": True, "Outcome": found}
+    return {"Done": True, "Outcome": outcome.emit(found)}
 
 
 class Publication:

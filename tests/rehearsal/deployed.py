@@ -13,6 +13,7 @@ from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -20,6 +21,7 @@ from constructs import Construct
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from entities_job.rules import PROTECTED
 from local.rehearsal import Rehearsal
+from tests.events import check
 
 TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
 DOCUMENTS = {"ada.txt": TEXT * 6, "two words \xe9.txt": TEXT * 4, "deep/three.txt": TEXT * 2}
@@ -45,6 +47,8 @@ def synthesize(
         removal_policy=cdk.RemovalPolicy.DESTROY,
         **props(stack),
     )
+    catalog, analyst = workflow.add_results_catalog(), iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal())
+    catalog.grant_query(analyst)
     trigger = workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"], maximum_documents=largest_batch)
     ended = sqs.Queue(stack, "Ended")
     workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
@@ -65,6 +69,9 @@ def synthesize(
         "OutputKeyArn": workflow.output_key.key_arn,
         "VolumeKeyArn": workflow.volume_key.key_arn,
         "QueueUrl": ended.queue_url,
+        "AnalystRoleArn": analyst.role_arn,
+        "DatabaseName": catalog.database_name,
+        "WorkGroupName": catalog.work_group.name,
         "UploadQueueUrl": trigger.queue.queue_url,
     }.items():
         cdk.CfnOutput(stack, output, value=value)
@@ -142,6 +149,7 @@ class Deployed:
             ).get("Messages", [])
             for message in messages:
                 event = json.loads(message["Body"])
+                check(event["detail"])
                 self._events[event["detail"]["ExecutionArn"]] = event
                 self._sqs.delete_message(QueueUrl=self.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
         return self._events[arn]

@@ -51,6 +51,7 @@ def everything(stack: cdk.Stack) -> None:
     workflow.grant_read_results(reader)
     workflow.grant_upload(reader)
     workflow.grant_start_execution(reader)
+    workflow.add_results_catalog().grant_query(reader)
 
 
 def everything_given(stack: cdk.Stack) -> None:
@@ -66,6 +67,7 @@ def everything_given(stack: cdk.Stack) -> None:
         data_access_role=iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/given"),
     )
     workflow.start_on_upload()
+    workflow.add_results_catalog()
 
 
 BUILDS = [smallest, everything, everything_given]

@@ -16,6 +16,7 @@ from botocore.exceptions import ClientError
 
 from entities_job import archive, inventory, offsets, outcome, parts, publish_result
 from entities_job.locations import Location
+from tests.events import check
 
 JOB = {
     "JobId": "job1",
@@ -70,6 +71,8 @@ class Bucket:
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
         self._count()
+        for entry in Entries:
+            check(json.loads(entry["Detail"]))
         self.events += Entries
         return {"FailedEntryCount": 0}
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from entities_job import active, outcome, publish_failure, stop_job
+from tests.events import check
 
 CONTEXT: Any = SimpleNamespace(
     function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
@@ -28,7 +29,9 @@ class Services:
         self.refused = 0
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        self.events += [json.loads(entry["Detail"]) for entry in Entries]
+        for entry in Entries:
+            self.events.append(json.loads(entry["Detail"]))
+            check(self.events[-1])
         return {"FailedEntryCount": self.refused, "Entries": [{"ErrorCode": "ThrottlingException"}]}
 
     def get_paginator(self, operation: str) -> Any:
