@@ -188,7 +188,7 @@ def published(case: Case, root: Path) -> None:
         "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
         **{"Polls": 1, "LagSeconds": 1.0, "TimedOut": False, "Checkpoint": None},
     }
-    os.environ["EVENT_BUS_NAME"] = "default"
+    os.environ.update(EVENT_BUS_NAME="default", POWERTOOLS_METRICS_DISABLED="true")
     with patch("boto3.client", lambda *_, **__: Folder(root)):
         outcome = publish_result.handler(event, CONTEXT)["Outcome"]
     assert (outcome["Status"], outcome["Counts"]["Documents"]) == ("COMPLETED", case.documents), outcome
