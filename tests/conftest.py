@@ -8,6 +8,16 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Slow machines fail no test, and a test that fails does so everywhere.
+settings.register_profile(
+    "everywhere",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("everywhere")
 
 
 class LeavesLoopback(BaseException):

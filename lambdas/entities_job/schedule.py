@@ -20,7 +20,7 @@ def seconds_after_output(looks: int) -> int:
 
     Its status follows within moments: 5 s four times, then twice as long each time.
     """
-    return 5 * 2 ** max(0, looks - 4)
+    return 5 << max(0, looks - 4)
 
 
 @dataclass(frozen=True)
