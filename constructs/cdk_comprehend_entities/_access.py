@@ -13,6 +13,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IConstruct
 
+# Packs of cdk-nag that give most of their rules the same names.
+_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
+
 
 def allow(
     grantee: iam.IGrantable,
@@ -76,8 +79,9 @@ def acknowledge_wildcards(scope: IConstruct, arns: Sequence[str], reason: str) -
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
-    """Tell a checker why a finding of ``rule`` under ``scope`` is meant to be."""
-    Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
+    """Tell checkers why a finding of ``rule`` under ``scope`` is meant to be; a name without pack is several packs'."""
+    for name in [rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS]:
+        Validations.of(scope).acknowledge(Acknowledgment(id=name, reason=reason))
 
 
 def _shown(value: Any) -> str:

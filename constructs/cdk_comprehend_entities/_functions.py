@@ -56,7 +56,8 @@ class FunctionFactory:
             acknowledge(parts, rule, pinned)
         caught = "called by a state machine or for a queue, which see to what fails, or for an event that may get lost"
         if not dead_letter_queue:
-            acknowledge(parts, "Serverless-LambdaDLQ", caught)
+            for rule in ("Serverless-LambdaDLQ", "LambdaDLQ"):
+                acknowledge(parts, rule, caught)
         return lambda_.Function(
             parts,
             "Resource",
