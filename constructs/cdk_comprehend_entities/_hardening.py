@@ -41,6 +41,7 @@ _CALLED = {
     "States": (ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS, ["states:*Execution*", "states:SendTaskSuccess"]),
 }
 
+_STRICT = "strict hardening has it"
 _REPLICATION = "whether documents may leave the Region is the user's choice: CfnBucket.replication_configuration"
 
 
@@ -110,7 +111,7 @@ class StrictHardening(Construct):
             id="Expire", expiration=_ACCESS_LOGS_KEPT, noncurrent_version_expiration=_OLD_VERSIONS_KEPT
         )
         acknowledge(bucket, "S3DefaultEncryptionKMS", "S3 delivers access logs only to buckets with its own encryption")
-        for rule in ("AwsSolutions-S1", "S3BucketLoggingEnabled"):
+        for rule in ("AwsSolutions-S1", "S3BucketLoggingEnabled", "CKV_AWS_18"):
             acknowledge(bucket, rule, "a log of the deliveries of logs would never end")
         return bucket
 
@@ -226,3 +227,26 @@ class _Strictness:
                 self._hardening.queue(node)
             case iam.Policy():
                 acknowledge(node, "IAMNoInlinePolicy", "a policy of one role goes with it, and nobody else can have it")
+
+
+@jsii.implements(IAspect)
+class StandardHardening:
+    """Tells checkers why what is not in its strict form is meant to be."""
+
+    def visit(self, node: IConstruct) -> None:
+        """Tell them of one node of the tree."""
+        resource: Any = node.node.default_child
+        match node:
+            case lambda_.Function():
+                acknowledge(node, "CKV_AWS_115", f"a state machine or a queue bounds how many run; {_STRICT}")
+                acknowledge(node, "CKV_AWS_117", f"it calls AWS only, over TLS; {_STRICT}")
+                acknowledge(node, "CKV_AWS_173", f"its environment holds names, under Lambda's own key; {_STRICT}")
+            case logs.LogGroup():
+                acknowledge(node, "CKV_AWS_158", f"logs hold no documents, and CloudWatch encrypts them; {_STRICT}")
+            case s3.Bucket():
+                for rule in ("AwsSolutions-S1", "CKV_AWS_18"):
+                    acknowledge(node, rule, f"logging accesses is the account's choice; {_STRICT}")
+                if resource.versioning_configuration is None:
+                    acknowledge(node, "CKV_AWS_21", f"results are written once; {_STRICT}")
+            case sqs.Queue() if resource.sqs_managed_sse_enabled:
+                acknowledge(node, "CKV_AWS_27", f"messages hold no documents, and the service encrypts them; {_STRICT}")

@@ -194,6 +194,4 @@ def _bucket(
     # CDK's own way needs one more function, which may change the notifications of every bucket.
     resource: Any = bucket.node.default_child
     resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
-    reason = "logging accesses is the account's choice: CloudTrail data events, or a given bucket with access logs"
-    acknowledge(bucket, "AwsSolutions-S1", reason)
     return bucket

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsii
-from aws_cdk import Duration, Names, RemovalPolicy, Size
+from aws_cdk import Aspects, Duration, Names, RemovalPolicy, Size
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
@@ -22,7 +22,7 @@ from constructs import Construct
 from ._abandoned import AbandonedJobs
 from ._completion import CompletionEvents
 from ._functions import METRICS_NAMESPACE, FunctionFactory, Functions
-from ._hardening import StrictHardening
+from ._hardening import StandardHardening, StrictHardening
 from ._imported import warn_of_imported
 from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
@@ -176,6 +176,8 @@ class EntitiesDetectionWorkflow(Construct):
             if Hardening(hardening) is Hardening.STRICT
             else None
         )
+        if not self._hardening:
+            Aspects.of(self).add(StandardHardening())
         self.data_access_role = data_access_role or new_data_access_role(self)
         if completion_events is None:
             completion_events = output_bucket is None
