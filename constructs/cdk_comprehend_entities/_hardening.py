@@ -34,11 +34,29 @@ _OLD_VERSIONS_KEPT = Duration.days(90)
 _CALLED = {
     "Comprehend": (
         ec2.InterfaceVpcEndpointAwsService.COMPREHEND,
-        ["comprehend:*EntitiesDetectionJob*", "comprehend:TagResource"],
+        [
+            "comprehend:DescribeEntitiesDetectionJob",
+            "comprehend:ListEntitiesDetectionJobs",
+            "comprehend:StartEntitiesDetectionJob",
+            "comprehend:StopEntitiesDetectionJob",
+            "comprehend:TagResource",
+        ],
     ),
     "Events": (ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE, ["events:PutEvents"]),
-    "Queues": (ec2.InterfaceVpcEndpointAwsService.SQS, ["sqs:*Message*", "sqs:GetQueueAttributes"]),
-    "States": (ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS, ["states:*Execution*", "states:SendTaskSuccess"]),
+    "Queues": (
+        ec2.InterfaceVpcEndpointAwsService.SQS,
+        [
+            "sqs:ChangeMessageVisibility",
+            "sqs:DeleteMessage",
+            "sqs:GetQueueAttributes",
+            "sqs:ReceiveMessage",
+            "sqs:SendMessage",
+        ],
+    ),
+    "States": (
+        ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
+        ["states:DescribeExecution", "states:ListExecutions", "states:SendTaskSuccess", "states:StartExecution"],
+    ),
 }
 
 _STRICT = "strict hardening has it"
@@ -80,7 +98,7 @@ class StrictHardening(Construct):
         for name, actions, when in (
             (
                 f"logs.{stack.region}.amazonaws.com",
-                ["kms:Decrypt", "kms:DescribeKey", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
+                ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"],
                 {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}},
             ),
             (
