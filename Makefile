@@ -5,6 +5,7 @@ PYTHON ?= python3
 PORT ?= 4566
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
+CHECKOV := .rehearsal/checkov
 PIP := -m pip --quiet --disable-pip-version-check
 # First: the CDK starts the app as `python3 app.py`, and Node stands beside our Python.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -64,7 +65,7 @@ load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail 
 
 setup: .venv/.installed node_modules/.installed $(MINISTACK)/.installed
 
-setup-dev: setup .venv/.installed-dev
+setup-dev: setup .venv/.installed-dev $(CHECKOV)/.installed
 
 clean: down ## remove everything that was installed or made
 	rm -rf .venv node_modules .rehearsal cdk.out examples/your_stack/cdk.out dist report.html
@@ -97,4 +98,11 @@ $(MINISTACK)/.installed: local/ministack-requirements.txt | .venv/bin/python
 	@echo "Installing MiniStack (once) ..."
 	@$(BIN)/python -m venv --clear $(MINISTACK)
 	@$(MINISTACK)/bin/python $(PIP) install -r $<
+	@touch $@
+
+# It pins an old boto3.
+$(CHECKOV)/.installed: tests/checkov-requirements.txt | .venv/bin/python
+	@echo "Installing checkov (once, a minute) ..."
+	@$(BIN)/python -m venv --clear $(CHECKOV)
+	@$(CHECKOV)/bin/python $(PIP) install -r $<
 	@touch $@

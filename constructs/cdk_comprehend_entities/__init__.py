@@ -3,13 +3,14 @@
 from ._functions import Functions
 from ._lambdas import PollSchedule
 from ._query import ResultsCatalog
-from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
+from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
 from .workflow import EntitiesDetectionWorkflow
 
 __all__ = [
     "DocumentReader",
     "EntitiesDetectionWorkflow",
     "Functions",
+    "Hardening",
     "InputFormat",
     "LanguageCode",
     "PollSchedule",

@@ -6,12 +6,15 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Acknowledgment, Annotations, ArnFormat, Stack, Token, Validations
+from aws_cdk import Acknowledgment, Annotations, ArnFormat, CfnResource, Stack, Token, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IConstruct
+
+# Packs of cdk-nag that give most of their rules the same names.
+_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 
 
 def allow(
@@ -76,8 +79,19 @@ def acknowledge_wildcards(scope: IConstruct, arns: Sequence[str], reason: str) -
 
 
 def acknowledge(scope: IConstruct, rule: str, reason: str) -> None:
-    """Tell a checker why a finding of ``rule`` under ``scope`` is meant to be."""
-    Validations.of(scope).acknowledge(Acknowledgment(id=rule, reason=reason))
+    """Tell a checker why a finding of ``rule`` under ``scope`` is meant to be; a name without pack is several packs'.
+
+    Checkov reads it in the template, of one resource: ``scope`` is that, or has it as its default child.
+    """
+    if rule.startswith("CKV_"):
+        resource: Any = scope
+        while not isinstance(resource, CfnResource):
+            resource = resource.node.default_child
+        told = resource.get_metadata("checkov") or {"skip": []}
+        resource.add_metadata("checkov", {"skip": [*told["skip"], {"id": rule, "comment": reason}]})
+        return
+    for name in [rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS]:
+        Validations.of(scope).acknowledge(Acknowledgment(id=name, reason=reason))
 
 
 def _shown(value: Any) -> str:

@@ -51,13 +51,7 @@ class FunctionFactory:
         role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
         log_group.grant_write(role)
         acknowledge_wildcards(role, ["*"], "IAM knows no resources for sending traces to X-Ray")
-        pinned = "pinned to the version the functions are tested with, so that a new one is a change of this library"
-        for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
-            acknowledge(parts, rule, pinned)
-        caught = "called by a state machine or for a queue, which see to what fails, or for an event that may get lost"
-        if not dead_letter_queue:
-            acknowledge(parts, "Serverless-LambdaDLQ", caught)
-        return lambda_.Function(
+        function = lambda_.Function(
             parts,
             "Resource",
             code=code(),
@@ -77,6 +71,14 @@ class FunctionFactory:
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },
         )
+        pinned = "pinned to the version the functions are tested with, so that a new one is a change of this library"
+        for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
+            acknowledge(parts, rule, pinned)
+        caught = "called by a state machine or for a queue, which see to what fails, or for an event that may get lost"
+        if not dead_letter_queue:
+            for rule in ("Serverless-LambdaDLQ", "LambdaDLQ", "CKV_AWS_116"):
+                acknowledge(parts, rule, caught)
+        return function
 
     def log_group(self, scope: Construct) -> logs.LogGroup:
         """A log group that forgets in time."""

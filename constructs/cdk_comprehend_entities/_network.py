@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from aws_cdk import Stack, Token
+from aws_cdk import Annotations, Stack, Token
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ._access import allow
+from ._access import acknowledge, allow
 from ._storage import Prefix
 
-# What the guide's endpoint policy lets through.
-_READ = ["s3:GetBucketLocation", "s3:GetObject", "s3:ListBucket"]
+# What the guide's endpoint policy lets through, and the versions that uploads are copied from.
+_READ = ["s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"]
 _WRITE = ["s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject"]
 
 
@@ -24,6 +26,7 @@ class JobNetwork(Construct):
     """The subnets and security groups of jobs.
 
     Attributes:
+        vpc: where they are.
         subnets: given, or the isolated ones of the VPC.
         security_groups: given, or one that admits only itself and S3.
         connections: of the security groups.
@@ -40,7 +43,8 @@ class JobNetwork(Construct):
         s3_prefix_list: ec2.IPrefixList | None,
     ) -> None:
         super().__init__(scope, construct_id)
-        self._vpc = vpc
+        self.vpc = vpc
+        self._s3_prefix_list = s3_prefix_list
         chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         self.subnets: list[ec2.ISubnet] = vpc.select_subnets(
             availability_zones=chosen.availability_zones,
@@ -50,7 +54,7 @@ class JobNetwork(Construct):
             subnets=chosen.subnets,
             subnet_type=chosen.subnet_type,
         ).subnets
-        self.security_groups = list(security_groups or [self._security_group(s3_prefix_list)])
+        self.security_groups = list(security_groups or [self._security_group()])
         self.connections = ec2.Connections(security_groups=self.security_groups)
 
     def request(self) -> dict[str, list[str]]:
@@ -79,6 +83,18 @@ class JobNetwork(Construct):
         why = "IAM knows no resources for these actions"
         allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], wildcard=why)
 
+    def grant_function_interfaces(self, function: lambda_.Function, group: ec2.ISecurityGroup) -> None:
+        """The rights with which Lambda puts a function into the subnets."""
+        subnets = [self._arn("subnet", subnet.subnet_id) for subnet in self.subnets]
+        groups, interfaces = self._arn("security-group", group.security_group_id), self._arn("network-interface", "*")
+        why = "network interfaces are made by Lambda"
+        allow(function, "ec2:CreateNetworkInterface", on=[*subnets, groups, interfaces], wildcard=why)
+        # Lambda refuses a role that may delete less, whatever it will delete.
+        deleted = ("DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
+        allow(function, *(f"ec2:{action}" for action in deleted), on=[self._arn("*", "*")], wildcard=why)
+        described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+        allow(function, *described, on=["*"], wildcard="IAM knows no resources for these actions")
+
     def _arn(self, resource: str, name: str) -> str:
         return Stack.of(self).format_arn(service="ec2", resource=resource, resource_name=name)
 
@@ -92,7 +108,7 @@ class JobNetwork(Construct):
         endpoint = ec2.GatewayVpcEndpoint(
             self,
             "S3",
-            vpc=self._vpc,
+            vpc=self.vpc,
             service=ec2.GatewayVpcEndpointAwsService.S3,
             subnets=[ec2.SubnetSelection(subnets=self.subnets)],
         )
@@ -104,18 +120,18 @@ class JobNetwork(Construct):
             endpoint.add_to_policy(statement)
         return endpoint
 
-    def _security_group(self, s3_prefix_list: ec2.IPrefixList | None) -> ec2.SecurityGroup:
+    def _security_group(self) -> ec2.SecurityGroup:
         """A group for the containers of jobs, which talk to each other and to S3."""
-        group = ec2.SecurityGroup(
-            self,
-            "SecurityGroup",
-            vpc=self._vpc,
-            description="Containers of entity-detection jobs",
-            allow_all_outbound=False,
-        )
+        group = self.group_reaching_s3(self, "SecurityGroup", "Containers of entity-detection jobs")
         group.connections.allow_internally(ec2.Port.all_traffic(), "containers of one job")
-        s3 = ec2.Peer.prefix_list((s3_prefix_list or self._looked_up_s3()).prefix_list_id)
-        group.connections.allow_to(s3, ec2.Port.HTTPS, "S3 by the gateway endpoint")
+        acknowledge(group, "EC2RestrictedCommonPorts", "the group admits nobody but itself")
+        return group
+
+    def group_reaching_s3(self, scope: Construct, construct_id: str, description: str) -> ec2.SecurityGroup:
+        """A security group that admits nobody and reaches S3 only."""
+        group = ec2.SecurityGroup(scope, construct_id, vpc=self.vpc, description=description, allow_all_outbound=False)
+        peer = ec2.Peer.prefix_list((self._s3_prefix_list or self._looked_up_s3()).prefix_list_id)
+        group.connections.allow_to(peer, ec2.Port.HTTPS, "S3 by the gateway endpoint")
         return group
 
     def _looked_up_s3(self) -> ec2.IPrefixList:
@@ -125,6 +141,28 @@ class JobNetwork(Construct):
                 "the security group of jobs may only reach S3, and the S3 prefix list of an unknown Region can't be "
                 "looked up: give s3_prefix_list or security_groups, or give the stack an env with account and region"
             )
-        return ec2.PrefixList.from_lookup(
+        self._s3_prefix_list = ec2.PrefixList.from_lookup(
             self, "S3PrefixList", prefix_list_name=f"com.amazonaws.{stack.region}.s3", owner_id="AWS"
         )
+        return self._s3_prefix_list
+
+
+def lock_bucket(bucket: s3.IBucket, endpoint: ec2.IVpcEndpoint, except_roles: Sequence[iam.IRole]) -> None:
+    """Deny everybody but ``except_roles`` the objects of a bucket, unless they come through ``endpoint``.
+
+    Only calls on objects are denied: administrators and CloudFormation keep the bucket itself, and its policy.
+    """
+    statement = iam.PolicyStatement(
+        sid="ObjectsThroughTheEndpointOnly",
+        effect=iam.Effect.DENY,
+        principals=[iam.AnyPrincipal()],
+        actions=["s3:AbortMultipartUpload", "s3:DeleteObject*", "s3:GetObject*", "s3:ListBucket*", "s3:PutObject*"],
+        resources=[bucket.bucket_arn, bucket.arn_for_objects("*")],
+        conditions={
+            "StringNotEquals": {"aws:SourceVpce": endpoint.vpc_endpoint_id},
+            "ArnNotEquals": {"aws:PrincipalArn": [role.role_arn for role in except_roles]},
+        },
+    )
+    if not bucket.add_to_resource_policy(statement).statement_added:
+        text = f"{bucket.node.path} is imported, so that CDK can't lock it to {endpoint.node.path}: its owner must"
+        Annotations.of(bucket).add_warning_v2("cdk-comprehend-entities:not-locked", text)

@@ -129,7 +129,10 @@ def announce_objects(bucket: s3.IBucket) -> None:
     bucket.enable_event_bridge_notification()
     if handler := Stack.of(bucket).node.try_find_child(_CDK_HANDLER):
         logs = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-        acknowledge(handler, f"AwsSolutions-IAM4[Policy::{logs}]", "CDK's own function that sets notifications")
+        own = "CDK's own function, which sets notifications while a stack is deployed"
+        for rule in (f"AwsSolutions-IAM4[Policy::{logs}]", "CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117"):
+            acknowledge(handler, rule, own)
+        acknowledge(bucket, "IAMNoInlinePolicy", own)
 
 
 def _check_prefix(name: str, value: str) -> None:
@@ -190,6 +193,4 @@ def _bucket(
     # CDK's own way needs one more function, which may change the notifications of every bucket.
     resource: Any = bucket.node.default_child
     resource.add_property_override("NotificationConfiguration.EventBridgeConfiguration.EventBridgeEnabled", True)
-    reason = "logging accesses is the account's choice: CloudTrail data events, or a given bucket with access logs"
-    acknowledge(bucket, "AwsSolutions-S1", reason)
     return bucket

@@ -255,7 +255,7 @@ class UploadTrigger(Construct):
         return rule
 
     def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, above: float, description: str) -> cloudwatch.Alarm:
-        return cloudwatch.Alarm(
+        alarm = cloudwatch.Alarm(
             self,
             construct_id,
             metric=metric,
@@ -265,6 +265,8 @@ class UploadTrigger(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
+        acknowledge(alarm, "CloudWatchAlarmAction", "whom it tells is the user's choice: alarm.add_alarm_action")
+        return alarm
 
     def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` put documents under the prefix, and so pay for jobs."""

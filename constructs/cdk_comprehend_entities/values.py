@@ -40,6 +40,13 @@ class InputFormat(_OpenEnum):
     ONE_DOC_PER_LINE = "ONE_DOC_PER_LINE"
 
 
+class Hardening(StrEnum):
+    """How much is locked down beyond least privilege, encryption and TLS; see docs/security.md."""
+
+    STANDARD = "standard"
+    STRICT = "strict"
+
+
 @dataclass(frozen=True)
 class Recognizer:
     """A custom model, which finds its own entity types and none of the built-in ones.

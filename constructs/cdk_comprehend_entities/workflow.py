@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jsii
-from aws_cdk import Duration, Names, RemovalPolicy, Size
+from aws_cdk import Aspects, Duration, Names, RemovalPolicy, Size
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -21,11 +21,12 @@ from constructs import Construct
 from ._abandoned import AbandonedJobs
 from ._completion import CompletionEvents
 from ._functions import FunctionFactory, Functions
+from ._hardening import StandardHardening, StrictHardening
 from ._imported import warn_of_imported
 from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
 from ._metrics import Metrics
-from ._network import JobNetwork
+from ._network import JobNetwork, lock_bucket
 from ._permissions import data_access_role as new_data_access_role
 from ._permissions import grant
 from ._query import ResultsCatalog
@@ -33,7 +34,7 @@ from ._settings import is_custom, settings, upload_settings
 from ._storage import announce_objects, storage
 from ._task import execution_task
 from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
-from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
+from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
 
 _COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
 
@@ -94,6 +95,7 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         maximum_active_jobs: int = 10,
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        hardening: Hardening | str = Hardening.STANDARD,
     ) -> None:
         """Define the workflow.
 
@@ -137,6 +139,8 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             maximum_active_jobs: uploads start no job while so many, of anybody, are active in the account and Region.
             log_retention: how long logs are kept.
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
+            hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
+                HIPAA, NIST 800-53 and PCI DSS ask for; it reserves 200 or more of the account's concurrent functions.
 
         Raises:
             ValueError: a value breaks a rule of the service; all broken rules are named.
@@ -167,6 +171,13 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             if vpc
             else None
         )
+        self._hardening = (
+            StrictHardening(self, "Hardening", network=self.network, removal_policy=removal_policy)
+            if Hardening(hardening) is Hardening.STRICT
+            else None
+        )
+        if not self._hardening:
+            Aspects.of(self).add(StandardHardening())
         self.data_access_role = data_access_role or new_data_access_role(self)
         if completion_events is None:
             completion_events = output_bucket is None
@@ -371,7 +382,47 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             ValueError: jobs don't run in a VPC.
         """
         buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
-        return self._job_network().add_s3_endpoint(buckets.values(), custom=is_custom(self._settings["Request"]))
+        custom = is_custom(self._settings["Request"])
+        endpoint = self._job_network().add_s3_endpoint(buckets.values(), custom=custom)
+        if self._hardening:
+            self._hardening.adopt_s3_endpoint(endpoint)
+        return endpoint
+
+    def add_interface_endpoints(self) -> list[ec2.InterfaceVpcEndpoint]:
+        """Add endpoints for all that the functions call besides S3 to the jobs' subnets; for a VPC that has none.
+
+        Their policies let no other calls through, whoever in the VPC makes them. With ``add_s3_endpoint``, isolated
+        subnets are enough.
+
+        Raises:
+            ValueError: the functions are not in a VPC.
+        """
+        return self._strict().add_interface_endpoints()
+
+    def lock_buckets(self, s3_endpoint: ec2.IVpcEndpoint, *, except_roles: Sequence[iam.IRole] = ()) -> None:
+        """Refuse every reading and writing of objects that does not come through an S3 endpoint.
+
+        Uploaders and readers outside of the VPC are refused, too, in the console as well. Who may change a bucket's
+        policy still may, so that nobody is locked out for good.
+
+        Args:
+            s3_endpoint: the endpoint of the jobs' subnets.
+            except_roles: who may still come from elsewhere (default: only Step Functions, which lists uploads).
+
+        Raises:
+            ValueError: the functions are not in a VPC.
+        """
+        self._strict()
+        role: Any = self.state_machine.role
+        for bucket in (self.input_bucket, self.output_bucket):
+            lock_bucket(bucket, s3_endpoint, [role, *except_roles])
+
+    def _strict(self) -> StrictHardening:
+        if self._hardening is None:
+            raise ValueError(
+                f'the functions of {self.node.path} are not in a VPC; give the workflow hardening="strict"'
+            )
+        return self._hardening
 
     def _job_network(self) -> JobNetwork:
         if self.network is None:
