@@ -11,7 +11,7 @@ PIP := -m pip --quiet --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)
 
-.PHONY: help demo down redrive test check unit wheel conformance bench-uploads bench-cost load-uploads setup setup-dev clean
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*##.*/\1/p' $(firstword $(MAKEFILE_LIST))) setup setup-dev
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
@@ -42,11 +42,23 @@ wheel: setup-dev ## build dist/*.whl
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
+prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+	$(BIN)/python -m bench.prove_iam --write
+
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
 	$(BIN)/python -m bench.uploads
 
 bench-cost: setup-dev ## count the calls that uploads make, and price them
 	$(BIN)/python -m bench.upload_cost
+
+bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside gzip and the naive way
+	$(BIN)/python -m bench.publish
+
+bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
+	$(BIN)/python -m bench.completion --write
+
+rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
+	$(BIN)/python -m bench.rehearse_completion
 
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
 	$(BIN)/python -m bench.load_uploads

@@ -45,10 +45,13 @@ class EntitiesDetection(cdk.Stack):
         if self._setting("uploadTrigger") in {"True", "true"}:
             workflow.start_on_upload(prefix=upload_prefix)
             self._output("UploadPrefix", upload_prefix, "What is put under it, in the input bucket, is analysed")
+        catalog = workflow.add_results_catalog()
         self._output("InputBucketName", workflow.input_bucket.bucket_name, "Holds the documents")
         self._output("InputPrefix", input_prefix, "Documents of the executions that you start lie under it")
         self._output("OutputBucketName", workflow.output_bucket.bucket_name, "Holds the results")
         self._output("ResultsPrefix", workflow.results_prefix, "Published results lie under it")
+        self._output("DatabaseName", catalog.database_name, "Its tables and views are the published results")
+        self._output("WorkGroupName", catalog.work_group.name, "Athena's workgroup for queries of them")
         self._output("StateMachineArn", workflow.state_machine.state_machine_arn, "Start an execution of it for a job")
         self._output("EventBusName", workflow.event_bus.event_bus_name, "Gets an event for each execution that ends")
 

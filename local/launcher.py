@@ -257,6 +257,67 @@ def supply_condition_keys() -> None:
     iam_evaluator._resolve_condition_key, iam_actions.request_tag_context = supplied, with_request
 
 
+def judge_batches() -> None:
+    """IAM knows no actions for SQS's calls in batches: they are judged as the single calls that they stand for."""
+    extract = iam_actions.extract_iam_action
+
+    def single(service: str, *call: Any) -> Any:
+        action = extract(service, *call)
+        return action.removesuffix("Batch") if action and service == "sqs" else action
+
+    iam_actions.extract_iam_action = single
+
+
+def judge_tokens() -> None:
+    """Whoever answers for a task token is judged by the state machine that waits; MiniStack can't know which one."""
+    execute, invoke, resource_arn = (
+        stepfunctions._execute_task,
+        stepfunctions._invoke_with_callback,
+        iam_actions.extract_resource_arn,
+    )
+    running, machines = threading.local(), dict[str, str]()
+
+    def executed(state: Any, given: Any, execution: Any, context: Any) -> Any:
+        running.machine = context["StateMachine"]["Id"]
+        return execute(state, given, execution, context)
+
+    def invoked(resource: str, given: Any, token: str, state: Any) -> Any:
+        machines[token] = running.machine
+        return invoke(resource, given, token, state)
+
+    def of_token(service: str, *call: Any) -> Any:
+        token = _request(call[3]).get("taskToken", "") if service == "states" else ""
+        return machines.get(token) or resource_arn(service, *call)
+
+    stepfunctions._execute_task, stepfunctions._invoke_with_callback = executed, invoked
+    iam_actions.extract_resource_arn = of_token
+
+
+def hide_missing_objects() -> None:
+    """Who may not list a bucket is not told that an object is missing, only that access is denied.
+
+    Source: Amazon S3 API Reference, GetObject, Permissions.
+    """
+    handle = app.SERVICE_HANDLERS["s3"]
+
+    async def handled(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        answer = await handle(method, path, headers, body, query)
+        key = path.lstrip("/").partition("/")[2]
+        if not (answer[0] == 404 and key and app.AUTH and headers.get("authorization")):
+            return answer
+        bucket = "arn:aws:s3:::" + headers.get("x-amz-copy-source", path).lstrip("/").partition("/")[0]
+        caller, region = router.extract_access_key_id(headers, query), router.extract_region(headers, query)
+        denied = iam_evaluator.enforce(caller, "s3:ListBucket", "s3", region, resource_arn=bucket)
+        if not denied:
+            return answer
+        who = denied.principal_arn
+        return iam_actions.access_denied_response(
+            "s3", "s3:ListBucket", who, "request", headers=headers, resource_arn=bucket
+        )
+
+    app.SERVICE_HANDLERS["s3"] = handled
+
+
 def announce_versions() -> None:
     """An event of S3 names the object's version; on MiniStack's EventBridge it does not."""
     fire, dispatch, current = s3._fire_s3_event, eventbridge._dispatch_event, threading.local()
@@ -329,6 +390,9 @@ if __name__ == "__main__":
     keep_bucket_settings()
     judge_kms_of_buckets()
     supply_condition_keys()
+    judge_batches()
+    judge_tokens()
+    hide_missing_objects()
     announce_versions()
     machines.mend()
     accept_on_paper()

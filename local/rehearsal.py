@@ -135,15 +135,19 @@ class Rehearsal:
             process.wait()
         self._processes = []
 
-    def client(self, service: str) -> Any:
-        """A boto3 client of this rehearsal."""
+    def client(self, service: str, *, role_arn: str | None = None) -> Any:
+        """A boto3 client of this rehearsal, which may do everything, or what a role may."""
         _check_loopback(self.environment["AWS_ENDPOINT_URL"])
+        keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
+        if role_arn:
+            keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="rehearsal")["Credentials"]
         return boto3.client(
             service,  # type: ignore[call-overload]
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             region_name=REGION,
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=keys["AccessKeyId"],
+            aws_secret_access_key=keys["SecretAccessKey"],
+            aws_session_token=keys["SessionToken"],
             verify=str(self._certificate) if self._authorization else None,
             # MiniStack serves synchronous executions under the plain host name.
             config=Config(inject_host_prefix=False, retries={"mode": "standard"}),

@@ -8,6 +8,16 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Slow machines fail no test, and a test that fails does so everywhere.
+settings.register_profile(
+    "everywhere",
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],
+)
+settings.load_profile("everywhere")
 
 
 class LeavesLoopback(BaseException):
@@ -40,6 +50,7 @@ def pytest_configure() -> None:
         del os.environ[name]
     # A client without an endpoint of its own finds nobody, at once.
     os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_EC2_METADATA_DISABLED="true")
+    os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tests"
 
 
 @pytest.fixture(scope="session", autouse=True)

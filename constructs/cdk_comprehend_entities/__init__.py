@@ -2,6 +2,7 @@
 
 from ._functions import Functions
 from ._lambdas import PollSchedule
+from ._query import ResultsCatalog
 from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
 from .workflow import EntitiesDetectionWorkflow
 
@@ -14,4 +15,5 @@ __all__ = [
     "LanguageCode",
     "PollSchedule",
     "Recognizer",
+    "ResultsCatalog",
 ]

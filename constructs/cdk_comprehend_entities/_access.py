@@ -58,11 +58,11 @@ def _same_account(principal: iam.IPrincipal, owner: s3.IBucket | kms.IKey) -> bo
     return account in {None, owners} or (Token.is_unresolved(account) and Token.is_unresolved(owners))
 
 
-def service(scope: Construct, name: str, source_arn: str) -> iam.ServicePrincipal:
+def service(scope: Construct, name: str, source_arn: str = "") -> iam.ServicePrincipal:
     """A service, as long as it acts for ``source_arn`` of this account: nobody else can send it as a deputy."""
-    account = {"aws:SourceAccount": Stack.of(scope).account}
-    conditions = {"StringEquals": account, "ArnLike": {"aws:SourceArn": source_arn}}
-    return iam.ServicePrincipal(name, conditions=conditions)
+    account = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    source = {"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {}
+    return iam.ServicePrincipal(name, conditions={**account, **source})
 
 
 def executions_arn(machine: sfn.IStateMachine) -> str:

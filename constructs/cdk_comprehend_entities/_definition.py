@@ -218,7 +218,8 @@ class Definition:
             payload=sfn.TaskInput.from_object(
                 {
                     "Error": "{% $exists($states.input.Error) ? $states.input : null %}",
-                    "Job": "{% $states.input.Job %}",
+                    # A staging that fails has no job yet.
+                    "Job": "{% $exists($states.input.Job) ? $states.input.Job : {} %}",
                     "Execution": _EXECUTION,
                 }
             ),

@@ -11,7 +11,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ._access import acknowledge, acknowledge_wildcards
+from ._access import acknowledge, acknowledge_wildcards, service
 from ._asset import code
 
 METRICS_NAMESPACE = "EntitiesDetection"
@@ -48,7 +48,7 @@ class FunctionFactory:
         """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 1 minute)."""
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
-        role = iam.Role(parts, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
+        role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
         log_group.grant_write(role)
         acknowledge_wildcards(role, ["*"], "IAM knows no resources for sending traces to X-Ray")
         function = lambda_.Function(
@@ -109,8 +109,9 @@ class Functions:
             start_job=factory.function(scope, "StartJob", "start_job"),
             poll_job=factory.function(scope, "PollJob", "poll_job"),
             stop_job=factory.function(scope, "StopJob", "stop_job"),
+            # Two processors: one compresses while the other reads. Twice the price of a second, and half the seconds.
             publish_result=factory.function(
-                scope, "PublishResult", "publish_result", memory=Size.mebibytes(1769), timeout=longest
+                scope, "PublishResult", "publish_result", memory=Size.mebibytes(3538), timeout=longest
             ),
             publish_failure=factory.function(
                 scope,

@@ -52,7 +52,7 @@ def stage_batch(
     return (
         sfn.Choice.jsonata(scope, "BatchOfUploads")
         .when(
-            sfn.Condition.jsonata(f"{{% $contains({uri}, '{staging.uri}') = true %}}"),
+            sfn.Condition.jsonata(f"{{% $substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}' %}}"),
             shards,
             assign={"job": {}},
             outputs={"Manifest": f"{{% {batch} & 'manifest/' %}}"},

@@ -54,10 +54,6 @@ class Prefix:
         """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
         return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
 
-    def grant_abort(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` give up uploads in parts."""
-        return self._grant(grantee, ["s3:AbortMultipartUpload"], [])
-
     def grant_tell_missing(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let S3 tell ``grantee`` that an object is missing; who may not list only hears that access is denied."""
         return allow(grantee, "s3:ListBucket", on=[self.bucket.bucket_arn], owner=self.bucket)
@@ -66,7 +62,7 @@ class Prefix:
         objects = [self.bucket.arn_for_objects(f"{self.path}*")]
         why = f"all objects under {self.path or 'the bucket'}, whose names are not known before"
         grant = allow(grantee, *actions, on=objects, owner=self.bucket, wildcard=why)
-        if self.key is None or not key_actions:
+        if self.key is None:
             return grant
         via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(self.bucket).region}.amazonaws.com"}}
         # A key policy that named its key would refer to itself.

@@ -13,12 +13,11 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_lambda_event_sources as event_sources
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import acknowledge, allow
+from ._access import acknowledge, allow, service
 from ._functions import FunctionFactory
 from ._storage import Prefix, Storage
 
@@ -36,8 +35,7 @@ _MAXIMUM_TRIGGERS = 12
 
 _LOST_WAKE = "a wake that is lost is made good by the next one, or by the rule EveryFiveMinutes"
 
-# Without it, a rule of any account could send into a queue that is encrypted with a key.
-_OWN_RULES_ONLY = "@aws-cdk/aws-events:eventsTargetQueueSameAccount"
+_READ = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
 class UploadDispatcher(Construct):
@@ -67,7 +65,6 @@ class UploadDispatcher(Construct):
         super().__init__(scope, construct_id)
         if maximum_active_jobs < 1:
             raise ValueError(f"maximum_active_jobs must be at least 1; got {maximum_active_jobs}")
-        self.node.set_context(_OWN_RULES_ONLY, True)
         self.storage, self.stage = storage, stage
         self.triggers: dict[str, dict[str, Any]] = {}
         self.prefixes: list[str] = []
@@ -78,6 +75,12 @@ class UploadDispatcher(Construct):
             enable_key_rotation=True,
             removal_policy=RemovalPolicy.DESTROY,
         )
+        own_events = iam.PolicyStatement(
+            principals=[service(self, "events.amazonaws.com")],
+            actions=["kms:Decrypt", "kms:GenerateDataKey"],
+            resources=["*"],
+        )
+        self.queue_key.add_to_resource_policy(own_events)
         self.wake_queue = self._wake_queue()
         self.function = factory.function(
             self, "DispatchUploads", "dispatch", memory=Size.mebibytes(1769), timeout=_TIMEOUT
@@ -106,21 +109,25 @@ class UploadDispatcher(Construct):
             "EveryFiveMinutes",
             description="Wakes the dispatcher, should another wake be lost",
             schedule=events.Schedule.rate(Duration.minutes(5)),
-            targets=[targets.SqsQueue(queue, message=events.RuleTargetInput.from_object({}))],
         )
+        _deliver(tick, queue, events.RuleTargetInput.from_object({}))
         acknowledge(tick, "Serverless-EventBusDLQ", _LOST_WAKE)
         return queue
 
     def _grant(self, state_machine: sfn.StateMachine) -> None:
         function, staging = self.function, self.storage.staging
-        function.add_event_source(
-            event_sources.SqsEventSource(
-                self.wake_queue, batch_size=10_000, max_batching_window=Duration.seconds(1), max_concurrency=2
-            )
+        # SqsEventSource would give two rights more than Lambda needs to read a queue.
+        function.add_event_source_mapping(
+            "WakeQueue",
+            event_source_arn=self.wake_queue.queue_arn,
+            batch_size=10_000,
+            max_batching_window=Duration.seconds(1),
+            max_concurrency=2,
         )
         acknowledge(function, "Serverless-LambdaEventSourceMappingDestination", _LOST_WAKE)
-        allow(function, "sqs:SendMessage", on=[self.wake_queue.queue_arn])
-        allow(function, "kms:GenerateDataKey", on=[self.queue_key.key_arn])
+        allow(function, *_READ, "sqs:SendMessage", on=[self.wake_queue.queue_arn])
+        via_sqs = {"StringEquals": {"kms:ViaService": f"sqs.{Stack.of(self).region}.amazonaws.com"}}
+        allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=[self.queue_key.key_arn], when=via_sqs)
         for own in ("*/manifest/", "dispatcher/"):
             Prefix(staging.bucket, f"{staging.path}{own}", staging.key).grant_write(function)
         Prefix(staging.bucket, f"{staging.path}dispatcher/", staging.key).grant_read(function)
@@ -194,7 +201,6 @@ class UploadTrigger(Construct):
         _check(construct_id, prefix)
         uploads = self._uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
         _check_place(uploads, storage)
-        self.node.set_context(_OWN_RULES_ONLY, True)
         key = dispatcher.queue_key
         self.dead_letter_queue = sqs.Queue(
             self, "DeadLetterQueue", encryption_master_key=key, enforce_ssl=True, retention_period=_KEPT
@@ -210,7 +216,7 @@ class UploadTrigger(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=_RECEIVES),
         )
         self.rule = self._rule(storage.documents.bucket.bucket_name, prefix, dispatcher.wake_queue)
-        self.queue.grant_consume_messages(dispatcher.function)
+        allow(dispatcher.function, *_READ, "sqs:ChangeMessageVisibility", on=[self.queue.queue_arn])
         uploads.grant_read_versions(dispatcher.stage)
         dispatcher.add(
             construct_id,
@@ -232,7 +238,6 @@ class UploadTrigger(Construct):
         )
 
     def _rule(self, bucket_name: str, prefix: str, wake_queue: sqs.IQueue) -> events.Rule:
-        wake = events.RuleTargetInput.from_object({"Trigger": self.node.id})
         rule = events.Rule(
             self,
             "Uploaded",
@@ -242,15 +247,10 @@ class UploadTrigger(Construct):
                 detail_type=["Object Created"],
                 detail={"bucket": {"name": [bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
             ),
-            targets=[
-                targets.SqsQueue(
-                    self.queue,
-                    message=events.RuleTargetInput.from_event_path("$.detail"),
-                    dead_letter_queue=self.dead_letter_queue,
-                ),
-                targets.SqsQueue(wake_queue, message=wake),
-            ],
         )
+        announced = events.RuleTargetInput.from_event_path("$.detail")
+        _deliver(rule, self.queue, announced, dead_letter_queue=self.dead_letter_queue)
+        _deliver(rule, wake_queue, events.RuleTargetInput.from_object({"Trigger": self.node.id}))
         acknowledge(rule, "Serverless-EventBusDLQ", f"the uploads' queue has one; {_LOST_WAKE}")
         return rule
 
@@ -283,6 +283,26 @@ class UploadTrigger(Construct):
     def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
         """How many uploads are in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)
+
+
+def _deliver(
+    rule: events.Rule,
+    queue: sqs.IQueue,
+    message: events.RuleTargetInput,
+    *,
+    dead_letter_queue: sqs.IQueue | None = None,
+) -> None:
+    """Have a rule send to a queue, with the one right that it needs: for a queue that it knows, CDK gives seven."""
+    unknown = sqs.Queue.from_queue_arn(rule, f"To{queue.node.id}", queue.queue_arn)
+    rule.add_target(targets.SqsQueue(unknown, message=message, dead_letter_queue=dead_letter_queue))
+    of_rule = {"ArnEquals": {"aws:SourceArn": rule.rule_arn}}
+    queue.add_to_resource_policy(
+        iam.PolicyStatement(
+            principals=[iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule)],
+            actions=["sqs:SendMessage"],
+            resources=[queue.queue_arn],
+        )
+    )
 
 
 def _check(construct_id: str, prefix: str) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 
 import jsii
 from aws_cdk import Aspects, Duration, Names, RemovalPolicy, Size
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -21,14 +20,16 @@ from constructs import Construct
 
 from ._abandoned import AbandonedJobs
 from ._completion import CompletionEvents
-from ._functions import METRICS_NAMESPACE, FunctionFactory, Functions
+from ._functions import FunctionFactory, Functions
 from ._hardening import StandardHardening, StrictHardening
 from ._imported import warn_of_imported
-from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, PollSchedule
+from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
+from ._metrics import Metrics
 from ._network import JobNetwork, lock_bucket
 from ._permissions import data_access_role as new_data_access_role
 from ._permissions import grant
+from ._query import ResultsCatalog
 from ._settings import is_custom, settings, upload_settings
 from ._storage import announce_objects, storage
 from ._task import execution_task
@@ -36,11 +37,10 @@ from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
 from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
 
 _COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
-_FAILED = ["ABORTED", "FAILED", "REFUSED", "TIMED_OUT"]
 
 
 @jsii.implements(ec2.IConnectable)
-class EntitiesDetectionWorkflow(Construct):
+class EntitiesDetectionWorkflow(Metrics, Construct):
     """A state machine that runs entity-detection jobs, with everything they need.
 
     An execution's input is a StartEntitiesDetectionJob request in the API's own field names; only
@@ -278,13 +278,6 @@ class EntitiesDetectionWorkflow(Construct):
         results = self._storage.results
         return results.grant_list(grantee).combine(results.grant_read(grantee))
 
-    def metric(self, metric_name: str, **options: Any) -> cloudwatch.Metric:
-        """A metric that this workflow's functions emit; ``options`` are those of ``cloudwatch.Metric``."""
-        dimensions = {"service": self.function_factory.service}
-        return cloudwatch.Metric(
-            namespace=METRICS_NAMESPACE, metric_name=metric_name, dimensions_map=dimensions, **options
-        ).attach_to(self)
-
     def on_job_ended(
         self, rule_id: str, *, target: events.IRuleTarget | None = None, statuses: Sequence[str] | None = None
     ) -> events.Rule:
@@ -314,7 +307,7 @@ class EntitiesDetectionWorkflow(Construct):
 
     def on_job_failed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
         """A rule for executions that failed: FAILED, REFUSED, ABORTED and TIMED_OUT (with a partial result)."""
-        return self.on_job_ended(rule_id, target=target, statuses=_FAILED)
+        return self.on_job_ended(rule_id, target=target, statuses=FAILED)
 
     def as_task(self, scope: Construct, construct_id: str, *, request: Mapping[str, Any] | None = None) -> sfn.Parallel:
         """This workflow as one state of another state machine, whose query language is JSONPath or JSONata.
@@ -369,6 +362,18 @@ class EntitiesDetectionWorkflow(Construct):
                 maximum_active_jobs=self._maximum_active_jobs,
             )
         return UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, suffixes=suffixes, **told)
+
+    def add_results_catalog(
+        self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
+    ) -> ResultsCatalog:
+        """Make published results answer SQL: tables and views for Athena, and a workgroup.
+
+        Args:
+            catalog_id: the id, unique in this workflow.
+            bytes_scanned_cutoff_per_query: a query that scans more is ended, at least 10 MB (default: 10 GiB).
+        """
+        cutoff = bytes_scanned_cutoff_per_query or Size.gibibytes(10)
+        return ResultsCatalog(self, catalog_id, storage=self._storage, bytes_scanned_cutoff_per_query=cutoff)
 
     def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
         """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -35,7 +36,8 @@ def folders(jobs_uri: str, execution_name: str, given: str | None) -> set[str]:
     request = json.loads(given or "{}")
     request = request if isinstance(request, dict) else {}
     output, token = request.get("OutputDataConfig"), request.get("ClientRequestToken")
-    uris = [jobs_uri, *([output["S3Uri"]] if isinstance(output, dict) and output.get("S3Uri") else [])]
+    own = str(output.get("S3Uri")) if isinstance(output, dict) else ""
+    uris = [jobs_uri, *([own] if re.match("s3://[^/]", own) else [])]
     return {folder(uri, name) for uri in uris for name in (execution_name, token) if name}
 
 

@@ -1,93 +1,239 @@
-"""The service's output archive as a stream of records, in constant memory."""
+"""The archive that a job leaves, output.tar.gz, as a stream of lines in constant memory.
+
+Names in it are data, never paths. What is longer than a record may be is cut off, so that no archive fills the memory.
+"""
 
 from __future__ import annotations
 
-import gzip
-import json
 import tarfile
 import zlib
-from collections.abc import Iterator
-from typing import IO, Any
+from base64 import b64decode, b64encode
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple
 
-from .errors import JobError
+from botocore.exceptions import ClientError, HTTPClientError, ResponseStreamingError
+
+from .inflate import ArchiveDamaged, Inflation, Point
 from .locations import Location
-from .service import client
+from .service import client, logger
 
-LONGEST_RECORD = 64 * 1024 * 1024
-"""Bytes of one record; a document of 1 MB has a fraction of it, and an archive made to burst memory has more."""
+MAXIMUM_RECORD_BYTES = 32 * 1024**2
+"""Athena reads no longer row ("Considerations and limitations for SQL queries in Amazon Athena")."""
 
-_CHUNK = 1024 * 1024
-_BROKEN = (EOFError, tarfile.ReadError, gzip.BadGzipFile, zlib.error)
+_LONGEST_LINE = 1024**3
+_BLOCK = 2 * 1024**2
+_CHUNK = 256 * 1024
+_LONGEST_HEADER = 1024**2
+_RECONNECTIONS = 5
 
 
-class ArchiveRefused(JobError):
-    """The archive holds something that no result of the service can be."""
+class TooLong(NamedTuple):
+    """The beginning of a line or document that is longer than a record may be."""
+
+    head: bytes
+    size: int
+
+
+class Place(NamedTuple):
+    """Where publishing goes on: a point before it, bytes to pass over, and what is left of the member there."""
+
+    point: Point = Point()
+    skip: int = 0
+    name: str = ""
+    left: int = 0
+
+    def saved(self) -> dict[str, Any]:
+        """The place as JSON."""
+        window = b64encode(zlib.compress(self.point.window)).decode()
+        return {**self._asdict(), "point": {**self.point._asdict(), "window": window}}
+
+    @classmethod
+    def restored(cls, saved: dict[str, Any]) -> Place:
+        """The place that was saved."""
+        point = saved["point"]
+        return cls(**{**saved, "point": Point(**{**point, "window": zlib.decompress(b64decode(point["window"]))})})
+
+
+class Member:
+    """A file of the archive; ``left`` bytes of it are not read yet."""
+
+    def __init__(self, name: str, left: int, stream: _Stream) -> None:
+        self.name, self.left, self._stream = name, left, stream
+
+    def lines(self) -> Iterator[bytes | TooLong]:
+        """Whole lines in blocks, which depend on nothing but where the first of them begins."""
+        while self.left:
+            block = self._read(_BLOCK)
+            end = block.rfind(b"\n") + 1
+            while self.left and not end and len(block) <= MAXIMUM_RECORD_BYTES:
+                block += self._read(_BLOCK)
+                end = block.rfind(b"\n", -_BLOCK) + 1
+            if self.left and not end:
+                yield TooLong(block, len(block) + self._line_end())
+                continue
+            if self.left:
+                self._unread(block[end:])
+                block = block[:end]
+            yield block
+
+    def whole(self) -> bytes | TooLong:
+        """All of it."""
+        content = self._read(2 * MAXIMUM_RECORD_BYTES)
+        return TooLong(content, len(content) + self.left) if self.left else content
+
+    def close(self) -> None:
+        """Pass over what is left, and over what fills it up to whole blocks."""
+        while self.left:
+            self._read(_BLOCK)
+        self._stream.read(-self._stream.position % tarfile.BLOCKSIZE)
+
+    def _line_end(self) -> int:
+        passed = 0
+        while self.left:
+            line, end, rest = self._read(_BLOCK).partition(b"\n")
+            passed += len(line)
+            if passed > _LONGEST_LINE:
+                raise ArchiveDamaged(f"the archive holds a line of more than {_LONGEST_LINE:,} bytes")
+            if end:
+                self._unread(rest)
+                break
+        return passed
+
+    def _read(self, size: int) -> bytes:
+        data = self._stream.read(min(size, self.left))
+        if not data and self.left:
+            raise ArchiveDamaged("the archive is truncated: its tar file ends in the middle of a member")
+        self.left -= len(data)
+        return data
+
+    def _unread(self, data: bytes) -> None:
+        self.left += len(data)
+        self._stream.unread(data)
 
 
 class Archive:
-    """Records of one archive.
+    """The archive at ``source``, read from ``start`` on; ``hurried`` tells that its end may have to wait."""
 
-    Attributes:
-        truncated: whether the archive ended before its end; known once all records were read.
-    """
+    def __init__(self, source: Location, start: Place, hurried: Callable[[], bool]) -> None:
+        self._start = start
+        self._inflation = Inflation(start.point, hurried)
+        blocks = self._inflation.blocks(_chunks(source, start.point.bit // 8))
+        self._stream = _Stream(_ahead(blocks), start.point.offset)
 
-    def __init__(self, source: Location) -> None:
-        self._source = source
-        self.truncated = False
-
-    def records(self) -> Iterator[bytes]:
-        """Each record as one line of JSON without its line end; none where there is no archive (a stopped job).
+    def members(self) -> Iterator[Member]:
+        """The files, in order; each must be read before the next.
 
         Raises:
-            ArchiveRefused: a record is longer than any can be.
+            ArchiveDamaged: it can't be read, or not to its end.
         """
-        s3 = client("s3")
+        self._stream.read(self._start.skip)
+        member: Member | None = Member(self._start.name, self._start.left, self._stream)
+        while member:
+            if member.name:
+                yield member
+            member.close()
+            member = self._next()
+        # What follows is padding, and the check of the whole stream.
+        self._stream.read(_LONGEST_HEADER)
+
+    def place(self, member: Member) -> Place:
+        """Where to go on behind the last block of a member."""
+        position = self._stream.position
+        point = max(point for point in self._inflation.points if point.offset <= position)
+        return Place(point, position - point.offset, member.name, member.left)
+
+    def _next(self) -> Member | None:
+        stream: Any = self._stream
         try:
-            body = s3.get_object(Bucket=self._source.bucket, Key=self._source.key)["Body"]
-        except s3.exceptions.NoSuchKey:
+            with tarfile.open(None, "r|", stream, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
+                info = tar.next()
+        except tarfile.ReadError as error:
+            if str(error) != "empty file":
+                raise ArchiveDamaged(f"the archive is no sound tar file: {error}") from error
+            info = None
+        if info and info.issparse():
+            raise ArchiveDamaged("the archive holds a sparse file")
+        return Member(info.name if info.isreg() else "", info.size, self._stream) if info else None
+
+
+class _Header(tarfile.TarInfo):
+    """A header that is judged: tarfile takes a broken one for the end, and believes in names of any length."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
+        if not any(buf):
+            return super().frombuf(buf, encoding, errors)
+        try:
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            raise ArchiveDamaged(f"the archive is no sound tar file: {error}") from error
+        if not info.isreg() and info.size > _LONGEST_HEADER:
+            raise ArchiveDamaged(f"the archive holds a header of {info.size:,} bytes")
+        return info
+
+
+class _Stream:
+    """Blocks as a file; ``position`` is that of the next byte."""
+
+    def __init__(self, blocks: Iterator[bytes], position: int) -> None:
+        self.position = position
+        self._blocks = blocks
+        self._held: deque[memoryview] = deque()
+
+    def read(self, size: int) -> bytes:
+        """So many bytes, or what is left of them."""
+        parts = []
+        while size:
+            if not self._held:
+                self._held.append(memoryview(next(self._blocks, b"")))
+            block = self._held.popleft()
+            if not block:
+                break
+            if len(block) > size:
+                self._held.appendleft(block[size:])
+            parts.append(block[:size])
+            size -= len(parts[-1])
+            self.position += len(parts[-1])
+        return b"".join(parts)
+
+    def unread(self, data: bytes) -> None:
+        """Give bytes back."""
+        if data:
+            self._held.appendleft(memoryview(data))
+            self.position -= len(data)
+
+
+def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same blocks, read and decompressed in a thread of their own; zlib and sockets leave the interpreter free."""
+    with ThreadPoolExecutor(1) as reader:
+        waiting = deque(reader.submit(next, blocks, b"") for _ in range(2))
+        while block := waiting.popleft().result():
+            waiting.append(reader.submit(next, blocks, b""))
+            yield block
+
+
+def _chunks(source: Location, position: int) -> Iterator[bytes]:
+    """The object's bytes from a position on; a broken connection is made again where it broke."""
+    broken = 0
+    unchanged: dict[str, str] = {}
+    while True:
+        part = {"Range": f"bytes={position}-"} if position else {}
+        try:
+            answer = client("s3").get_object(Bucket=source.bucket, Key=source.key, **part, **unchanged)
+            unchanged = {"IfMatch": answer["ETag"]}
+            while chunk := answer["Body"].read(_CHUNK):
+                position += len(chunk)
+                broken = 0
+                yield chunk
             return
-        try:
-            unpacked = gzip.GzipFile(fileobj=body)
-            with tarfile.open(fileobj=unpacked, mode="r|", bufsize=_CHUNK) as archive:
-                # Members' names are never used as paths; all but regular files hold nothing.
-                for member in archive:
-                    file = archive.extractfile(member) if member.isfile() else None
-                    if file:
-                        yield from _documents(file) if member.name.endswith(".out") else _lines(file)
-        except _BROKEN:
-            self.truncated = True
-
-
-def _lines(file: IO[bytes]) -> Iterator[bytes]:
-    rest = b""
-    while chunk := file.read(_CHUNK):
-        *whole, rest = (rest + chunk).split(b"\n")
-        yield from (line for line in whole if line)
-        if len(rest) > LONGEST_RECORD:
-            raise ArchiveRefused(f"a record of the result is longer than {LONGEST_RECORD:,} bytes")
-    if rest:
-        yield rest
-
-
-def _documents(file: IO[bytes]) -> Iterator[bytes]:
-    """The one document of a ``.out`` file: an object, or an array of its pages, which become one record.
-
-    The text blocks stay in the archive: they are many times as large as the entities that refer to them.
-    """
-    text = file.read(LONGEST_RECORD + 1)
-    if len(text) > LONGEST_RECORD:
-        raise ArchiveRefused(f"a document of the result is longer than {LONGEST_RECORD:,} bytes")
-    try:
-        found = json.loads(text)
-        pages: list[dict[str, Any]] = found if isinstance(found, list) else [found]
-        record = {name: value for name, value in pages[0].items() if name != "Blocks"}
-        for name in ("Entities", "Errors"):
-            record[name] = [item for page in pages for item in page.get(name, [])]
-    except (ValueError, AttributeError, IndexError):
-        yield text.replace(b"\n", b" ")
-        return
-    if record["Errors"]:
-        record.update({name: record["Errors"][0].get(name) for name in ("ErrorCode", "ErrorMessage")})
-    else:
-        del record["Errors"]
-    yield json.dumps(record, ensure_ascii=False).encode()
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "InvalidRange":
+                return
+            raise
+        except (HTTPClientError, ResponseStreamingError, OSError) as error:
+            broken += 1
+            if broken > _RECONNECTIONS:
+                raise
+            logger.warning("connection to the archive is made again", extra={"position": position, "why": str(error)})

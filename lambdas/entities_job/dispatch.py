@@ -31,8 +31,14 @@ def handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
     settings = json.loads(os.environ["UPLOADS"])
     uploaded: dict[str, float] = {}
     for record in event["Records"]:
-        trigger, sent = json.loads(record["body"]).get("Trigger"), int(record["attributes"]["SentTimestamp"]) / 1000
-        if trigger:
+        sent = int(record["attributes"]["SentTimestamp"]) / 1000
+        try:
+            trigger = str(json.loads(record["body"]).get("Trigger", ""))
+        except (ValueError, AttributeError, RecursionError) as error:
+            # Still a wake: failing would keep all that came with it from waking.
+            logger.error("unreadable wake", extra={"message_id": record["messageId"], "error": str(error)})
+            continue
+        if trigger in settings["Triggers"]:
             uploaded[trigger] = min(sent, uploaded.get(trigger, sent))
     account = Account(settings)
     try:
@@ -96,7 +102,10 @@ class Account:
         uploads: list[tuple[Upload, Message]] = []
         for message in queue.read(int(settings.limits["Documents"]), queue.waiting()):
             try:
-                uploads.append((Upload.of(message), message))
+                upload = Upload.of(message)
+                if upload.bucket != self._staging.bucket:
+                    raise ValueError(f"an upload into {upload.bucket}; this workflow reads {self._staging.bucket}")
+                uploads.append((upload, message))
             except ValueError as error:
                 # Left to its visibility timeout, again and again: so it ends in the dead-letter queue.
                 logger.error("unreadable message", extra={"message_id": message["MessageId"], "error": str(error)})

@@ -17,6 +17,7 @@ SHARD_DOCUMENTS = 500
 """Documents that one staging function copies."""
 
 _LONGEST_NAME = 100
+_LONGEST_KEY = 1024  # bytes of UTF-8, says S3
 
 
 class Upload(NamedTuple):
@@ -41,7 +42,7 @@ class Upload(NamedTuple):
             event = json.loads(message["Body"])
             detail = event.get("detail", event)
             item = detail["object"]
-            return cls(
+            upload = cls(
                 detail["bucket"]["name"],
                 item["key"],
                 item.get("version-id") or "",
@@ -50,8 +51,14 @@ class Upload(NamedTuple):
                 int(item.get("size", 0)),
                 int(message["Attributes"]["SentTimestamp"]) / 1000,
             )
-        except (AttributeError, KeyError, TypeError) as error:
+            # Fails for what is no text, or none that UTF-8 can carry.
+            "\0".join(upload[:5]).encode()
+            fits = 0 < len(upload.key.encode()) <= _LONGEST_KEY and upload.size >= 0
+        except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
             raise ValueError(f"no Object Created event of S3: {error!r}") from error
+        if not fits:
+            raise ValueError(f"no object of S3: {upload.size} bytes under a key of {len(upload.key)} characters")
+        return upload
 
     @property
     def identity(self) -> str:

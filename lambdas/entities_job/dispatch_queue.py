@@ -67,18 +67,19 @@ class UploadQueue:
         self._in_tens("change_message_visibility_batch", messages, {"VisibilityTimeout": 0})
 
     def _in_tens(self, operation: str, messages: Sequence[Message], fields: Mapping[str, Any]) -> None:
-        def call(start: int) -> int:
+        def call(start: int) -> list[str]:
             entries = [
                 {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], **fields}
                 for number, message in enumerate(messages[start : start + _MESSAGES_A_CALL])
             ]
             try:
                 answer = getattr(client("sqs"), operation)(QueueUrl=self._url, Entries=entries)
-            except (ClientError, BotoCoreError):
-                return len(entries)
-            return len(answer.get("Failed", []))
+            except (ClientError, BotoCoreError) as error:
+                return [str(error)] * len(entries)
+            return [each.get("Message", each["Code"]) for each in answer.get("Failed", [])]
 
         with ThreadPoolExecutor(_THREADS) as pool:
-            failed = sum(pool.map(call, range(0, len(messages), _MESSAGES_A_CALL)))
-        if failed:
-            logger.warning("some messages stay in the queue", extra={"operation": operation, "messages": failed})
+            errors = [error for each in pool.map(call, range(0, len(messages), _MESSAGES_A_CALL)) for error in each]
+        if errors:
+            found = {"operation": operation, "messages": len(errors), "error": errors[0]}
+            logger.warning("some messages stay in the queue", extra=found)

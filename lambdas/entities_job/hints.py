@@ -35,6 +35,8 @@ HINTS = {
     "InternalServerException": "the service had a fault of its own; start the execution again",
     "RequestRefused": "nothing was started or paid; correct the execution's input and start it again",
     "UnknownJobStatus": "the service answered a job status that this version does not know; look for a newer version",
+    "ArchiveDamaged": "what came before the damage is published; the archive is where the job's OutputDataConfig says",
+    "ResultIncomplete": "the summary names the documents; correct them, or leave them out, and analyse them again",
     "JobStopped": "somebody asked the service to stop the job",
     "JobTimedOut": "raise the workflow's maximum_duration, or give each job fewer documents",
     "JobNotBegun": (

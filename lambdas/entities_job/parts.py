@@ -1,74 +1,105 @@
-"""Published files: gzip JSON lines in parts of a fixed size, compressed beside the reading.
+"""The published parts: gzip JSON lines, each put whole, so that none is ever seen half-written or left behind.
 
-The same records always make the same parts, byte for byte, and each part is put whole: a run that is interrupted and
-repeated leaves the same set, without orphans.
+What a part holds depends on the archive alone, and gzip members concatenate, so that blocks are compressed on other
+cores and a part that is made once more has the same bytes.
 """
 
 from __future__ import annotations
 
-import gzip
+import io
+import zlib
 from collections import deque
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import AbstractContextManager
 
 from .locations import Location
 from .service import client
 
-PART_BYTES = 16 * 1024 * 1024
-"""Uncompressed size at which a part is closed."""
+_PART_BYTES = 96 * 1024**2
+"""JSON lines in a part before they are compressed, to about a quarter."""
 
-# zlib lets other threads run while it compresses; two at work and one being filled bound the memory.
-_THREADS = 2
+_WAITING_BYTES = 8 * 1024**2
+
+Compressed = deque[Future[bytes]]
 
 
-class Parts:
-    """Writes records into ``<prefix><nnnnn>.jsonl.gz``.
+class Parts(AbstractContextManager["Parts"]):
+    """Writes records into parts ``<prefix><nnnnn>.jsonl.gz``, those that can't be read beside them.
 
     Attributes:
-        closed: how many parts are closed.
-        size: compressed bytes of those that this run put.
+        number: of the next part.
     """
 
-    def __init__(self, prefix: Location, *, done: int = 0) -> None:
-        """Begin with part 0; the first ``done`` parts were put before and are only passed over."""
-        self._prefix, self._done = prefix, done
-        self._held: list[bytes] = []
-        self._held_bytes = 0
-        self._pool = ThreadPoolExecutor(_THREADS)
-        self._running: deque[Future[int]] = deque()
-        self.closed = self.size = 0
+    def __init__(self, documents: Location, unparsed: Location, *, number: int = 0, count: int = 0, size: int = 0):
+        self.number, self._count, self._size = number, count, size
+        self._prefixes = documents, unparsed
+        self._compressors, self._uploader = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
+        self._compressing: deque[tuple[int, Future[bytes]]] = deque()
+        self._waiting = 0
+        self._uploading: deque[tuple[Location, Future[int]]] = deque()
+        self._held, self._blocks = 0, (Compressed(), Compressed())
 
-    def add(self, *pieces: bytes) -> bool:
-        """Add one record, given in pieces without line end; returns whether it closed a part."""
-        self._held += pieces
-        self._held.append(b"\n")
-        self._held_bytes += sum(map(len, pieces)) + 1
-        if self._held_bytes < PART_BYTES:
-            return False
-        self._close()
-        return True
+    def __exit__(self, *error: object) -> None:
+        for pool in (self._compressors, self._uploader):
+            pool.shutdown(cancel_futures=True)
 
-    def finish(self) -> None:
-        """Close the last part and wait until all are put. Without any record there is one empty part."""
-        if self._held or not self.closed:
-            self._close()
-        self.wait()
+    @property
+    def full(self) -> bool:
+        """Whether the part should be put before more is added."""
+        return self._held >= _PART_BYTES
 
-    def wait(self) -> None:
-        """Wait until every closed part is put."""
-        while self._running:
-            self.size += self._running.popleft().result()
-        self._pool.shutdown()
+    def add(self, documents: Sequence[bytes], unparsed: Sequence[bytes] = ()) -> None:
+        """Add lines, given in pieces."""
+        for blocks, pieces in zip(self._blocks, (documents, unparsed), strict=True):
+            if pieces:
+                size = sum(map(len, pieces))
+                blocks.append(self._compressors.submit(_compressed, pieces))
+                self._compressing.append((size, blocks[-1]))
+                self._held, self._waiting = self._held + size, self._waiting + size
+        while self._waiting > _WAITING_BYTES:
+            size, block = self._compressing.popleft()
+            block.result()
+            self._waiting -= size
 
-    def _close(self) -> None:
-        if self.closed >= self._done:
-            while len(self._running) >= _THREADS:
-                self.size += self._running.popleft().result()
-            self._running.append(self._pool.submit(self._put, self.closed, self._held))
-        self.closed += 1
-        self._held, self._held_bytes = [], 0
+    def put(self) -> None:
+        """Put what was added as one part, while the next one is begun."""
+        self._settle()
+        for prefix, blocks in zip(self._prefixes, self._blocks, strict=True):
+            if blocks:
+                target = Location(prefix.bucket, f"{prefix.key}{self.number:05}.jsonl.gz")
+                self._uploading.append((prefix, self._uploader.submit(_put, target, blocks)))
+        self._held, self._blocks = 0, (Compressed(), Compressed())
+        self.number += 1
 
-    def _put(self, number: int, pieces: list[bytes]) -> int:
-        packed = gzip.compress(b"".join(pieces), compresslevel=1, mtime=0)
-        key = f"{self._prefix.key}{number:05}.jsonl.gz"
-        client("s3").put_object(Bucket=self._prefix.bucket, Key=key, Body=packed)
-        return len(packed)
+    def finish(self) -> dict[str, int]:
+        """Put the last part and see that all have arrived.
+
+        Returns:
+            What ``Parts`` takes to go on: the next number, and count and compressed bytes of the parts with records.
+        """
+        if self._held:
+            self.put()
+        self._settle()
+        return {"number": self.number, "count": self._count, "size": self._size}
+
+    def _settle(self) -> None:
+        while self._uploading:
+            prefix, size = self._uploading.popleft()
+            if prefix is self._prefixes[0]:
+                self._count, self._size = self._count + 1, self._size + size.result()
+            size.result()
+
+
+def _compressed(pieces: Sequence[bytes]) -> bytes:
+    return zlib.compress(b"".join(pieces), level=1, wbits=31)
+
+
+def _put(target: Location, blocks: Compressed) -> int:
+    body = io.BytesIO()
+    while blocks:
+        body.write(blocks.popleft().result())
+    size = body.tell()
+    body.seek(0)
+    client("s3").put_object(Bucket=target.bucket, Key=target.key, Body=body)
+    return size

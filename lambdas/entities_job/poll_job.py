@@ -10,7 +10,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .schedule import PollSchedule
+from .schedule import PollSchedule, seconds_after_output
 from .service import client, logger, task
 
 _MAXIMUM_ATTEMPTS = 3
@@ -71,7 +71,7 @@ def _wait_seconds(event: dict[str, Any], elapsed: float, *, stopping: bool) -> i
     if stopping:
         waits.append(PollSchedule.proportional(0.05).wait_seconds(elapsed))
     if event["Looks"]:
-        waits.append(5 * 2 ** (event["Looks"] - 1))
+        waits.append(seconds_after_output(event["Looks"]))
     if elapsed < _deadline(event):
         waits.append(math.ceil(_deadline(event) - elapsed) + 1)
     return min(waits)

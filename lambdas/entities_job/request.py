@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -26,7 +27,7 @@ def complete(given: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
     request = _merged(given, settings["Request"])
     found = [
         *_overrides(given, settings["Request"], settings["AllowedOverrides"]),
-        *_location(request, settings["InputUris"]),
+        *_location(request, settings["InputUris"], settings["StagingUri"]),
         *violations(request, accepted=frozenset(settings["AcceptedValues"])),
     ]
     if found:
@@ -53,9 +54,14 @@ def _overrides(given: Mapping[str, Any], defaults: Mapping[str, Any], allowed: l
             yield Violation(name, given[name], rule, _CONSTRUCT)
 
 
-def _location(request: Mapping[str, Any], input_uris: list[str]) -> Iterator[Violation]:
+def _location(request: Mapping[str, Any], input_uris: list[str], staging_uri: str) -> Iterator[Violation]:
     data = request.get("InputDataConfig")
     uri = data.get("S3Uri") if isinstance(data, Mapping) else None
-    if isinstance(uri, str) and not uri.startswith(tuple(input_uris)):
+    if not isinstance(uri, str):
+        return
+    if not uri.startswith(tuple(input_uris)):
         rule = f"must lie under {' or '.join(input_uris)}"
+        yield Violation("InputDataConfig.S3Uri", uri, rule, _CONSTRUCT)
+    elif uri.startswith(staging_uri) and not re.fullmatch("[^/]+/documents/", uri.removeprefix(staging_uri)):
+        rule = f"must be a whole batch of uploads, {staging_uri}<batch>/documents/, since the rest is internal"
         yield Violation("InputDataConfig.S3Uri", uri, rule, _CONSTRUCT)

@@ -15,6 +15,14 @@ class ScheduleSettings(TypedDict):
     Growth: float
 
 
+def seconds_after_output(looks: int) -> int:
+    """Seconds until the next look at a job whose output is there already, after so many looks since.
+
+    Its status follows within moments: 5 s four times, then twice as long each time.
+    """
+    return 5 << max(0, looks - 4)
+
+
 @dataclass(frozen=True)
 class PollSchedule:
     """Looks at fixed ages of the job first, then on a grid of steps that grows with the job's age.
@@ -70,7 +78,9 @@ class PollSchedule:
         start = self.first_looks[-1] if self.first_looks else 0.0
         passed = math.floor((elapsed - start) / self.step_seconds)
         stride = max(1, math.floor(self.growth * elapsed / self.step_seconds))
-        return start + (passed + stride) * self.step_seconds
+        following = start + (passed + stride) * self.step_seconds
+        # A step that floats can't hold exactly may lead back to where it began.
+        return following if following > elapsed else following + self.step_seconds
 
     def wait_seconds(self, elapsed: float) -> int:
         """Whole seconds to wait until the next look, at least 1."""

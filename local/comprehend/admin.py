@@ -25,7 +25,9 @@ class Admin:
         return self._call("GET", "health")
 
     def jobs(self) -> list[dict[str, Any]]:
-        """Every job: its properties, ``Tags``, ``Request``, and ``History``, pairs of JobStatus and virtual time."""
+        """Every job: its properties, ``Tags``, ``Request``, ``Refusal`` (what AWS refused to its data access role, or
+        None), and ``History``, pairs of JobStatus and virtual time.
+        """
         jobs: list[dict[str, Any]] = self._call("GET", "jobs")["Jobs"]
         return jobs
 

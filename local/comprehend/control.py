@@ -52,7 +52,8 @@ def _jobs(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
 
 def _job(job: Job, now: float) -> dict[str, Any]:
     history = [[status, begin] for status, begin in job.history if begin <= now]
-    return {**job.properties(now), "Tags": job.request.get("Tags", []), "History": history, "Request": job.request}
+    hidden = {"History": history, "Request": job.request, "Refusal": job.refusal}
+    return {**job.properties(now), "Tags": job.request.get("Tags", []), **hidden}
 
 
 def _settings(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class Job:
         history: each state with the virtual time at which it begins, which may lie ahead.
         waits: whether the job still waits for a free slot.
         stop_at: virtual time at which a requested stop takes effect.
+        refusal: what AWS answered where the data access role lacked a right; the service tells nobody.
     """
 
     job_id: str
@@ -41,6 +42,7 @@ class Job:
     stop_at: float | None = None
     end_time: float | None = None
     message: str | None = None
+    refusal: str | None = None
 
     def status(self, now: float) -> str:
         """The state at a virtual time."""

@@ -73,7 +73,7 @@ class Worker:
             result = analyze(job, access, list_input(job, access, settings), settings)
         except JobFailure as failure:
             _log.info("job %s will fail: %s", job.job_id, failure.__cause__ or failure)
-            message = settings.failure_messages.get(str(failure), str(failure))
+            message, job.refusal = settings.failure_messages.get(str(failure), str(failure)), _refusal(failure)
             self._finish(job, job.submit_time + random.uniform(*settings.failure_seconds), message)
             return
         seconds = job.fault.seconds or random.choice(settings.job_seconds)
@@ -137,6 +137,7 @@ class Worker:
                 write(share)
             except JobFailure as failure:
                 status, message = "FAILED", self._settings().failure_messages[str(failure)]
+                job.refusal = _refusal(failure)
         with self._table.changed:
             told = end + self._settings().output_lead_seconds
             while (now := self._clock.now()) < told:
@@ -166,3 +167,7 @@ class Worker:
 
     def _wait(self, virtual_seconds: float) -> None:
         self._table.changed.wait(max(0.001, min(self._clock.real_seconds(virtual_seconds), 60.0)))
+
+
+def _refusal(failure: JobFailure) -> str | None:
+    return str(failure.__cause__) if failure.__cause__ else None

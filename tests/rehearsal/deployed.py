@@ -6,13 +6,14 @@ import gzip
 import itertools
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aws_cdk as cdk
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
@@ -20,15 +21,23 @@ from constructs import Construct
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from entities_job.rules import PROTECTED
 from local.rehearsal import Rehearsal
+from tests.events import check
 
 TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
 DOCUMENTS = {"ada.txt": TEXT * 6, "two words \xe9.txt": TEXT * 4, "deep/three.txt": TEXT * 2}
 
 
-def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> Path:
-    """Synthesize the stack ``Rehearsed`` into ``folder``."""
+def synthesize(
+    folder: Path,
+    *,
+    name: str = "Rehearsed",
+    allow_overrides: Sequence[str] = PROTECTED,
+    largest_batch: int = 1000,
+    props: Callable[[cdk.Stack], Mapping[str, Any]] = lambda stack: {},
+) -> Path:
+    """Synthesize a stack into ``folder``; ``props`` are further ones of its workflow."""
     app = cdk.App(outdir=str(folder), context={"@aws-cdk/aws-iam:minimizePolicies": True})
-    stack = cdk.Stack(app, "Rehearsed")
+    stack = cdk.Stack(app, name)
     workflow = EntitiesDetectionWorkflow(
         stack,
         "Entities",
@@ -36,8 +45,11 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         maximum_duration=cdk.Duration.minutes(30),
         maximum_queue_duration=cdk.Duration.minutes(20),
         removal_policy=cdk.RemovalPolicy.DESTROY,
+        **props(stack),
     )
-    workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"])
+    catalog, analyst = workflow.add_results_catalog(), iam.Role(stack, "Analyst", assumed_by=iam.AccountRootPrincipal())
+    catalog.grant_query(analyst)
+    trigger = workflow.start_on_upload(prefix="uploads/", suffixes=[".txt"], maximum_documents=largest_batch)
     ended = sqs.Queue(stack, "Ended")
     workflow.on_job_ended("ToQueue", target=targets.SqsQueue(ended))
     for language in (sfn.QueryLanguage.JSON_PATH, sfn.QueryLanguage.JSONATA):
@@ -49,7 +61,7 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
             definition_body=sfn.DefinitionBody.from_chainable(workflow.as_task(parent, "FindEntities")),
         )
         cdk.CfnOutput(stack, f"{language.name.replace('_', '')}ParentArn", value=machine.state_machine_arn)
-    for name, value in {
+    for output, value in {
         "InputBucket": workflow.input_bucket.bucket_name,
         "OutputBucket": workflow.output_bucket.bucket_name,
         "StateMachineArn": workflow.state_machine.state_machine_arn,
@@ -57,8 +69,12 @@ def synthesize(folder: Path, *, allow_overrides: Sequence[str] = PROTECTED) -> P
         "OutputKeyArn": workflow.output_key.key_arn,
         "VolumeKeyArn": workflow.volume_key.key_arn,
         "QueueUrl": ended.queue_url,
+        "AnalystRoleArn": analyst.role_arn,
+        "DatabaseName": catalog.database_name,
+        "WorkGroupName": catalog.work_group.name,
+        "UploadQueueUrl": trigger.queue.queue_url,
     }.items():
-        cdk.CfnOutput(stack, name, value=value)
+        cdk.CfnOutput(stack, output, value=value)
     app.synth()
     return folder
 
@@ -133,6 +149,7 @@ class Deployed:
             ).get("Messages", [])
             for message in messages:
                 event = json.loads(message["Body"])
+                check(event["detail"])
                 self._events[event["detail"]["ExecutionArn"]] = event
                 self._sqs.delete_message(QueueUrl=self.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
         return self._events[arn]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from local.rehearsal import Rehearsal
 from tests.rehearsal.conftest import CLOCK_SCALE
@@ -98,3 +99,21 @@ def test_a_start_is_pinned_by_conditions(judged: Deployed, key: str) -> None:
     with policies_of(judged.rehearsal.client("iam"), "StartJob", with_condition(key, "another")):
         ended = judged.run()
     assert ended.error == "AccessDeniedException"
+
+
+def test_who_queries_may_do_so_in_one_workgroup_and_read_published_results_only(judged: Deployed) -> None:
+    athena, glue, s3 = (
+        judged.rehearsal.client(service, role_arn=judged.outputs["AnalystRoleArn"])
+        for service in ("athena", "glue", "s3")
+    )
+    outcome = judged.run().output
+    bucket, _, key = outcome["Result"]["SummaryUri"].removeprefix("s3://").partition("/")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read()
+    raw = outcome["Job"]["OutputDataConfig"]["S3Uri"].removeprefix(f"s3://{bucket}/")
+    with pytest.raises(ClientError, match="s3:GetObject"):
+        s3.get_object(Bucket=bucket, Key=raw)
+    assert glue.get_table(DatabaseName=judged.outputs["DatabaseName"], Name="entities")
+    asked = {"QueryString": "SELECT 1", "QueryExecutionContext": {"Database": judged.outputs["DatabaseName"]}}
+    assert athena.start_query_execution(**asked, WorkGroup=judged.outputs["WorkGroupName"])
+    with pytest.raises(ClientError, match="athena:StartQueryExecution"):
+        athena.start_query_execution(**asked, WorkGroup="primary")

@@ -7,11 +7,16 @@ import json
 import random
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import aws_cdk as cdk
 import pytest
 
+from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from tests.rehearsal.deployed import DOCUMENTS, Deployed
+
+DESTROY = cdk.RemovalPolicy.DESTROY
 
 
 @pytest.fixture
@@ -48,7 +53,7 @@ def test_an_output_that_comes_before_the_token_is_noticed(workflow: Deployed, ev
     workflow.rehearsal.comprehend.configure(job_seconds=[700.0], output_lead_seconds=650.0)
     ended = workflow.run()
     assert ended.output["Status"] == "COMPLETED"
-    # Woken at once, it looked again and again until the status followed: after 5, 10, 20 ... seconds.
+    # Woken at once, it looked again and again until the status followed.
     assert ended.output["Polls"] >= 4
 
 
@@ -139,3 +144,21 @@ def test_a_job_without_an_execution_is_stopped_and_reported(workflow: Deployed) 
     detail = workflow.event(execution)["detail"]
     assert (detail["Status"], detail["Error"]["Code"]) == ("ABORTED", "JobAbandoned")
     assert detail["Job"]["JobId"] == started["JobId"]
+
+
+def test_with_the_stack_its_jobs_are_stopped(workflow: Deployed, tmp_path: Path) -> None:
+    rehearsal = workflow.rehearsal
+    app = cdk.App(outdir=str(tmp_path))
+    stack = cdk.Stack(app, "Deleted")
+    made = EntitiesDetectionWorkflow(stack, "Entities", stop_jobs_on_delete=True, removal_policy=DESTROY)
+    cdk.CfnOutput(stack, "StateMachineArn", value=made.state_machine.state_machine_arn)
+    cdk.CfnOutput(stack, "InputBucket", value=made.input_bucket.bucket_name)
+    app.synth()
+    deleted = Deployed(rehearsal, rehearsal.deploy_assembly(tmp_path, "Deleted"))
+    rehearsal.comprehend.configure(job_seconds=[10**5])
+    job = deleted.job(deleted.start(), status="IN_PROGRESS")
+    rehearsal.client("cloudformation").delete_stack(StackName="Deleted")
+    deadline = time.monotonic() + 60
+    while job["JobId"] in active(workflow) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert job["JobId"] not in active(workflow)

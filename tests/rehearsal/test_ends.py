@@ -17,6 +17,7 @@ def test_completed(workflow: Deployed) -> None:
     assert outcome["Status"] == "COMPLETED"
     assert "Error" not in outcome
     assert outcome["Counts"]["Documents"] == outcome["Counts"]["ExpectedDocuments"] == 3
+    assert (outcome["Counts"]["OffsetSample"] > 0, outcome["Counts"]["OffsetMismatches"]) == (True, 0)
     assert outcome["Counts"]["EntitiesByType"]["PERSON"] > 0
     records = workflow.records(outcome)
     assert {record["Source"].rpartition("/")[2] for record in records} == {"ada.txt", "two words é.txt", "three.txt"}
@@ -50,6 +51,27 @@ def test_completed_with_document_errors(workflow: Deployed) -> None:
     assert (counts["ExpectedDocuments"], counts["Documents"], counts["DocumentErrors"]) == (6, 4, 2)
     codes = {r["File"]: r["ErrorCode"] for r in workflow.records(ended.output) if "ErrorCode" in r}
     assert codes == {"latin.txt": "UNSUPPORTED_ENCODING", "big.txt": "DOCUMENT_SIZE_EXCEEDED"}
+
+
+def test_hostile_names_stay_names(workflow: Deployed) -> None:
+    s3, bucket = workflow.rehearsal.client("s3"), workflow.outputs["InputBucket"]
+    names = ["../../staging/claims/up.txt", "%2e%2e/%2Fencoded.txt", "<script>alert(1)</script>.txt", 'a"},{"b\\.txt']
+    names.append('line\n{"File": "forged.txt"}\r.txt')
+    uri = workflow.put(dict.fromkeys(names, TEXT * 3))
+    ended = workflow.run({"InputDataConfig": {"S3Uri": uri}})
+    assert ended.output["Status"] == "COMPLETED"
+    records = workflow.records(ended.output)
+    assert sorted(record["Source"].removeprefix(uri) for record in records) == sorted(names)
+    assert {record["File"] for record in records} == {name.rpartition("/")[2] for name in names}
+    assert "Contents" not in s3.list_objects_v2(Bucket=bucket, Prefix="staging/claims/up")
+
+
+def test_a_uri_that_only_holds_the_staging_uri_is_no_batch(workflow: Deployed) -> None:
+    bucket = f"s3://{workflow.outputs['InputBucket']}"
+    ended = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/input/{bucket}/staging/x/documents/"}})
+    assert (ended.error, "StageBatch" in ended.states) == ("RequestRefused", False)
+    internal = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/staging/dispatcher/"}})
+    assert "must be a whole batch of uploads" in str(internal.cause)
 
 
 @pytest.mark.proves("states", "FAILED")

@@ -38,6 +38,7 @@ def synthesized(outdir: Path, **context: Any) -> dict[str, Any]:
 def test_cdk_json_deploys_everything_new_with_an_upload_trigger(tmp_path: Path) -> None:
     template = synthesized(tmp_path)
     assert set(template["Outputs"]) == {
+        "DatabaseName",
         "EventBusName",
         "InputBucketName",
         "InputPrefix",
@@ -45,6 +46,7 @@ def test_cdk_json_deploys_everything_new_with_an_upload_trigger(tmp_path: Path) 
         "ResultsPrefix",
         "StateMachineArn",
         "UploadPrefix",
+        "WorkGroupName",
     }
     assert all(output["Description"] for output in template["Outputs"].values())
     values = {name: template["Outputs"][name]["Value"] for name in ("InputPrefix", "ResultsPrefix", "UploadPrefix")}

@@ -138,13 +138,3 @@ def test_a_full_quota_is_sat_out_for_more_than_an_hour(states: dict[str, Any]) -
     # Full jitter waits half of the pause on average.
     pauses = [min(throttled["IntervalSeconds"] * 2**n, 120) for n in range(throttled["MaxAttempts"])]
     assert sum(pauses) / 2 > 2400
-
-
-def test_a_job_of_thirty_days_stays_far_below_the_history_limit() -> None:
-    from entities_job.schedule import PollSchedule
-
-    schedule, elapsed, polls = PollSchedule.service_grid(), 0.0, 0
-    while elapsed < 30 * 86_400:
-        elapsed, polls = schedule.next_look(elapsed), polls + 1
-    # A round of Wait, Task and Choice writes nine events; 25,000 are allowed.
-    assert polls * 9 < 2_500

@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "your_stack"
 LAMBDAS = ROOT / "lambdas" / "entities_job"
+VIEWS = ROOT / "constructs" / "cdk_comprehend_entities" / "_views"
 
 
 @pytest.fixture(scope="module")
@@ -25,11 +26,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built
 
 
-def test_the_wheel_holds_the_functions_code_and_its_types(wheel: Path) -> None:
+def test_the_wheel_holds_the_functions_code_the_views_and_types(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     assert "cdk_comprehend_entities/py.typed" in names
     handlers = {f"cdk_comprehend_entities/_lambdas/entities_job/{path.name}" for path in LAMBDAS.glob("*.py")}
-    assert handlers <= names
+    views = {f"cdk_comprehend_entities/_views/{path.name}" for path in VIEWS.glob("*.sql")}
+    assert handlers | views <= names
     assert not [name for name in names if "__pycache__" in name]
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"cdk_comprehend_entities"}
 

@@ -206,6 +206,20 @@ def test_events_go_to_the_given_bus(watched: Synthesized) -> None:
     assert {right[1] for right in rights if right[0] == "events:PutEvents"} == {"<Bus.Arn>"}
 
 
+@pytest.mark.parametrize(
+    ("method", "name", "statistic"),
+    [
+        ("metric_documents", "Documents", "Sum"),
+        ("metric_failed", "ExecutionsFailed", "Sum"),
+        ("metric_lag", "LagSeconds", "Maximum"),
+    ],
+)
+def test_a_named_metric_has_its_statistic(default: Synthesized, method: str, name: str, statistic: str) -> None:
+    metric = getattr(default.workflow, method)()
+    assert (metric.metric_name, metric.statistic) == (name, statistic)
+    assert getattr(default.workflow, method)(statistic="Average").statistic == "Average"
+
+
 def test_a_metric_is_the_one_that_the_functions_emit(default: Synthesized) -> None:
     metric = default.workflow.metric("Documents", statistic="Sum")
     for function in default.of_type("AWS::Lambda::Function").values():

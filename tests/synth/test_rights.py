@@ -60,12 +60,13 @@ RIGHTS = {
     "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
     "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
     "PublishResult": {
+        READS_INPUT,
+        READS_STAGED,
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
-        ("s3:AbortMultipartUpload", "<OutputBucket.Arn>/results/*", ""),
         DECRYPTS,
         ENCRYPTS,
         SENDS_EVENT,
@@ -153,6 +154,22 @@ def test_only_this_accounts_state_machines_assume_the_state_machines_role(defaul
         "StringEquals aws:SourceAccount <AWS::AccountId>"
         " and ArnLike aws:SourceArn arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:*"
     )
+
+
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_only_lambda_assumes_a_functions_role_and_only_for_this_account(default: Synthesized, function: str) -> None:
+    (trust,) = default.one("AWS::IAM::Role", f"{function}Role")["AssumeRolePolicyDocument"]["Statement"]
+    assert trust["Principal"] == {"Service": "lambda.amazonaws.com"}
+    assert conditions(trust) == "StringEquals aws:SourceAccount <AWS::AccountId>"
+
+
+def test_nobody_invokes_a_function_but_rules_of_the_workflow(default: Synthesized) -> None:
+    permissions = default.of_type("AWS::Lambda::Permission").values()
+    rules = {f"<{name}.Arn>" for name in default.of_type("AWS::Events::Rule")}
+    assert permissions
+    for permission in permissions:
+        assert permission["Principal"] == "events.amazonaws.com"
+        assert shown(permission["SourceArn"]) in rules
 
 
 def test_no_role_has_a_managed_policy_or_inline_rights(default: Synthesized) -> None:

@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, shown
+from tests.synth.reading import Synthesized, conditions, shown
 
 
 def with_uploads(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
@@ -51,21 +51,27 @@ def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])
-def test_queues_are_encrypted_and_take_only_tls_and_only_this_accounts_rules(english: Synthesized, name: str) -> None:
+def test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workflow(
+    english: Synthesized, name: str
+) -> None:
     assert shown(english.one("AWS::SQS::Queue", name)["KmsMasterKeyId"]) == "<UploadDispatcherQueueKey.Arn>"
     statements = english.one("AWS::SQS::QueuePolicy", f"{name}Policy")["PolicyDocument"]["Statement"]
     assert any(each["Effect"] == "Deny" and "aws:SecureTransport" in str(each["Condition"]) for each in statements)
     allowed = [each for each in statements if each["Effect"] == "Allow"]
     assert allowed
-    assert all("aws:SourceA" in str(each["Condition"]) for each in allowed)
+    for each in allowed:
+        assert (each["Action"], each["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
+        (rule,) = each["Condition"]["ArnEquals"].values()
+        assert shown(rule) in {"<EnglishUploaded.Arn>", "<UploadDispatcherEveryFiveMinutes.Arn>"}
 
 
 def test_the_key_serves_eventbridge_for_this_account_only(english: Synthesized) -> None:
     key = english.one("AWS::KMS::Key", "UploadDispatcherQueueKey")
     assert key["EnableKeyRotation"] is True
     service = [each for each in key["KeyPolicy"]["Statement"] if "Service" in each["Principal"]]
-    assert service
-    assert all("aws:SourceAccount" in str(each["Condition"]) for each in service)
+    assert [(each["Action"], conditions(each)) for each in service] == [
+        (["kms:Decrypt", "kms:GenerateDataKey"], "StringEquals aws:SourceAccount <AWS::AccountId>")
+    ]
 
 
 def told(synthesized: Synthesized) -> dict[str, Any]:
@@ -83,14 +89,15 @@ def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
 
 
 def test_rights_of_the_dispatcher(english: Synthesized) -> None:
-    rights = {
-        (action, resource)
-        for action, resource, _ in english.rights("<UploadDispatcherDispatchUploadsRole>")
-        if not action.startswith(("logs:", "xray:", "kms:"))
+    rights = english.rights("<UploadDispatcherDispatchUploadsRole>")
+    reads = {"DeleteMessage", "GetQueueAttributes", "ReceiveMessage"}
+    via_sqs = "StringEquals kms:ViaService sqs.<AWS::Region>.amazonaws.com"
+    assert {right for right in rights if right[1] == "<UploadDispatcherQueueKey.Arn>"} == {
+        ("kms:Decrypt", "<UploadDispatcherQueueKey.Arn>", via_sqs),
+        ("kms:GenerateDataKey", "<UploadDispatcherQueueKey.Arn>", via_sqs),
     }
-    reads = {"ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl", "ReceiveMessage"}
-    assert rights == {
-        *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in reads),
+    assert {right[:2] for right in rights if not right[0].startswith(("logs:", "xray:", "kms:"))} == {
+        *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in {*reads, "ChangeMessageVisibility"}),
         *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
         ("states:StartExecution", "<StateMachine>"),
         ("states:ListExecutions", "<StateMachine>"),
@@ -131,6 +138,8 @@ def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(englis
     assert shards["ItemReader"]["Resource"].endswith(":states:::s3:listObjectsV2")
     assert shards["MaxConcurrency"] == 10
     assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure"}]
+    # What is caught there holds no Job.
+    assert states["PublishFailure"]["Arguments"]["Payload"]["Job"].startswith("{% $exists($states.input.Job) ?")
     assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
 
 

@@ -57,6 +57,7 @@ def everything(stack: cdk.Stack, **props: Any) -> None:
     workflow.grant_read_results(reader)
     workflow.grant_upload(reader)
     workflow.grant_start_execution(reader)
+    workflow.add_results_catalog().grant_query(reader)
     of_the_user(reader, "IAMNoInlinePolicy")
 
 
@@ -83,6 +84,7 @@ def imported(stack: cdk.Stack, **props: Any) -> None:
         **props,
     )
     workflow.start_on_upload()
+    workflow.add_results_catalog()
     of_the_user(role, "IAMNoInlinePolicy")
 
 

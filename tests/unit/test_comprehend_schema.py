@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from local.comprehend.checks import check_region, check_start
@@ -32,13 +32,13 @@ def judge(request: Any, **chosen: Any) -> None:
     check_start(request, known)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150)
 @given(request=valid_requests())
 def test_a_valid_request_passes(request: dict[str, Any]) -> None:
     judge(request)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150)
 @given(request=valid_requests(), name=st.sampled_from(sorted(BREAKS.keys() - ADVICE)))
 def test_each_broken_rule_is_refused(request: dict[str, Any], name: str) -> None:
     with pytest.raises(ServiceError):

@@ -42,7 +42,7 @@ def message(body: object, sent: str = "1795000000000") -> dict[str, Any]:
     return {"Body": json.dumps(body), "Attributes": {"SentTimestamp": sent}}
 
 
-DETAIL = {
+DETAIL: dict[str, Any] = {
     "bucket": {"name": "in"},
     "object": {"key": "uploads/Grüße + 1.txt", "size": 7, "etag": "e", "version-id": "v", "sequencer": "s"},
 }
@@ -57,6 +57,43 @@ def test_reads_the_detail_of_an_event_and_the_whole_event_of_a_dead_letter_queue
 def test_fails_on_a_message_that_is_no_upload(body: object) -> None:
     with pytest.raises(ValueError, match="no Object Created event"):
         Upload.of(message(body))
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        {"key": 5},
+        {"key": ""},
+        {"key": "k" * 200_000},
+        {"key": "\ud800"},
+        {"key": ["uploads/a"]},
+        {"version-id": 7},
+        {"etag": {"a": 1}},
+        {"sequencer": "\udfff"},
+        {"size": -1},
+        {"size": "many"},
+        {"size": float("inf")},
+        {"size": float("nan")},
+        {"size": [1]},
+    ],
+)
+def test_fails_on_an_upload_that_can_be_none(field: dict[str, Any]) -> None:
+    with pytest.raises(ValueError):
+        Upload.of(message({**DETAIL, "object": {**DETAIL["object"], **field}}))
+
+
+@pytest.mark.parametrize("text", ["", "{", "[" * 200_000, '{"a":' * 200_000])
+def test_fails_on_a_message_that_is_no_json(text: str) -> None:
+    with pytest.raises(ValueError):
+        Upload.of({"Body": text, "Attributes": {"SentTimestamp": "0"}})
+
+
+def test_a_name_with_line_ends_and_quotes_makes_one_line_of_the_manifest() -> None:
+    hostile = 'uploads/a\n{"Identity": "forged"}\r\u2028\x85"\\.txt'
+    (shard,) = batch(upload(hostile), upload("uploads/b")).shards()
+    lines = [json.loads(line) for line in shard[1].split(b"\n")]
+    assert {line["Source"] for line in lines} == {f"s3://in/{hostile}", "s3://in/uploads/b"}
+    assert all(len(line["Identity"]) == 64 for line in lines)
 
 
 def test_copies_have_unique_names_that_show_the_original() -> None:

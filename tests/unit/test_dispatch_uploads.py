@@ -154,12 +154,31 @@ def test_content_announced_again_later_is_not_analysed_again(aws: Aws) -> None:
     assert len(aws.documents()) == 1
 
 
-def test_an_unreadable_message_stays_for_the_dead_letter_queue_and_holds_nobody_up(aws: Aws) -> None:
-    aws.send("q", "no upload")
+@pytest.mark.parametrize(
+    "poison",
+    [
+        "no upload",
+        "[" * 200_000,
+        json.dumps({"bucket": {"name": "in"}, "object": {"key": 5}}),
+        json.dumps({"bucket": {"name": "in"}, "object": {"key": "k" * 200_000, "size": 1}}),
+        json.dumps({"bucket": {"name": "somebody-elses"}, "object": {"key": "uploads/a", "size": 1000}}),
+    ],
+    ids=["text", "nested", "wrong type", "huge", "another bucket"],
+)
+def test_a_poisoned_message_stays_for_the_dead_letter_queue_and_holds_nobody_up(aws: Aws, poison: str) -> None:
+    aws.send("q", poison)
     aws.upload("uploads/a")
     run(aws, times=3)
     assert len(aws.documents()) == 1
     assert [each["receives"] > 0 for each in aws.messages["q"].values()] == [True]
+
+
+@pytest.mark.parametrize("poison", ["no wake", "[]", "[" * 200_000, '{"Trigger": ["En"]}', '{"Trigger": "unknown"}'])
+def test_a_poisoned_wake_wakes_like_any_other(aws: Aws, poison: str) -> None:
+    aws.upload("uploads/a")
+    sent = {"SentTimestamp": str(int(aws.clock * 1000))}
+    dispatch.handler({"Records": [{"messageId": "1", "body": poison, "attributes": sent}]}, CONTEXT)
+    assert aws.wakes == [aws.clock + 18]
 
 
 def test_more_than_a_batch_starts_as_slots_allow(aws: Aws) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entities_job.errors import RequestRefused
@@ -19,9 +19,7 @@ from tests.strategies import BREAKS, valid_requests
 OURS_ALONE = {"custom language", "output under input"}
 """Rules beyond the API's own: the service would take such a request and waste the job."""
 
-_many = settings(
-    max_examples=700, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much]
-)
+_many = settings(max_examples=700)
 
 
 def emulator_takes(request: dict[str, Any]) -> bool:
@@ -37,7 +35,13 @@ def emulator_takes(request: dict[str, Any]) -> bool:
 
 def start_job_takes(request: dict[str, Any]) -> bool:
     """Whether InspectInput lets a request pass, whatever the construct would allow."""
-    own = {"Request": {}, "InputUris": ["s3://"], "AllowedOverrides": list(request), "AcceptedValues": []}
+    own = {
+        "Request": {},
+        "InputUris": ["s3://"],
+        "StagingUri": "s3://in/staging/",
+        "AllowedOverrides": list(request),
+        "AcceptedValues": [],
+    }
     try:
         complete(request, own)
     except RequestRefused:

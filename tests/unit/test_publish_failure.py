@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from types import SimpleNamespace
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from entities_job import active, outcome, publish_failure, stop_job
+from tests.events import check
 
 CONTEXT: Any = SimpleNamespace(
     function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
@@ -27,7 +29,9 @@ class Services:
         self.refused = 0
 
     def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        self.events += [json.loads(entry["Detail"]) for entry in Entries]
+        for entry in Entries:
+            self.events.append(json.loads(entry["Detail"]))
+            check(self.events[-1])
         return {"FailedEntryCount": self.refused, "Entries": [{"ErrorCode": "ThrottlingException"}]}
 
     def get_paginator(self, operation: str) -> Any:
@@ -113,6 +117,24 @@ def aborted(status: str, **detail: Any) -> dict[str, Any]:
 def running(number: str, folder: str, status: str = "IN_PROGRESS") -> dict[str, Any]:
     output = {"S3Uri": f"s3://{folder}/111122223333-NER-{number}/output/output.tar.gz"}
     return {"JobId": number, "JobArn": f"a{number}", "JobStatus": status, "OutputDataConfig": output}
+
+
+@pytest.mark.parametrize("given", ["[]", "5", "null", '{"OutputDataConfig": 5}', '{"OutputDataConfig": {"S3Uri": 5}}'])
+def test_an_execution_aborted_with_whatever_input_is_reported(services: Services, given: str) -> None:
+    services.jobs = [running("1", "out/jobs/run-1")]
+    assert aborted("ABORTED", input=given)["Status"] == "ABORTED"
+    assert services.jobs[0]["JobStatus"] == "STOP_REQUESTED"
+
+
+def test_hostile_names_stay_within_one_line_of_the_log(services: Services, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = io.StringIO()
+    monkeypatch.setattr(publish_failure.logger.registered_handler, "stream", log)
+    hostile = 'no such document: a\n{"level": "INFO", "message": "forged"}\r\x1b[2J"\\.txt'
+    failed({"Error": "Oops", "Cause": hostile}, {})
+    line, end = log.getvalue().split("\n")
+    assert json.loads(line)["error"]["Message"] == hostile
+    assert line.isprintable()
+    assert end == ""
 
 
 def test_an_aborted_executions_own_job_is_stopped_and_no_other(services: Services) -> None:

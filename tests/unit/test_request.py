@@ -20,6 +20,7 @@ SETTINGS: dict[str, Any] = {
         "VolumeKmsKeyId": "key-2",
     },
     "InputUris": ["s3://in-bucket/input/"],
+    "StagingUri": "s3://in-bucket/staging/",
     "AllowedOverrides": [],
     "AcceptedValues": [],
 }
@@ -88,6 +89,18 @@ def test_a_protected_field_may_repeat_the_default() -> None:
 def test_the_input_stays_within_its_prefixes(uri: str) -> None:
     with pytest.raises(RequestRefused, match="must lie under s3://in-bucket/input/"):
         complete({"InputDataConfig": {"S3Uri": uri}}, SETTINGS)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["", "claims/", "dispatcher/note.json", "b/manifest/", "b/documents/../manifest/", "b/documents/a.txt", "//"],
+)
+def test_of_the_staging_prefix_only_a_whole_batch_is_an_input(path: str) -> None:
+    settings = {**SETTINGS, "InputUris": [*SETTINGS["InputUris"], SETTINGS["StagingUri"]]}
+    batch = {"InputDataConfig": {"S3Uri": f"{SETTINGS['StagingUri']}En-20260101T000000-1/documents/"}}
+    assert complete(batch, settings)["InputDataConfig"]["S3Uri"] == batch["InputDataConfig"]["S3Uri"]
+    with pytest.raises(RequestRefused, match="must be a whole batch of uploads"):
+        complete({"InputDataConfig": {"S3Uri": f"{SETTINGS['StagingUri']}{path}"}}, settings)
 
 
 @pytest.mark.parametrize("given", [None, [], "s3://in-bucket/input/", 5])

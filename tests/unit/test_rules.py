@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entities_job.rules import explain, regions, violations
@@ -19,13 +19,13 @@ REQUEST: dict[str, Any] = {
 }
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150)
 @given(request=valid_requests())
 def test_a_request_that_keeps_the_rules_passes(request: dict[str, Any]) -> None:
     assert violations(request, region="eu-west-1") == []
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+@settings(max_examples=150)
 @given(request=valid_requests(), name=st.sampled_from(sorted(BREAKS)))
 def test_each_broken_rule_names_its_field(request: dict[str, Any], name: str) -> None:
     field, change = BREAKS[name]

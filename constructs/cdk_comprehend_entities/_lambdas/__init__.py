@@ -23,11 +23,11 @@ ROOT = _root()
 """The folder that holds ``entities_job``: the Lambda asset's own code."""
 
 if TYPE_CHECKING:
-    from entities_job import EVENT_DETAIL_TYPE, EVENT_SOURCE, limits, rules
+    from entities_job import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, limits, rules
     from entities_job.schedule import PollSchedule
 else:
     __path__.append(str(ROOT))
-    from .entities_job import EVENT_DETAIL_TYPE, EVENT_SOURCE, limits, rules
+    from .entities_job import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, limits, rules
     from .entities_job.schedule import PollSchedule
 
-__all__ = ["EVENT_DETAIL_TYPE", "EVENT_SOURCE", "ROOT", "PollSchedule", "limits", "rules"]
+__all__ = ["EVENT_DETAIL_TYPE", "EVENT_SOURCE", "FAILED", "ROOT", "PollSchedule", "limits", "rules"]

@@ -1,0 +1,189 @@
+"""Ways through a deployed workflow, each of which needs other rights; a way tells what came between, or nothing."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import itertools
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
+
+PATIENCE_SECONDS = 60
+_DISABLED = ("Disabled", "Disabling")
+_numbers = itertools.count(1)
+
+
+def job(deployed: Deployed) -> str:
+    """A job and its published result; one of its documents is an image for whoever reads those."""
+    uri = deployed.put({**DOCUMENTS, "scan.png": b"scan"})
+    return _run(deployed, {"InputDataConfig": {"S3Uri": uri}}, "COMPLETED")
+
+
+def deadline(deployed: Deployed) -> str:
+    """A job that runs for too long, is stopped, and leaves no result."""
+    deployed.rehearsal.comprehend.configure(job_seconds=[7200], stopped_output="none")
+    try:
+        return _run(deployed, None, "JobTimedOut")
+    finally:
+        deployed.rehearsal.comprehend.configure(job_seconds=[366.5], stopped_output="partial")
+
+
+def refusal(deployed: Deployed) -> str:
+    """An execution that is refused, and reported."""
+    return _run(deployed, {"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}}, "RequestRefused")
+
+
+def abort(deployed: Deployed) -> str:
+    """An execution that somebody ends while its job runs: the job is stopped, and the end reported."""
+    rehearsal, begun = deployed.rehearsal, int(time.time() * 1000)
+    rehearsal.comprehend.spoil_jobs(seconds=1500)
+    arn = deployed.start()
+    deployed.job(arn, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
+    rehearsal.client("stepfunctions").stop_execution(executionArn=arn)
+    until = time.monotonic() + PATIENCE_SECONDS
+    while time.monotonic() < until:
+        if denied := denials(deployed, begun):
+            return denied
+        with suppress(KeyError):
+            deployed.event(arn, patience_seconds=0.5)
+            return ""
+    return f"{arn} was neither reported nor refused"
+
+
+def wake(deployed: Deployed) -> str:
+    """A job whose execution is woken by the job's output."""
+    begun = int(time.time() * 1000)
+    # Long enough for a function's cold start before its end.
+    deployed.rehearsal.comprehend.spoil_jobs(seconds=1700)
+    return job(deployed) or ("" if _logged(deployed, begun, "woken by the output") else "the output woke nobody")
+
+
+def abandon(deployed: Deployed) -> str:
+    """A job that no execution waits for is found beside one that has its execution, stopped and reported."""
+    outputs, begun = deployed.outputs, int(time.time() * 1000)
+    place = {
+        "S3Uri": f"s3://{outputs['OutputBucket']}/jobs/gone-{next(_numbers)}/",
+        "KmsKeyId": outputs["OutputKeyArn"],
+    }
+    deployed.rehearsal.comprehend.spoil_jobs(times=2, seconds=1500)
+    living = deployed.start()
+    deployed.job(living, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
+    deployed.rehearsal.client("comprehend").start_entities_detection_job(
+        LanguageCode="en",
+        DataAccessRoleArn=outputs["DataAccessRoleArn"],
+        InputDataConfig={"S3Uri": deployed.put(DOCUMENTS)},
+        OutputDataConfig=place,
+    )
+    payload = json.dumps({"StateMachineArn": outputs["StateMachineArn"]})
+    function = _function(deployed, "StopAbandoned")
+    answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
+    text = answer["Payload"].read().decode()
+    deployed.rehearsal.ended_execution(living)
+    return f"{text}\n{denials(deployed, begun)}" if "FunctionError" in answer else ""
+
+
+def batch(deployed: Deployed) -> str:
+    """A batch of uploads: a version, one that is gone, an object of a bucket without versions, and a refused one."""
+    s3, bucket, number = deployed.rehearsal.client("s3"), deployed.outputs["InputBucket"], next(_numbers)
+    entries = []
+    for name in ("version.txt", "gone.txt", "etag.txt", "refused.txt"):
+        key = f"uploads/proof/{number}/{name}"
+        put = s3.put_object(Bucket=bucket, Key=key, Body=TEXT * 9)
+        if name == "gone.txt":
+            s3.delete_object(Bucket=bucket, Key=key, VersionId=put["VersionId"])
+        known = {"ETag": put["ETag"]} if name == "etag.txt" else {"VersionId": put["VersionId"]}
+        refused = {"ErrorCode": "UNEXPECTED_SUFFIX", "ErrorMessage": "for the proof"} if name == "refused.txt" else {}
+        identity = hashlib.sha256(key.encode()).hexdigest()
+        place = {"Identity": identity, "File": name, "Source": f"s3://{bucket}/{key}", "Size": 9 * len(TEXT)}
+        entries.append(json.dumps({**place, **known, **refused}))
+    folder = f"staging/Proof-20260101T000000-{number:016}/"
+    s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
+    return _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
+
+
+def dispatch(deployed: Deployed) -> str:
+    """The dispatcher's look at three uploads, of which two make a batch; nobody else wakes it meanwhile."""
+    rehearsal, bucket = deployed.rehearsal, deployed.outputs["InputBucket"]
+    functions, sqs, queue = rehearsal.client("lambda"), rehearsal.client("sqs"), deployed.outputs["UploadQueueUrl"]
+    dispatcher = _function(deployed, "DispatchUploads")
+    for mapping in functions.list_event_source_mappings(FunctionName=dispatcher)["EventSourceMappings"]:
+        if mapping["State"] not in _DISABLED:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    sqs.purge_queue(QueueUrl=queue)
+    rehearsal.client("s3").delete_object(Bucket=bucket, Key="staging/dispatcher/note.json")
+    for number in range(3):
+        # Gone before it is copied: the batch ends without a job.
+        item = {"key": f"uploads/{number}.txt", "version-id": f"v{next(_numbers)}", "size": 9 * len(TEXT)}
+        body = json.dumps({"bucket": {"name": bucket}, "object": item})
+        sqs.send_message(QueueUrl=queue, MessageBody=body)
+    before, begun = _executions(deployed), int(time.time() * 1000)
+    wake = {"body": json.dumps({"Trigger": "Uploads"}), "attributes": {"SentTimestamp": "0"}}
+    answer = functions.invoke(FunctionName=dispatcher, Payload=json.dumps({"Records": [wake]}), LogType="Tail")
+    payload, log = answer["Payload"].read().decode(), base64.b64decode(answer.get("LogResult", "")).decode()
+    started = _executions(deployed) - before
+    for arn in started:
+        rehearsal.ended_execution(arn)
+    waiting, held = "ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"
+    left = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=[waiting, held])["Attributes"]
+    if "FunctionError" in answer or len(started) != 1 or (left[waiting], left[held]) != ("1", "0"):
+        return f"{payload}\n{log}\n{denials(deployed, begun)}\n{len(started)} started, left: {left}"
+    return ""
+
+
+PATHS: dict[str, Callable[[Deployed], str]] = {
+    path.__name__: path for path in (job, deadline, refusal, abort, wake, abandon, batch, dispatch)
+}
+
+
+def denials(deployed: Deployed, since: int) -> str:
+    """What the workflow's functions have logged since a time (epoch milliseconds) about rights that they lack."""
+    # An answer to HeadObject has no body that could name a right.
+    return _logged(deployed, since, "not authorized to perform", "(403) when calling the HeadObject operation")
+
+
+def _logged(deployed: Deployed, since: int, *parts: str) -> str:
+    logs, found = deployed.rehearsal.client("logs"), []
+    for group in logs.describe_log_groups()["logGroups"]:
+        events = logs.filter_log_events(logGroupName=group["logGroupName"], startTime=since)["events"]
+        found += [event["message"] for event in events if any(part in event["message"] for part in parts)]
+    return "\n".join(found)
+
+
+def _run(deployed: Deployed, request: Mapping[str, Any] | None, expected: str) -> str:
+    """Run an execution and tell what came between: its end, if it is not the expected status or error, and denials."""
+    begun = int(time.time() * 1000)
+    arn = deployed.start(request)
+    execution = deployed.rehearsal.ended_execution(arn)
+    outcome = json.loads(execution.get("output") or "{}").get("Status")
+    # Some rights are missed without spoiling the end, and a Distributed Map does not say why an item failed.
+    denied = denials(deployed, begun)
+    if expected in (outcome, execution.get("error")):
+        return denied
+    end = (outcome, execution.get("error"), execution.get("cause"), *_refusals(deployed, arn))
+    return "\n".join([*map(str, end), denied])
+
+
+def _refusals(deployed: Deployed, arn: str) -> list[Any]:
+    name = ".".join(arn.split(":")[-2:])
+    jobs = deployed.rehearsal.comprehend.jobs()
+    return [job["Refusal"] for job in jobs if str(job.get("JobName", "")).startswith(name) and job["Refusal"]]
+
+
+def _function(deployed: Deployed, part: str) -> str:
+    stack = deployed.outputs["StateMachineArn"].rpartition(":")[2].partition("-")[0]
+    functions = deployed.rehearsal.client("lambda").list_functions()["Functions"]
+    [name] = [
+        each["FunctionName"] for each in functions if part in each["FunctionName"] and stack in each["FunctionName"]
+    ]
+    return str(name)
+
+
+def _executions(deployed: Deployed) -> set[str]:
+    machine = deployed.outputs["StateMachineArn"]
+    listed = deployed.rehearsal.client("stepfunctions").list_executions(stateMachineArn=machine)
+    return {execution["executionArn"] for execution in listed["executions"]}

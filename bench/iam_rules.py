@@ -1,0 +1,110 @@
+"""What proves each right: a way that fails without it, or, where MiniStack can't judge, a test of the template."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from bench.iam_rights import Right
+
+_RIGHTS, _UPLOAD = "tests/synth/test_rights.py::", "tests/synth/test_upload.py::"
+_NETWORK, _RESOURCES = "tests/synth/test_network.py::", "tests/synth/test_resources.py::"
+
+
+class NotProvable(NamedTuple):
+    """Why MiniStack can't judge a right, and the test of the template that covers it instead, as pytest names it."""
+
+    reason: str
+    test: str
+
+
+_FUNCTION = f"{_RIGHTS}test_a_function_has_no_other_right"
+_DISPATCHER = f"{_UPLOAD}test_rights_of_the_dispatcher"
+_TLS_ONLY = "a rehearsal that judges speaks TLS only"
+_OBJECTS = r"s3:(ListBucket|GetObject|PutObject)|kms:(Decrypt|GenerateDataKey)"
+_QUEUE = "sqs:(ReceiveMessage|DeleteMessage|GetQueueAttributes)"
+_SERVICES = "MiniStack's services reach each other without being judged"
+
+RULES: dict[str, NotProvable | str] = {
+    # What MiniStack can't judge.
+    r"StateMachineRole sts:AssumeRole .*": NotProvable(
+        "MiniStack assumes no role for a state machine",
+        f"{_RIGHTS}test_only_this_accounts_state_machines_assume_the_state_machines_role",
+    ),
+    r"StateMachineRole (lambda:InvokeFunction|s3:ListBucket|(states|logs|xray):\w+) .*": NotProvable(
+        "MiniStack does not judge what a state machine calls",
+        f"{_RIGHTS}test_the_state_machine_calls_its_functions_only",
+    ),
+    r".*Role sts:AssumeRole lambda.amazonaws.com aws:SourceAccount": NotProvable(
+        "MiniStack's Lambda gets a role whomever it trusts",
+        f"{_RIGHTS}test_only_lambda_assumes_a_functions_role_and_only_for_this_account",
+    ),
+    r".*Role logs:(CreateLogStream|PutLogEvents) .*": NotProvable(
+        "MiniStack's Lambda writes logs without being judged", _FUNCTION
+    ),
+    r".*Role xray:(PutTraceSegments|PutTelemetryRecords) .*": NotProvable("MiniStack has no X-Ray", _FUNCTION),
+    r"StartJobRole kms:(CreateGrant|DescribeKey) .*": NotProvable(
+        "when Comprehend uses a key with its caller's rights is undocumented", _FUNCTION
+    ),
+    r"StartJobRole textract:(DetectDocumentText|AnalyzeDocument) .*": NotProvable(
+        "whether Comprehend judges its caller or the job's role is undocumented; the emulator judges the role",
+        f"{_RIGHTS}test_tags_and_textract_come_with_their_settings_only",
+    ),
+    r".*Role sqs:SendMessage <Unreported.Arn> .*": NotProvable(
+        "MiniStack's Lambda fills dead-letter queues without being judged", _FUNCTION
+    ),
+    r"DataAccessRole ec2:\w+ .*": NotProvable(
+        "the emulator makes no network interfaces", f"{_NETWORK}test_the_service_makes_network_interfaces_there_only"
+    ),
+    rf".*DispatchUploadsRole {_QUEUE} <UploadDispatcherWakeQueue.Arn> ": NotProvable(
+        "MiniStack's Lambda reads its queues without being judged", _DISPATCHER
+    ),
+    r".*DispatchUploadsRole kms:(Decrypt|GenerateDataKey) <UploadDispatcherQueueKey.Arn> .*": NotProvable(
+        "MiniStack's SQS uses no keys", _DISPATCHER
+    ),
+    r"PublishResultRole s3:PutObject <OutputBucket.Arn>/work/\* ": NotProvable(
+        "a run of the publisher that ends early keeps its state there, and none ends early here", _FUNCTION
+    ),
+    r".*BucketPolicy Deny s3:\* .*": NotProvable(
+        _TLS_ONLY, f"{_RESOURCES}test_buckets_refuse_requests_without_tls_and_let_nobody_in"
+    ),
+    r"UnreportedPolicy (Deny sqs:\*|sqs:SendMessage) .*": NotProvable(
+        _SERVICES, f"{_RESOURCES}test_an_aborted_execution_is_reported_or_kept"
+    ),
+    r".*QueuePolicy Deny sqs:\* .*": NotProvable(
+        _TLS_ONLY, f"{_UPLOAD}test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workflow"
+    ),
+    r".*QueuePolicy sqs:SendMessage events.amazonaws.com ArnEquals aws:SourceArn .*": NotProvable(
+        _SERVICES, f"{_UPLOAD}test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workflow"
+    ),
+    r"UploadDispatcherQueueKey kms:(\*|Decrypt|GenerateDataKey) .*": NotProvable(
+        "MiniStack's SQS uses no keys", f"{_UPLOAD}test_the_key_serves_eventbridge_for_this_account_only"
+    ),
+    r".* lambda:InvokeFunction events.amazonaws.com for .*": NotProvable(
+        _SERVICES, f"{_RIGHTS}test_nobody_invokes_a_function_but_rules_of_the_workflow"
+    ),
+    # The way of bench.iam_paths that needs the others.
+    r"(DataAccess|InspectInput|PublishResult)Role s3:(ListBucket|GetObject) .*staging/\*.*": "batch",
+    rf"DataAccessRole (sts:AssumeRole|{_OBJECTS}|kms:CreateGrant|textract:\w+) .*": "job",
+    rf"InspectInputRole ({_OBJECTS}) .*": "job",
+    r"StartJobRole (comprehend:(StartEntitiesDetectionJob|TagResource)|iam:PassRole) .*": "job",
+    r"PollJobRole comprehend:DescribeEntitiesDetectionJob .*": "job",
+    r"StopJobRole comprehend:StopEntitiesDetectionJob .*": "deadline",
+    r"PublishResultRole s3:ListBucket .*": "deadline",
+    rf"PublishResultRole ({_OBJECTS}|events:PutEvents) .*": "job",
+    r"PublishFailureRole comprehend:(List|Stop)Entities\w+ .*": "abort",
+    r"PublishFailureRole events:PutEvents .*": "refusal",
+    rf"StageRole ({_OBJECTS}|s3:GetObjectVersion) .*": "batch",
+    rf".*AwaitOutputRole ({_OBJECTS}|states:SendTaskSuccess) .*": "wake",
+    r".*StopAbandonedRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
+    rf".*DispatchUploadsRole ({_OBJECTS}|{_QUEUE}|sqs:(SendMessage|ChangeMessageVisibility)) .*": "dispatch",
+    r".*DispatchUploadsRole (states:(List|Start)Execution|comprehend:ListEntities)\w* .*": "dispatch",
+    r"OutputKey kms:\* .*": "job",
+    r"VolumeKey kms:\* .*": "job",
+}
+"""By regular expression of a right's text ``holder action resource condition``; the first that fits counts."""
+
+
+def rule_of(right: Right) -> str | None:
+    """The pattern that a right falls under; None for one that nobody has thought of."""
+    return next((pattern for pattern in RULES if re.fullmatch(pattern, str(right))), None)

@@ -1,0 +1,234 @@
+"""Published results as tables and views of Amazon Athena; the views' SQL lies in ``_views/``, one file a view."""
+
+from __future__ import annotations
+
+import base64
+import json
+from functools import reduce
+from pathlib import Path
+
+from aws_cdk import Names, Size, Stack
+from aws_cdk import aws_athena as athena
+from aws_cdk import aws_glue as glue
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from ._access import allow
+from ._storage import Prefix, Storage
+
+# Before any result; Athena looks into the folder of each day from here that a query does not exclude.
+_FIRST_DAY = "2026-01-01"
+
+_STRING, _INTEGER, _LONG, _DOUBLE = "string", "int", "bigint", "double"
+_ENTITY = "struct<beginoffset:int,endoffset:int,score:double,text:string,type:string>"
+_PAGE_ERROR = "struct<page:int,errorcode:string,errormessage:string>"
+_JOB = "struct<jobid:string,jobname:string,jobstatus:string,submittime:string,endtime:string>"
+_COUNTS = (
+    "struct<expecteddocuments:bigint,documents:bigint,documenterrors:bigint,missingdocuments:bigint,"
+    "unexpecteddocuments:bigint,unparsedrecords:bigint,entities:bigint,offsetsample:bigint,offsetmismatches:bigint>"
+)
+
+# Glue knows lower case only; the JSON SerDe finds JobId as jobid.
+_SOURCE = {"source": _STRING, "sourceversionid": _STRING}
+_ERROR = {"errorcode": _STRING, "errormessage": _STRING}
+_TABLES = {
+    "documents": {
+        "jobid": _STRING,
+        "languagecode": _STRING,
+        **_SOURCE,
+        "sourcecandidates": _INTEGER,
+        "file": _STRING,
+        "line": _LONG,
+        "entities": f"array<{_ENTITY}>",
+        **_ERROR,
+        "errors": f"array<{_PAGE_ERROR}>",
+    },
+    "refused": {"batch": _STRING, **_SOURCE, "size": _LONG, **_ERROR},
+    "unparsed": {"jobid": _STRING, "languagecode": _STRING, "reason": _STRING, "bytes": _LONG, "content": _STRING},
+    "summaries": {
+        "status": _STRING,
+        "executionarn": _STRING,
+        "job": _JOB,
+        "counts": _COUNTS,
+        "polls": _INTEGER,
+        "lagseconds": _DOUBLE,
+        "units": _LONG,
+        "estimatedcostusd": _DOUBLE,
+    },
+}
+_DAY = {"job_date": _STRING}
+_PLACE = {**_DAY, "jobid": _STRING}
+_NAME = {"type": _STRING, "text": _STRING}
+_VIEWS = {
+    "entities": {
+        **_PLACE,
+        "languagecode": _STRING,
+        **_SOURCE,
+        "file": _STRING,
+        "line": _LONG,
+        "document": _STRING,
+        **_NAME,
+        "score": _DOUBLE,
+        "beginoffset": _INTEGER,
+        "endoffset": _INTEGER,
+    },
+    "top_entities": {**_NAME, "mentions": _LONG, "found_in": _LONG, "mean_score": _DOUBLE},
+    "documents_by_entity": {**_NAME, **_PLACE, "document": _STRING, "mentions": _LONG, "best_score": _DOUBLE},
+    "errors": {
+        **_PLACE,
+        "source": _STRING,
+        "file": _STRING,
+        "line": _LONG,
+        "page": _INTEGER,
+        **_ERROR,
+    },
+}
+_OPERATIONS = (
+    "StartQueryExecution",
+    "StopQueryExecution",
+    "GetQueryExecution",
+    "GetQueryResults",
+    "GetQueryResultsStream",
+    "GetWorkGroup",
+)
+_PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
+_TRINO = {_STRING: "varchar", _INTEGER: "integer"}
+
+
+class ResultsCatalog(Construct):
+    """A Glue database over the published results, and an Athena workgroup to query it; see docs/queries.md.
+
+    Partitions are projected, so that there is no crawler and a result can be queried as soon as it is published.
+
+    Attributes:
+        database_name: the Glue database: tables documents, refused, unparsed, summaries; views entities, top_entities,
+            documents_by_entity, errors.
+        work_group: encrypts what queries answer, and ends those that scan too much.
+    """
+
+    def __init__(
+        self, scope: Construct, construct_id: str, *, storage: Storage, bytes_scanned_cutoff_per_query: Size
+    ) -> None:
+        """Define the catalog over ``storage.results``; a query that scans more than the cutoff is ended."""
+        super().__init__(scope, construct_id)
+        self._results = storage.results
+        work = storage.work
+        # What queries answer may be as private as the results, and expires with the functions' own files.
+        self._answers = Prefix(work.bucket, f"{work.path}queries/", work.key)
+        name = Names.unique_resource_name(self, max_length=100, separator="_", allowed_special_characters="_")
+        self.database_name = name.lower()
+        catalog_id = Stack.of(self).account
+        self._database = glue.CfnDatabase(
+            self,
+            "Database",
+            catalog_id=catalog_id,
+            database_input=glue.CfnDatabase.DatabaseInputProperty(
+                name=self.database_name, description="Results of entity-detection jobs"
+            ),
+        )
+        for table, columns in _TABLES.items():
+            self._table(_table(table, columns, f"{self._results.uri}{table}/"))
+        for view, columns in _VIEWS.items():
+            self._table(_view(view, columns, self.database_name))
+        self.work_group = athena.CfnWorkGroup(
+            self,
+            "WorkGroup",
+            name=name,
+            description="Queries of entity-detection results",
+            recursive_delete_option=True,
+            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+                enforce_work_group_configuration=True,
+                publish_cloud_watch_metrics_enabled=True,
+                bytes_scanned_cutoff_per_query=bytes_scanned_cutoff_per_query.to_bytes(),
+                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
+                    output_location=self._answers.uri,
+                    encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
+                        encryption_option="SSE_KMS", kms_key=storage.output_key.key_arn
+                    ),
+                ),
+            ),
+        )
+
+    def _table(self, given: glue.CfnTable.TableInputProperty) -> None:
+        construct_id = "".join(map(str.capitalize, str(given.name).split("_")))
+        # By reference, so that the database is made first.
+        database = self._database.ref
+        glue.CfnTable(
+            self, construct_id, catalog_id=self._database.catalog_id, database_name=database, table_input=given
+        )
+
+    def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer.
+
+        Source of the actions: Athena User Guide, "Control access to Amazon S3 from Athena".
+        """
+        stack, answers = Stack.of(self), self._answers
+        work_group = stack.format_arn(service="athena", resource="workgroup", resource_name=self.work_group.name)
+        catalog = [
+            stack.format_arn(service="glue", resource="catalog"),
+            stack.format_arn(service="glue", resource="database", resource_name=self.database_name),
+            stack.format_arn(service="glue", resource="table", resource_name=f"{self.database_name}/*"),
+        ]
+        of_database, of_answers = "all tables and views of this database", "each query's answers have new names"
+        objects, bucket = [answers.bucket.arn_for_objects(f"{answers.path}*")], answers.bucket
+        grants = [
+            *(allow(grantee, f"athena:{operation}", on=[work_group]) for operation in _OPERATIONS),
+            *(
+                allow(grantee, f"glue:Get{of}", on=catalog, wildcard=of_database)
+                for of in ("Database", "Table", "Tables")
+            ),
+            allow(grantee, "s3:GetBucketLocation", on=[bucket.bucket_arn], owner=bucket),
+            allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard=of_answers),
+            *(grant(grantee) for each in (self._results, answers) for grant in (each.grant_list, each.grant_read)),
+        ]
+        return reduce(iam.Grant.combine, grants, answers.grant_write(grantee))
+
+
+def _columns(columns: dict[str, str]) -> list[glue.CfnTable.ColumnProperty]:
+    return [glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in columns.items()]
+
+
+def _table(name: str, columns: dict[str, str], location: str) -> glue.CfnTable.TableInputProperty:
+    """A table whose partitions, one a day, Athena works out by itself."""
+    return glue.CfnTable.TableInputProperty(
+        name=name,
+        table_type="EXTERNAL_TABLE",
+        partition_keys=_columns(_DAY),
+        parameters={
+            "classification": "json",
+            "projection.enabled": "true",
+            "projection.job_date.type": "date",
+            "projection.job_date.range": f"{_FIRST_DAY},NOW",
+            "projection.job_date.format": "yyyy-MM-dd",
+            "storage.location.template": f"{location}job_date=${{job_date}}/",
+        },
+        storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+            columns=_columns(columns),
+            location=location,
+            input_format="org.apache.hadoop.mapred.TextInputFormat",
+            output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
+            serde_info=glue.CfnTable.SerdeInfoProperty(serialization_library="org.openx.data.jsonserde.JsonSerDe"),
+        ),
+    )
+
+
+def _view(name: str, columns: dict[str, str], database: str) -> glue.CfnTable.TableInputProperty:
+    """A view as Athena itself stores it (source: Trino's ViewReaderUtil); CloudFormation has no other way."""
+    definition = {
+        "originalSql": (Path(__file__).parent / "_views" / f"{name}.sql").read_text(encoding="utf-8"),
+        "catalog": "awsdatacatalog",
+        "schema": database,
+        "columns": [{"name": column, "type": _TRINO.get(kind, kind)} for column, kind in columns.items()],
+    }
+    encoded = base64.b64encode(json.dumps(definition).encode()).decode()
+    return glue.CfnTable.TableInputProperty(
+        name=name,
+        table_type="VIRTUAL_VIEW",
+        parameters={"presto_view": "true", "comment": "Presto View"},
+        partition_keys=[],
+        view_original_text=f"/* Presto View: {encoded} */",
+        view_expanded_text="/* Presto View */",
+        storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+            columns=_columns(columns), serde_info=glue.CfnTable.SerdeInfoProperty()
+        ),
+    )

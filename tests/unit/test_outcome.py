@@ -1,0 +1,95 @@
+"""What is emitted at an execution's end: an event of bounded size that fits its schema, and metrics."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from tests.events import DOCS, check
+from tests.unit.publishing import Bucket, entry, lines, memory, publish
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    monkeypatch.setenv("POWERTOOLS_SERVICE_NAME", "Letters")
+    return memory(monkeypatch)
+
+
+def found(kind: str) -> dict[str, Any]:
+    return {"BeginOffset": 0, "EndOffset": 1, "Score": 0.5, "Text": "x", "Type": kind}
+
+
+def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    """The one log line in CloudWatch's embedded metric format."""
+    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
+    metrics: dict[str, Any] = json.loads(line)
+    return metrics
+
+
+def test_the_schema_is_one_and_knows_the_example() -> None:
+    schema = json.loads((DOCS / "event-schema.json").read_text("utf-8"))
+    Draft202012Validator.check_schema(schema)
+    [example, *_] = re.findall(r"```json\n(.*?)```", (DOCS / "events.md").read_text("utf-8"), re.DOTALL)
+    detail = json.loads(example)["detail"]
+    check(detail)
+    for spoiled in ({**detail, "Status": "DONE"}, {**detail, "Status": "COMPLETED"}, {**detail, "Odd": 1}):
+        with pytest.raises(AssertionError):
+            check(spoiled)
+
+
+def test_an_event_counts_the_most_frequent_types_and_the_summary_all(bucket: Bucket) -> None:
+    kinds = [f"TYPE_{number:04}_{'x' * 50}" for number in range(3000)]
+    frequent = kinds[::30]
+    result = lines({"File": "a.txt", "Entities": [found(kind) for kind in kinds + frequent]})
+    outcome = publish(bucket, {"output": result}, [entry("a.txt")])
+    [event] = bucket.events
+    assert json.loads(event["Detail"]) == outcome
+    check(outcome)
+    assert outcome["Counts"]["EntitiesByType"] == dict.fromkeys(frequent, 2)
+    assert outcome["Counts"]["Entities"] == 3100
+    assert len(bucket.summary()["Counts"]["EntitiesByType"]) == 3000
+
+
+def test_metrics_of_a_result(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    publish(
+        bucket, {"output": lines({"File": "a.txt", "Entities": [found("PERSON")]})}, [entry("a.txt"), entry("b.txt")]
+    )
+    metrics = emitted(capsys)
+    [told] = metrics["_aws"]["CloudWatchMetrics"]
+    assert (told["Namespace"], told["Dimensions"], metrics["service"]) == ("Tests", [["service"]], "Letters")
+    values = {metric["Name"]: (*metrics[metric["Name"]], metric["Unit"]) for metric in told["Metrics"]}
+    assert values == {
+        "ExecutionsFailed": (0, "Count"),
+        "Documents": (1, "Count"),
+        "DocumentErrors": (0, "Count"),
+        "MissingDocuments": (1, "Count"),
+        "Entities": (1, "Count"),
+        "Polls": (3, "Count"),
+        "LagSeconds": (4, "Seconds"),
+        "EstimatedCostUsd": (0.0003, "None"),
+    }
+    [documented] = re.findall(r"\n\|---\|---\|---\|\n(.*?)\n\n", (DOCS / "events.md").read_text("utf-8"), re.DOTALL)
+    names = {name for row in documented.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert names == set(values)
+
+
+def test_a_job_that_ran_too_long_is_a_failure_with_a_result(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    stopped = {"JobId": "job1", "JobStatus": "STOPPED", "SubmitTime": "2026-11-23T12:00:00+00:00", "LanguageCode": "en"}
+    place = {"OutputDataConfig": {"S3Uri": "s3://out/jobs/x"}, "InputDataConfig": {"S3Uri": "s3://in/input/"}}
+    publish(bucket, None, [entry("a.txt")], Job=stopped | place, StopCode="JobTimedOut", LagSeconds=None)
+    metrics = emitted(capsys)
+    assert metrics["ExecutionsFailed"] == [1]
+    assert "LagSeconds" not in metrics
+
+
+def test_an_event_that_the_bus_refuses_is_not_measured(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Bucket, "put_events", lambda self, Entries: {"FailedEntryCount": 1, "Entries": Entries})
+    with pytest.raises(Exception, match="the event bus refused the event"):
+        publish(bucket, {"output": lines({"File": "a.txt", "Entities": []})}, [entry("a.txt")])
+    assert '{"_aws"' not in capsys.readouterr().out
