@@ -7,6 +7,8 @@ BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
 PIP := -m pip --quiet --disable-pip-version-check
+INSTALL := $(PIP) install --require-hashes -r
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 # First: the CDK starts the app as `python3 app.py`, and Node stands beside our Python.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)
@@ -37,7 +39,22 @@ unit: setup-dev ## only the tests without I/O
 	$(BIN)/python -m pytest tests/unit
 
 wheel: setup-dev ## build dist/*.whl
-	$(BIN)/python -m build --wheel --outdir dist .
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+	cp locks/*.cdx.json dist
+
+lock: setup-dev ## pin what requirements files name, with hashes (locks/), and list what the wheel needs (SBOM)
+	$(COMPILE) requirements-dev.txt -o locks/requirements-dev.txt
+	$(COMPILE) requirements.txt -c locks/requirements-dev.txt -o locks/requirements.txt
+	$(COMPILE) pyproject.toml -c locks/requirements-dev.txt -o locks/wheel.txt
+	$(COMPILE) local/ministack-requirements.txt -o locks/ministack.txt
+	$(COMPILE) tests/checkov-requirements.txt -o locks/checkov.txt
+	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
+		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
+
+audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is installed
+	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
+		-r locks/requirements-dev.txt || { echo "Not audited, or vulnerable: see above."; exit 1; }
+	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
 
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
@@ -78,31 +95,31 @@ clean: down ## remove everything that was installed or made
 		echo "$(PYTHON) can't make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
 
-.venv/.installed: requirements.txt | .venv/bin/python
+.venv/.installed: locks/requirements.txt | .venv/bin/python
 	@echo "Installing Python packages below this folder (once, a minute or two) ..."
-	@$(BIN)/python $(PIP) install -r requirements.txt
+	@$(BIN)/python $(INSTALL) $<
 	@touch $@
 
-.venv/.installed-dev: requirements-dev.txt .venv/.installed
+.venv/.installed-dev: locks/requirements-dev.txt .venv/.installed
 	@echo "Installing the test tools (once) ..."
-	@$(BIN)/python $(PIP) install -r requirements-dev.txt
+	@$(BIN)/python $(INSTALL) $<
 	@touch $@
 
 node_modules/.installed: package.json package-lock.json | .venv/.installed
 	@echo "Installing the CDK command line (once) ..."
-	@$(BIN)/npm ci --silent --no-fund --no-audit --no-update-notifier
+	@$(BIN)/npm ci --ignore-scripts --silent --no-fund --no-audit --no-update-notifier
 	@touch $@
 
 # An environment of its own, with what the Lambda runtime has: a package missing from the functions' asset shows.
-$(MINISTACK)/.installed: local/ministack-requirements.txt | .venv/bin/python
+$(MINISTACK)/.installed: locks/ministack.txt | .venv/bin/python
 	@echo "Installing MiniStack (once) ..."
 	@$(BIN)/python -m venv --clear $(MINISTACK)
-	@$(MINISTACK)/bin/python $(PIP) install -r $<
+	@$(MINISTACK)/bin/python $(INSTALL) $<
 	@touch $@
 
 # It pins an old boto3.
-$(CHECKOV)/.installed: tests/checkov-requirements.txt | .venv/bin/python
+$(CHECKOV)/.installed: locks/checkov.txt | .venv/bin/python
 	@echo "Installing checkov (once, a minute) ..."
 	@$(BIN)/python -m venv --clear $(CHECKOV)
-	@$(CHECKOV)/bin/python $(PIP) install -r $<
+	@$(CHECKOV)/bin/python $(INSTALL) $<
 	@touch $@

@@ -140,7 +140,7 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             log_retention: how long logs are kept.
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
             hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
-                HIPAA, NIST 800-53 and PCI DSS ask for; it reserves 200 or more of the account's concurrent functions.
+                HIPAA, NIST 800-53 and PCI DSS ask for; it reserves about 200 of the account's concurrent functions.
 
         Raises:
             ValueError: a value breaks a rule of the service; all broken rules are named.

@@ -87,5 +87,4 @@ def checkov(templates: dict[str, Any], folder: Path) -> list[str]:
 def made(build: Build) -> dict[str, Any]:
     stack = cdk.Stack(cdk.App(), "Stack")
     build(stack)
-    template: dict[str, Any] = Template.from_stack(stack).to_json()
-    return template
+    return dict(Template.from_stack(stack).to_json())

@@ -20,8 +20,8 @@ VIEWS = ROOT / "constructs" / "cdk_comprehend_entities" / "_views"
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(pip, check=True)
+    options = ["--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder)]
+    subprocess.run([sys.executable, "-m", "pip", "wheel", *options, str(ROOT)], check=True)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -34,6 +34,14 @@ def test_the_wheel_holds_the_functions_code_the_views_and_types(wheel: Path) -> 
     assert handlers | views <= names
     assert not [name for name in names if "__pycache__" in name]
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"cdk_comprehend_entities"}
+
+
+def test_the_wheel_says_what_it_depends_on(wheel: Path) -> None:
+    archive = ZipFile(wheel)
+    (name,) = [name for name in archive.namelist() if ".dist-info/sboms/" in name]
+    parts = {part["name"]: part for part in json.loads(archive.read(name))["components"]}
+    assert {"aws-cdk-lib", "aws-lambda-powertools", "botocore", "constructs"} <= parts.keys()
+    assert all("SHA-256" in json.dumps(part) for part in parts.values())
 
 
 def test_the_example_synthesizes_with_the_installed_wheel(wheel: Path, tmp_path: Path) -> None:
