@@ -149,10 +149,11 @@ class Inventory:
         if number == self._next:
             start, end = number + 1, min(number + _WINDOW, len(self._starts) - 1)
             rows = enumerate(_ROW.findall(self._lines[self._starts[start] : self._starts[end]]), start)
+            twins, received = self._twins, self.received
             self._window = {
                 file[1:-1]: (n, _SOURCE % (source, version or b"null"))
                 for n, (file, source, version, _, _, padding) in rows
-                if not padding and not self.received[n] and _hash(file[1:-1]) not in self._twins
+                if not (padding or received[n] or (twins and _hash(file[1:-1]) in twins))
             }
             # What was read of the file would count as the function's own memory.
             self._lines.madvise(mmap.MADV_DONTNEED)

@@ -153,7 +153,7 @@ class Results:
 def _sorted(block: bytes) -> tuple[list[tuple[bytes, ...]], Counter[bytes], list[bytes]]:
     """The lines of a block that need not be parsed, their entities by type, and all other lines."""
     known, types = _known(block)
-    if sum(len(match[0]) + 1 for match in known) == len(block):
+    if len(known) == block.count(b"\n"):
         return known, Counter(types), []
     known, types, others = [], [], []
     for line in io.BytesIO(block):
@@ -167,7 +167,8 @@ def _sorted(block: bytes) -> tuple[list[tuple[bytes, ...]], Counter[bytes], list
 def _known(lines: bytes) -> tuple[list[tuple[bytes, ...]], list[bytes]]:
     """What the pattern finds in lines and the types of all entities, or nothing if those are not sound."""
     known, types = _LINE.findall(lines), _TYPE.findall(lines)
-    quotes = 6 * len(known) + 2 * sum(1 for match in known if match[3]) + _QUOTES * len(types)
+    numbered = sum(1 for match in known if match[3]) if b'"Line"' in lines else 0
+    quotes = 6 * len(known) + 2 * numbered + _QUOTES * len(types)
     if lines.count(b'"') == quotes and _is_utf8(lines):
         return known, types
     return [], []
