@@ -186,7 +186,7 @@ def published(case: Case, root: Path) -> None:
         "Warnings": [],
         "Settings": {"ResultsUri": "s3://out/results/", "WorkUri": "s3://out/work/"},
         "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
-        **{"Polls": 1, "LagSeconds": 1.0, "TimedOut": False, "Checkpoint": None},
+        **{"Polls": 1, "LagSeconds": 1.0, "StopCode": None, "Checkpoint": None},
     }
     os.environ.update(EVENT_BUS_NAME="default", POWERTOOLS_METRICS_DISABLED="true")
     with patch("boto3.client", lambda *_, **__: Folder(root)):
