@@ -175,7 +175,7 @@ class StrictHardening(Construct):
 
     def function(self, function: lambda_.Function) -> None:
         """Put a function into the VPC, limit its concurrency, and encrypt its environment."""
-        resource: Any = function.node.default_child
+        resource = _resource(function)
         staging = function.node.path.endswith("/Stage/Resource")
         resource.reserved_concurrent_executions = _CONCURRENT_STAGING if staging else _CONCURRENCY
         resource.kms_key_arn = self.key.key_arn
@@ -192,7 +192,7 @@ class StrictHardening(Construct):
 
     def log_group(self, log_group: logs.LogGroup) -> None:
         """Encrypt a log group, and protect it from being deleted."""
-        resource: Any = log_group.node.default_child
+        resource = _resource(log_group)
         resource.kms_key_id = self.key.key_arn
         resource.deletion_protection_enabled = True
 
@@ -200,7 +200,7 @@ class StrictHardening(Construct):
         """Log who accesses a bucket, and keep old versions of its objects."""
         if bucket.node.path == self.access_logs.node.path:
             return
-        resource: Any = bucket.node.default_child
+        resource = _resource(bucket)
         resource.logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
             destination_bucket_name=self.access_logs.bucket_name, log_file_prefix=f"{bucket.node.id}/"
         )
@@ -219,7 +219,7 @@ class StrictHardening(Construct):
 
     def queue(self, queue: sqs.Queue) -> None:
         """Encrypt a queue that has no key yet."""
-        resource: Any = queue.node.default_child
+        resource = _resource(queue)
         if resource.sqs_managed_sse_enabled:
             resource.sqs_managed_sse_enabled = None
             resource.kms_master_key_id = self.key.key_arn
@@ -253,7 +253,6 @@ class StandardHardening:
 
     def visit(self, node: IConstruct) -> None:
         """Tell them of one node of the tree."""
-        resource: Any = node.node.default_child
         match node:
             case lambda_.Function():
                 acknowledge(node, "CKV_AWS_115", f"a state machine or a queue bounds how many run; {_STRICT}")
@@ -264,7 +263,11 @@ class StandardHardening:
             case s3.Bucket():
                 for rule in ("AwsSolutions-S1", "CKV_AWS_18"):
                     acknowledge(node, rule, f"logging accesses is the account's choice; {_STRICT}")
-                if resource.versioning_configuration is None:
+                if _resource(node).versioning_configuration is None:
                     acknowledge(node, "CKV_AWS_21", f"results are written once; {_STRICT}")
-            case sqs.Queue() if resource.sqs_managed_sse_enabled:
+            case sqs.Queue() if _resource(node).sqs_managed_sse_enabled:
                 acknowledge(node, "CKV_AWS_27", f"messages hold no documents, and the service encrypts them; {_STRICT}")
+
+
+def _resource(node: IConstruct) -> Any:
+    return node.node.default_child

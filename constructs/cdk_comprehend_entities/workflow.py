@@ -388,6 +388,15 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
             self._hardening.adopt_s3_endpoint(endpoint)
         return endpoint
 
+    @property
+    def function_connections(self) -> ec2.Connections:
+        """The connections of the functions' security group, for endpoints that the VPC has already.
+
+        Raises:
+            ValueError: the functions are not in a VPC.
+        """
+        return self._strict().connections
+
     def add_interface_endpoints(self) -> list[ec2.InterfaceVpcEndpoint]:
         """Add endpoints for all that the functions call besides S3 to the jobs' subnets; for a VPC that has none.
 

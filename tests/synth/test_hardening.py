@@ -7,6 +7,7 @@ from typing import Any
 import aws_cdk as cdk
 import pytest
 from aws_cdk import RemovalPolicy
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
@@ -80,6 +81,21 @@ def test_there_is_an_endpoint_for_each_service_that_functions_call(strict: Synth
     }
     # Lambda itself, which reads the wake queue for its function, does so from outside of the VPC.
     assert needed <= let_through | {"sqs:GetQueueUrl"}
+
+
+def test_functions_can_be_let_to_endpoints_that_exist() -> None:
+    def to_existing(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = build(stack)
+        endpoints = ec2.SecurityGroup.from_security_group_id(stack, "Endpoints", "sg-1234", mutable=False)
+        workflow.function_connections.allow_to(endpoints, ec2.Port.HTTPS)
+        return workflow
+
+    (rule,) = [
+        rule
+        for rule in Synthesized(to_existing).of_type("AWS::EC2::SecurityGroupEgress").values()
+        if rule.get("DestinationSecurityGroupId") == "sg-1234"
+    ]
+    assert shown(rule["GroupId"]) == "<HardeningSecurityGroup.GroupId>"
 
 
 def test_buckets_refuse_objects_to_whoever_comes_another_way(strict: Synthesized) -> None:
