@@ -197,5 +197,23 @@ def test_a_job_that_has_ended_needs_no_stop(comprehend: Stubber) -> None:
     assert stop_job.handler({"JobId": "j"}, CONTEXT) == {"JobStatus": "ENDED"}
 
 
-def test_clients_retry_in_standard_mode() -> None:
-    assert vars(service._CONFIG)["retries"] == {"mode": "standard", "total_max_attempts": 4}
+@pytest.mark.parametrize(("patiently", "attempts"), [(False, 4), (True, 16)])
+def test_clients_retry_in_standard_mode(monkeypatch: pytest.MonkeyPatch, patiently: bool, attempts: int) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    made = service.client.__wrapped__("comprehend", patiently=patiently)
+    assert made.meta.config.retries == {"mode": "standard", "total_max_attempts": attempts}
+
+
+def test_whoever_is_to_stop_many_jobs_at_once_is_patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[bool] = []
+
+    def made(name: str, *, patiently: bool = False) -> Any:
+        asked.append(patiently)
+        return SimpleNamespace(
+            stop_entities_detection_job=lambda JobId: {"JobStatus": "STOP_REQUESTED"},
+            exceptions=SimpleNamespace(InvalidRequestException=KeyError),
+        )
+
+    monkeypatch.setattr(stop_job, "client", made)
+    stop_job.stop("j", patiently=True)
+    assert asked == [True]
