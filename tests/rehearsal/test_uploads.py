@@ -29,7 +29,7 @@ def published(workflow: Deployed, folder: str, prefix: str) -> list[dict[str, An
     items = s3.list_objects_v2(Bucket=bucket, Prefix=f"results/{folder}/").get("Contents", [])
     bodies = (s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in items)
     records = [json.loads(line) for body in bodies for line in gzip.decompress(body).splitlines()]
-    return [record for record in records if f"/{prefix}" in record["Source"]]
+    return [record for record in records if f"/{prefix}" in (record["Source"] or "")]
 
 
 def test_every_version_has_a_record_and_every_refusal_a_name(workflow: Deployed) -> None:
