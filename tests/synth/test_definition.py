@@ -138,3 +138,13 @@ def test_a_full_quota_is_sat_out_for_more_than_an_hour(states: dict[str, Any]) -
     # Full jitter waits half of the pause on average.
     pauses = [min(throttled["IntervalSeconds"] * 2**n, 120) for n in range(throttled["MaxAttempts"])]
     assert sum(pauses) / 2 > 2400
+
+
+@pytest.mark.parametrize("waiting", ["WaitForJob", "WaitForOutput"])
+def test_a_round_of_waiting_is_three_states_and_carries_nothing_that_grows(
+    states: dict[str, Any], waiting: str
+) -> None:
+    """What bench.completion counts for the history of a job of thirty days."""
+    assert [states[waiting]["Next"], states["PollJob"]["Next"]] == ["PollJob", "JobStatus"]
+    assert set(states["PollJob"]["Assign"]) == {"job", "lagSeconds", "looks", "polls", "waitSeconds"}
+    assert set(states[waiting].get("Assign", {})) <= {"looks"}
