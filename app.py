@@ -26,7 +26,7 @@ class EntitiesDetection(cdk.Stack):
     """
 
     def __init__(self, scope: Construct, construct_id: str, **options: object) -> None:
-        super().__init__(scope, construct_id, **options)  # type: ignore[arg-type]
+        super().__init__(scope, construct_id, **options)  # type: ignore[arg-type]  # props of a stack, as CDK names them
         input_prefix = self._setting("inputPrefix") or "input/"
         upload_prefix = self._setting("uploadPrefix") or "uploads/"
         vpc_id = self._setting("vpcId")

@@ -1,7 +1,7 @@
 """What running uploads costs beside their analysis, for 1,000 documents, by the size of a batch.
 
 Calls are counted while the real dispatcher and staging work on an account in memory; states are counted from the
-machine's path, looks at the job from the poll schedule. Prices are those of us-east-1, first tier.
+machine's path, with completion events. Prices are those of us-east-1, first tier.
 """
 
 from __future__ import annotations
@@ -17,11 +17,9 @@ from rich.table import Table
 from entities_job import dispatch, stage
 from entities_job.dispatch_batch import SHARD_DOCUMENTS
 from entities_job.limits import USD_PER_UNIT, units
-from entities_job.schedule import PollSchedule
 from tests.unit.dispatch_aws import MACHINE, Aws
 
 SIZES = (1, 10, 100, 1_000, 10_000)
-JOB_SECONDS = 487.0
 PRICES = {
     "S3 writes, copies and lists": 0.005 / 1000,
     "S3 reads": 0.0004 / 1000,
@@ -42,6 +40,8 @@ SQS = (
 BEFORE_THE_JOB = ("BatchOfUploads", "StageBatch", "AnythingStaged", "InspectInput", "StartJob")
 STATES_A_JOB = (*BEFORE_THE_JOB, "PublishResult", "Published", "JobEnded")
 STATES_A_LOOK = ("WaitForJob", "PollJob", "JobStatus")
+LOOKS_A_JOB = 2
+"""The early one, and the one that the event of the output asks for (docs/completion.md)."""
 
 SECONDS_A_CALL, THREADS = 0.03, 16
 """Assumed: what a call takes, and how many are made at once where there are many."""
@@ -72,14 +72,6 @@ def calls(documents: int) -> dict[str, int]:
         return dict(aws.counts)
 
 
-def looks() -> int:
-    """How often a job is looked at."""
-    schedule, age, count = PollSchedule.service_grid(), 0.0, 0
-    while age < JOB_SECONDS:
-        age, count = schedule.next_look(age), count + 1
-    return count
-
-
 def quantities(documents: int) -> dict[str, float]:
     """What one batch uses of everything that is paid for."""
     counted, shards = calls(documents), -(-documents // SHARD_DOCUMENTS)
@@ -88,13 +80,14 @@ def quantities(documents: int) -> dict[str, float]:
     # Two messages an upload, and the wakes' own way through the event source, ten in a request.
     sqs = sum(counted.get(name, 0) for name in SQS) + 2 * documents + 2 * -(-documents // 10)
     seconds = (sum(counted.values()) + shards + documents / 1000) * SECONDS_A_CALL / min(THREADS, max(1, documents))
-    invocations = 3 + shards + 3 + looks()
+    # AwaitOutput runs twice: it keeps the token, and wakes the execution with it.
+    invocations = 3 + shards + 3 + LOOKS_A_JOB + 2
     return {
-        # The service's own listing and reading of a job's documents is its own; ours are lists and publishing.
-        "S3 writes, copies and lists": writes + 4 + 2 * -(-documents // 1000),
-        "S3 reads": reads + shards + 3,
+        # What the service lists and reads is its own; ours are lists, publishing and the token.
+        "S3 writes, copies and lists": writes + 5 + 2 * -(-documents // 1000),
+        "S3 reads": reads + shards + 5,
         "SQS requests": sqs,
-        "state transitions": len(STATES_A_JOB) + shards + looks() * len(STATES_A_LOOK),
+        "state transitions": len(STATES_A_JOB) + shards + LOOKS_A_JOB * len(STATES_A_LOOK),
         "Lambda invocations": invocations,
         "Lambda GB-seconds": seconds * GB["large"] + (invocations - 3 - shards) * 0.5 * GB["small"],
     }

@@ -33,12 +33,12 @@ if version("ministack") != PINNED:
     )
 
 from ministack import app  # noqa: E402  (the check above must come first)
-from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # noqa: E402
-from ministack.core.responses import get_account_id  # noqa: E402
-from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402
-from ministack.services.cloudformation import provisioners  # noqa: E402
+from ministack.core import iam_actions, iam_evaluator, lambda_runtime, router  # noqa: E402  (as above)
+from ministack.core.responses import get_account_id  # noqa: E402  (as above)
+from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402  (as above)
+from ministack.services.cloudformation import provisioners  # noqa: E402  (as above)
 
-from local import machines  # noqa: E402
+from local import machines  # noqa: E402  (as above)
 
 
 def register_comprehend(emulator: str) -> None:

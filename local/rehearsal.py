@@ -142,7 +142,7 @@ class Rehearsal:
         if role_arn:
             keys = self.client("sts").assume_role(RoleArn=role_arn, RoleSessionName="rehearsal")["Credentials"]
         return boto3.client(
-            service,  # type: ignore[call-overload]
+            service,  # type: ignore[call-overload]  # any service
             endpoint_url=self.environment["AWS_ENDPOINT_URL"],
             region_name=REGION,
             aws_access_key_id=keys["AccessKeyId"],

@@ -20,10 +20,12 @@ from constructs import Construct
 
 from ._abandoned import AbandonedJobs
 from ._completion import CompletionEvents
+from ._dispatcher import UploadDispatcher
 from ._functions import FunctionFactory, Functions
 from ._hardening import StandardHardening, StrictHardening
 from ._imported import warn_of_imported
-from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, PollSchedule
+from ._job_events import JobEvents
+from ._lambdas import PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
 from ._metrics import Metrics
 from ._network import JobNetwork, lock_bucket
@@ -33,14 +35,12 @@ from ._query import ResultsCatalog
 from ._settings import is_custom, settings, upload_settings
 from ._storage import announce_objects, storage
 from ._task import execution_task
-from ._upload import MAXIMUM_DOCUMENTS, UploadDispatcher, UploadTrigger
+from ._upload import MAXIMUM_DOCUMENTS, UploadTrigger
 from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
-
-_COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
 
 
 @jsii.implements(ec2.IConnectable)
-class EntitiesDetectionWorkflow(Metrics, Construct):
+class EntitiesDetectionWorkflow(JobEvents, Metrics, Construct):
     """A state machine that runs entity-detection jobs, with everything they need.
 
     An execution's input is a StartEntitiesDetectionJob request in the API's own field names; only
@@ -277,37 +277,6 @@ class EntitiesDetectionWorkflow(Metrics, Construct):
         """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
         results = self._storage.results
         return results.grant_list(grantee).combine(results.grant_read(grantee))
-
-    def on_job_ended(
-        self, rule_id: str, *, target: events.IRuleTarget | None = None, statuses: Sequence[str] | None = None
-    ) -> events.Rule:
-        """A rule for the event of each execution that ends, whatever its end.
-
-        Args:
-            rule_id: the rule's id, unique in this workflow.
-            target: what gets the event; more can be added to the rule.
-            statuses: values of the event's ``detail.Status`` (default: all).
-        """
-        detail: dict[str, Any] = {"StateMachineArn": [self.state_machine.state_machine_arn]}
-        return events.Rule(
-            self,
-            rule_id,
-            event_bus=self.event_bus,
-            event_pattern=events.EventPattern(
-                source=[EVENT_SOURCE],
-                detail_type=[EVENT_DETAIL_TYPE],
-                detail={**detail, **({"Status": list(statuses)} if statuses else {})},
-            ),
-            targets=[target] if target else None,
-        )
-
-    def on_job_completed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
-        """A rule for executions whose result is published: COMPLETED, and COMPLETED_WITH_ERRORS of some documents."""
-        return self.on_job_ended(rule_id, target=target, statuses=_COMPLETED)
-
-    def on_job_failed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
-        """A rule for executions that failed: FAILED, REFUSED, ABORTED and TIMED_OUT (with a partial result)."""
-        return self.on_job_ended(rule_id, target=target, statuses=FAILED)
 
     def as_task(self, scope: Construct, construct_id: str, *, request: Mapping[str, Any] | None = None) -> sfn.Parallel:
         """This workflow as one state of another state machine, whose query language is JSONPath or JSONata.

@@ -30,7 +30,7 @@ def client(name: str, *, patiently: bool = False) -> Any:
     One that calls ``patiently`` tries for minutes: many jobs that must stop at once meet one call a second.
     """
     retries: dict[str, Any] = {"retries": {"mode": "standard", "total_max_attempts": 16}} if patiently else {}
-    return boto3.client(name, config=_CONFIG.merge(Config(**retries)))  # type: ignore[call-overload]
+    return boto3.client(name, config=_CONFIG.merge(Config(**retries)))  # type: ignore[call-overload]  # any service
 
 
 def task(function: Handler) -> Handler:

@@ -145,7 +145,7 @@ class Emulator:
     def result(self, job: dict[str, Any]) -> dict[str, bytes]:
         key = job["OutputDataConfig"]["S3Uri"].removeprefix("s3://documents/")
         with tarfile.open(fileobj=io.BytesIO(self.aws.objects[key])) as tar:
-            return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+            return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]  # files
 
     def records(self, job: dict[str, Any]) -> list[dict[str, Any]]:
         return [json.loads(line) for line in self.result(job)["output"].splitlines()]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -134,7 +134,7 @@ def test_a_missing_right_shows_within_fifteen_seconds(emulator: Emulator) -> Non
 
 
 def test_an_unexpected_trouble_fails_the_job_and_no_other(emulator: Emulator) -> None:
-    emulator.aws.objects["in/c.txt"] = None  # type: ignore[assignment]
+    emulator.aws.objects["in/c.txt"] = None  # type: ignore[assignment]  # unreadable
     job_id = emulator.start()
     assert emulator.until(job_id, *ENDED)["Message"].startswith("INTERNAL_ERROR")
     del emulator.aws.objects["in/c.txt"]
@@ -268,7 +268,6 @@ def test_a_wrong_start_says_what_is_wrong(emulator: Emulator, arguments: list[st
     assert problem in done.stderr
 
 
-@pytest.mark.skipif(shutil.which("aws") is None, reason="the AWS CLI is not installed")
 def test_the_aws_command_line(emulator: Emulator) -> None:
     def aws(*arguments: str) -> tuple[int, Any]:
         environment = os.environ | {
@@ -278,7 +277,11 @@ def test_the_aws_command_line(emulator: Emulator) -> None:
             "AWS_ENDPOINT_URL": emulator.url,
         }
         done = subprocess.run(
-            ["aws", "comprehend", *arguments], env=environment, capture_output=True, text=True, check=False
+            [Path(sys.executable).with_name("aws"), "comprehend", *arguments],
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         return done.returncode, json.loads(done.stdout) if done.stdout else done.stderr
 

@@ -12,7 +12,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
-from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]
+from cfnlint.api import ManualArgs, lint  # type: ignore[import-untyped]  # it has no types
 
 from tests.synth.variants import BUILDS, STRICT_PACKS, Build, Variants, synthesized
 

@@ -128,7 +128,7 @@ def test_fails_with_all_broken_rules_at_once(stack: cdk.Stack) -> None:
 def test_fails_with_an_alias_for_a_key(stack: cdk.Stack, field: str) -> None:
     alias = kms.Alias.from_alias_name(stack, "Alias", "alias/mine")
     with pytest.raises(ValueError, match=f"{field} must be a key, not an alias"):
-        EntitiesDetectionWorkflow(stack, "Entities", **{field: alias})  # type: ignore[arg-type]
+        EntitiesDetectionWorkflow(stack, "Entities", **{field: alias})  # type: ignore[arg-type]  # the field is a parameter
 
 
 def test_fails_where_results_would_become_documents(stack: cdk.Stack) -> None:

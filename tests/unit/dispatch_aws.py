@@ -87,7 +87,7 @@ class Client:
 
     def __init__(self, aws: Aws, service: str) -> None:
         self._aws = aws
-        self.exceptions = boto3.client(service, region_name="us-east-1").exceptions  # type: ignore[call-overload]
+        self.exceptions = boto3.client(service, region_name="us-east-1").exceptions  # type: ignore[call-overload]  # any
 
     def __getattribute__(self, name: str) -> Any:
         found = object.__getattribute__(self, name)

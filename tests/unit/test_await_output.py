@@ -10,10 +10,8 @@ import pytest
 from botocore.exceptions import ClientError
 
 from entities_job import await_output
+from tests.unit.lambda_context import CONTEXT
 
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
 OUTPUT = "jobs/run-1/111122223333-NER-abc/output/output.tar.gz"
 
 

@@ -157,7 +157,7 @@ def test_a_bad_entity_list_is_refused(text: str, problem: str) -> None:
 
 def members(archive: Any) -> dict[str, bytes]:
     with archive, tarfile.open(fileobj=archive) as tar:
-        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]
+        return {member.name: tar.extractfile(member).read() for member in tar}  # type: ignore[union-attr]  # files
 
 
 def test_the_archive_has_one_member_of_lines_with_keys_in_any_order() -> None:

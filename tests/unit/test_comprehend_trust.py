@@ -37,7 +37,7 @@ DENY = ALLOW | {"Effect": "Deny"}
         ([ALLOW | {"Condition": {"ArnLike": {"aws:SourceArn": JOB.replace("us-east-1", "eu-west-1")}}}], False),
         ([ALLOW | {"Condition": {"StringEquals": {"sts:ExternalId": "x"}}}], False),
         ([ALLOW | {"Condition": {"StringEqualsIfExists": {"sts:ExternalId": "x"}}}], True),
-        ([ALLOW | {"Condition": {"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}}], False),
+        ([ALLOW | {"Condition": {"IpAddress": {"aws:SourceIp": "192.0.2.0/24"}}}], False),
         ([ALLOW, DENY], False),
         ([ALLOW, DENY | {"Condition": {"StringEquals": {"aws:SourceAccount": "444455556666"}}}], True),
         ([ALLOW, DENY | {"Condition": {"Bool": {"aws:SecureTransport": "false"}}}], False),

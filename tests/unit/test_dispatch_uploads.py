@@ -7,17 +7,13 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from entities_job import dispatch, stage
 from tests.unit.dispatch_aws import MACHINE, VISIBILITY_SECONDS, Aws, Crash
-
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
+from tests.unit.lambda_context import CONTEXT
 
 
 def settings(**triggers: dict[str, Any]) -> dict[str, Any]:

@@ -14,10 +14,8 @@ from botocore.response import StreamingBody
 
 from entities_job import inspect_input, inventory
 from entities_job.errors import RequestRefused
+from tests.unit.lambda_context import CONTEXT
 
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
 SETTINGS: dict[str, Any] = {
     "Request": {
         "LanguageCode": "en",

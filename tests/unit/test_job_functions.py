@@ -14,6 +14,7 @@ from botocore.stub import ANY, Stubber
 from entities_job import poll_job, service, start_job, stop_job
 from entities_job.errors import ServiceError
 from entities_job.schedule import PollSchedule
+from tests.unit.lambda_context import CONTEXT
 
 ARN = "arn:aws:states:us-east-1:111122223333:execution:Workflow:run-1"
 SETTINGS = {
@@ -23,9 +24,6 @@ SETTINGS = {
     "MaximumQueueSeconds": 1800,
     "CompletionEvents": True,
 }
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
 SUBMITTED = datetime(2026, 11, 23, 12, tzinfo=UTC)
 REQUEST = {
     "LanguageCode": "en",

@@ -11,10 +11,8 @@ import pytest
 
 from entities_job import active, outcome, publish_failure, stop_job
 from tests.events import check
+from tests.unit.lambda_context import CONTEXT
 
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
 ARN = "arn:aws:states:us-east-1:111122223333:execution:Workflow:run-1"
 
 

@@ -65,7 +65,7 @@ def test_out_of_time_at_any_part_it_goes_on_and_publishes_the_same_bytes(bucket:
     for seed in range(5):
         bucket.objects.clear()
         chance = random.Random(seed)
-        again = publish(bucket, result, expected, remaining=lambda: chance.choice((900_000, 1_000)))  # noqa: B023
+        again = publish(bucket, result, expected, remaining=lambda: chance.choice((900_000, 1_000)))  # noqa: B023  # called at once
         assert again == once
         assert bucket.published() == whole
         assert any(key.startswith("work/run/checkpoint-") for key in bucket.objects)

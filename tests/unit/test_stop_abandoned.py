@@ -11,10 +11,8 @@ from typing import Any
 import pytest
 
 from entities_job import active, outcome, stop_abandoned, stop_job
+from tests.unit.lambda_context import CONTEXT
 
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=128, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Workflow"
 
 
@@ -75,7 +73,7 @@ def services(monkeypatch: pytest.MonkeyPatch) -> Services:
     monkeypatch.setenv("JOBS_URI", "s3://out/jobs/")
 
     def urlopen(request: urllib.request.Request, timeout: int) -> io.BytesIO:
-        made.answers.append(json.loads(request.data or b""))  # type: ignore[arg-type]
+        made.answers.append(json.loads(request.data or b""))  # type: ignore[arg-type]  # bytes, here
         return io.BytesIO()
 
     monkeypatch.setattr(urllib.request, "urlopen", urlopen)
