@@ -82,7 +82,7 @@ class Folder:
 
     def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-", **_: str) -> dict[str, Any]:
         if Bucket == "in":
-            return {"Body": io.BytesIO(b"x" * 5_000)}
+            return {"Body": io.BytesIO(b"x" * 5_000), "ContentLength": 5_000}
         body = (self._root / Key).open("rb")
         body.seek(int(Range[6:-1]))
         return {"Body": body, "ETag": "e"}

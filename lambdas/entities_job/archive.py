@@ -23,8 +23,9 @@ MAXIMUM_RECORD_BYTES = 32 * 1024**2
 """Athena reads no longer row ("Considerations and limitations for SQL queries in Amazon Athena")."""
 
 _LONGEST_LINE = 1024**3
-_BLOCK = 2 * 1024**2
-_CHUNK = 256 * 1024
+_BLOCK = 256 * 1024
+_MORE = 2 * 1024**2
+_CHUNK = 1024**2
 _LONGEST_HEADER = 1024**2
 _RECONNECTIONS = 5
 
@@ -68,8 +69,8 @@ class Member:
             block = self._read(_BLOCK)
             end = block.rfind(b"\n") + 1
             while self.left and not end and len(block) <= MAXIMUM_RECORD_BYTES:
-                block += self._read(_BLOCK)
-                end = block.rfind(b"\n", -_BLOCK) + 1
+                block += self._read(_MORE)
+                end = block.rfind(b"\n", -_MORE) + 1
             if self.left and not end:
                 yield TooLong(block, len(block) + self._line_end())
                 continue
@@ -208,7 +209,7 @@ class _Stream:
 def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
     """The same blocks, read and decompressed in a thread of their own; zlib and sockets leave the interpreter free."""
     with ThreadPoolExecutor(1) as reader:
-        waiting = deque(reader.submit(next, blocks, b"") for _ in range(2))
+        waiting = deque(reader.submit(next, blocks, b"") for _ in range(4))
         while block := waiting.popleft().result():
             waiting.append(reader.submit(next, blocks, b""))
             yield block

@@ -14,7 +14,7 @@ from typing import NamedTuple
 from .errors import JobError
 
 _WINDOW = 32 * 1024
-_BLOCK = 2 * 1024 * 1024
+_BLOCK = 4 * 1024 * 1024
 _POINT_EVERY = 4 * 1024 * 1024
 _PAUSE = 12
 """Bytes without output that only a block's header takes: a symbol has at most 6."""

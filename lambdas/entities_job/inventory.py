@@ -14,6 +14,7 @@ import tempfile
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
+from functools import cached_property
 from itertools import accumulate, pairwise
 from typing import Any, NamedTuple
 
@@ -22,17 +23,17 @@ from .service import client
 
 _FIELDS = ("File", "Source", "VersionId", "Size", "Lines", "Padding")
 _BLOCK = 1024**2
-_INDEX_BITS = 24
-_HASH = (1 << 64) - (1 << _INDEX_BITS)
+_HASH = (1 << 64) - (1 << 24)
+"""The bits of a name's hash that are kept in the index; the others are its row's number."""
 _WINDOW = 2048
 
 _SOURCE = b'"Source":%b,"SourceVersionId":%b,'
-_TEXT = rb'"(?:[^"\\]|\\.)*+"'
-_FILE = re.compile(rb'^\{"File": "((?:[^"\\]|\\.)*+)"', re.MULTILINE)
+_TEXT = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
+_FILE = re.compile(rb'^\{"File": "(%b)"' % _TEXT, re.MULTILINE)
 _LINES = re.compile(rb'(?:, "Lines": (\d+))?(?:, "Padding": true)?\}\n')
 _ROW = re.compile(
-    rb'\{"File": ("(?:[^"\\]|\\.)*+"), "Source": (%b)(?:, "VersionId": (%b))?, "Size": (\d+)(?:, "Lines": (\d+))?'
-    rb'(, "Padding": true)?\}\n' % (_TEXT, _TEXT)
+    rb'\{"File": "(%b)", "Source": ("%b")(?:, "VersionId": ("%b"))?, "Size": \d+(?:, "Lines": (\d+))?'
+    rb'(, "Padding": true)?\}\n' % (_TEXT, _TEXT, _TEXT)
 )
 
 
@@ -63,20 +64,20 @@ class Row(NamedTuple):
     """A file of the inventory.
 
     Attributes:
-        file: its name, as a JSON string.
+        number: its place among the files.
+        file: its name, JSON-encoded without its quotes.
         source: its object's URI, as a JSON string.
         version: the object's version as a JSON string, or ``null``.
-        size: bytes.
         first: number of its first document among all expected ones.
         documents: how many there are in it: its lines, or one.
         by_line: whether a document is a line.
         padding: whether it only fills the job up.
     """
 
+    number: int
     file: bytes
     source: bytes
     version: bytes
-    size: int
     first: int
     documents: int
     by_line: bool
@@ -97,26 +98,31 @@ class Inventory:
     """
 
     def __init__(self, source: Location) -> None:
-        self._starts, self._firsts, hashes = array("Q", [0]), array("Q", [0]), array("Q")
+        self._starts, self._firsts, self._hashes = array("Q", [0]), array("Q", [0]), array("q")
         with tempfile.TemporaryFile() as held:
             for block in _blocks(source):
                 held.write(block)
                 lines = block.splitlines(keepends=True)
-                hashes.extend(map(_hash, _FILE.findall(block)))
+                self._hashes.extend(map(hash, _FILE.findall(block)))
                 by_line = b', "Lines": ' in block
                 counts = [int(count or 1) for count in _LINES.findall(block)] if by_line else [1] * len(lines)
                 self._starts.extend(accumulate(map(len, lines), initial=self._starts.pop()))
                 self._firsts.extend(accumulate(counts, initial=self._firsts.pop()))
             held.flush()
             self._lines = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ) if self._starts[-1] else mmap.mmap(-1, 1)
-        self._hashes = array("Q", sorted(value | number for number, value in enumerate(hashes)))
-        self._twins = {a & _HASH for a, b in pairwise(self._hashes) if a & _HASH == b & _HASH}
+        distinct = len(set(self._hashes)) == len(self._hashes)
+        self._twins = set() if distinct else {a for a, b in pairwise(sorted(self._hashes)) if a == b}
         self.received = bytearray(self._firsts[-1])
         self.unexpected = 0
         self._last: tuple[bytes, list[Row], bytes] = (b"", [], b"")
         # Most results come in the order of the inventory: rows that follow are looked up all at once.
         self._window: dict[bytes, tuple[int, bytes]] = {}
         self._next = 0
+
+    @cached_property
+    def _index(self) -> array[int]:
+        """Numbers of rows behind the higher bits of their hashes, sorted."""
+        return array("Q", sorted(value & _HASH | number for number, value in enumerate(self._hashes)))
 
     def claim(self, name: bytes, line: int | None) -> bytes | None:
         """Take a document for received.
@@ -129,14 +135,18 @@ class Inventory:
             The fields that its record gains, or None for padding. Where several files bear the name and it holds no
             path that tells them apart, ``Source`` is null and ``SourceCandidates`` their number.
         """
-        known = self._window.pop(name, None) if line is None else None
-        if known:
-            self.received[known[0]] = 1
-            return known[1]
+        if line is None:
+            while not self._window and self._next < len(self._hashes):
+                self._look_ahead()
+            if known := self._window.pop(name, None):
+                self.received[known[0]] = 1
+                return known[1]
         rows, fields = self._named(name)
-        if len(rows) == 1 and not rows[0].by_line:
-            self._look_ahead(rows[0].first)
         for row in rows:
+            if row.number >= self._next:
+                # What was passed over is missing, or comes later and by its name.
+                self._next = row.number + 1
+                self._window.clear()
             number = _number(row, line)
             if number is not None and not self.received[number]:
                 self.received[number] = 1
@@ -144,26 +154,19 @@ class Inventory:
         self.unexpected += 1
         return fields
 
-    def _look_ahead(self, number: int) -> None:
-        """Read the rows that follow row ``number``, if that continues the last ones."""
-        if number == self._next:
-            start, end = number + 1, min(number + _WINDOW, len(self._starts) - 1)
-            rows = enumerate(_ROW.findall(self._lines[self._starts[start] : self._starts[end]]), start)
-            twins, received = self._twins, self.received
-            self._window = {
-                file[1:-1]: (n, _SOURCE % (source, version or b"null"))
-                for n, (file, source, version, _, _, padding) in rows
-                if not (padding or received[n] or (twins and _hash(file[1:-1]) in twins))
-            }
-            # What was read of the file would count as the function's own memory.
-            self._lines.madvise(mmap.MADV_DONTNEED)
-            number = end - 1
-        self._next = number + 1
-
-    def source(self, name: bytes) -> Row | None:
-        """The one file of that name."""
-        rows, _ = self._named(name)
-        return rows[0] if len(rows) == 1 else None
+    def _look_ahead(self) -> None:
+        """Read the rows that are next, but for those that need a closer look."""
+        start = self._next
+        self._next = end = min(start + _WINDOW, len(self._hashes))
+        rows = enumerate(_ROW.findall(self._lines[self._starts[start] : self._starts[end]]), start)
+        twins, received = self._twins, self.received
+        self._window = {
+            file: (number, _SOURCE % (source, version or b"null"))
+            for number, (file, source, version, lines, padding) in rows
+            if not (lines or padding or received[number] or (twins and hash(file) in twins))
+        }
+        # What was read of the file would count as the function's own memory.
+        self._lines.madvise(mmap.MADV_DONTNEED)
 
     def missing(self, start: int) -> Iterator[tuple[int, bytes, bytes, int | None]]:
         """Expected documents not received, from number ``start`` on: number, fields, file, line."""
@@ -172,7 +175,7 @@ class Inventory:
             row = self._row(bisect_right(self._firsts, number) - 1)
             line = number - row.first if row.by_line else None
             if not row.padding:
-                rows, fields = self._named(row.file[1:-1])
+                rows, fields = self._named(row.file)
                 others = (_number(other, line) for other in rows)
                 known = not any(other is not None and self.received[other] for other in others)
                 yield number, row.fields if known else fields, row.file, line
@@ -187,11 +190,11 @@ class Inventory:
 
     def _find(self, name: bytes) -> list[Row]:
         base = name.rpartition(b"/")[2]
-        value, rows = _hash(base), []
-        at = bisect_left(self._hashes, value)
-        while at < len(self._hashes) and self._hashes[at] >> _INDEX_BITS == value >> _INDEX_BITS:
-            row = self._row(self._hashes[at] & (1 << _INDEX_BITS) - 1)
-            if row.file[1:-1] == base:
+        value, rows = hash(base) & _HASH, []
+        at = bisect_left(self._index, value)
+        while at < len(self._index) and self._index[at] & _HASH == value:
+            row = self._row(self._index[at] & ~_HASH)
+            if row.file == base:
                 rows.append(row)
             at += 1
         return [row for row in rows if row.source.endswith(b"/" + name + b'"')] if base != name else rows
@@ -201,14 +204,9 @@ class Inventory:
         match = _ROW.match(self._lines[start : self._starts[index + 1]])
         if not match:
             raise ValueError(f"line {index + 1} of the inventory is none that InspectInput wrote")
-        file, source, version, size, lines, padding = match.groups()
+        file, source, version, lines, padding = match.groups()
         documents = self._firsts[index + 1] - first
-        return Row(file, source, version or b"null", int(size), first, documents, lines is not None, bool(padding))
-
-
-def _hash(name: bytes) -> int:
-    """A hash whose low bits are free for an index."""
-    return hash(name) & _HASH
+        return Row(index, file, source, version or b"null", first, documents, lines is not None, bool(padding))
 
 
 def _number(row: Row, line: int | None) -> int | None:

@@ -19,9 +19,18 @@ from .service import client
 _PART_BYTES = 96 * 1024**2
 """JSON lines in a part before they are compressed, to about a quarter."""
 
-_WAITING_BYTES = 8 * 1024**2
+_BLOCK = 4 * 1024**2
+_WAITING_BYTES = 24 * 1024**2
 
-Compressed = deque[Future[bytes]]
+
+class _Kind:
+    """The lines of one kind that the next part will hold, and the place of its parts."""
+
+    def __init__(self, prefix: Location) -> None:
+        self.prefix = prefix
+        self.pieces: list[bytes] = []
+        self.size = 0
+        self.blocks: deque[Future[bytes]] = deque()
 
 
 class Parts(AbstractContextManager["Parts"]):
@@ -33,12 +42,12 @@ class Parts(AbstractContextManager["Parts"]):
 
     def __init__(self, documents: Location, unparsed: Location, *, number: int = 0, count: int = 0, size: int = 0):
         self.number, self._count, self._size = number, count, size
-        self._prefixes = documents, unparsed
+        self._kinds = _Kind(documents), _Kind(unparsed)
         self._compressors, self._uploader = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
         self._compressing: deque[tuple[int, Future[bytes]]] = deque()
         self._waiting = 0
-        self._uploading: deque[tuple[Location, Future[int]]] = deque()
-        self._held, self._blocks = 0, (Compressed(), Compressed())
+        self._uploading: deque[tuple[_Kind, Future[int]]] = deque()
+        self._held = 0
 
     def __exit__(self, *error: object) -> None:
         for pool in (self._compressors, self._uploader):
@@ -51,12 +60,18 @@ class Parts(AbstractContextManager["Parts"]):
 
     def add(self, documents: Sequence[bytes], unparsed: Sequence[bytes] = ()) -> None:
         """Add lines, given in pieces."""
-        for blocks, pieces in zip(self._blocks, (documents, unparsed), strict=True):
-            if pieces:
-                size = sum(map(len, pieces))
-                blocks.append(self._compressors.submit(_compressed, pieces))
-                self._compressing.append((size, blocks[-1]))
-                self._held, self._waiting = self._held + size, self._waiting + size
+        for kind, pieces in zip(self._kinds, (documents, unparsed), strict=True):
+            kind.pieces += pieces
+            size = sum(map(len, pieces))
+            kind.size, self._held = kind.size + size, self._held + size
+            if kind.size >= _BLOCK:
+                self._compress(kind)
+
+    def _compress(self, kind: _Kind) -> None:
+        kind.blocks.append(self._compressors.submit(_compressed, kind.pieces))
+        self._compressing.append((kind.size, kind.blocks[-1]))
+        self._waiting += kind.size
+        kind.pieces, kind.size = [], 0
         while self._waiting > _WAITING_BYTES:
             size, block = self._compressing.popleft()
             block.result()
@@ -65,11 +80,14 @@ class Parts(AbstractContextManager["Parts"]):
     def put(self) -> None:
         """Put what was added as one part, while the next one is begun."""
         self._settle()
-        for prefix, blocks in zip(self._prefixes, self._blocks, strict=True):
-            if blocks:
-                target = Location(prefix.bucket, f"{prefix.key}{self.number:05}.jsonl.gz")
-                self._uploading.append((prefix, self._uploader.submit(_put, target, blocks)))
-        self._held, self._blocks = 0, (Compressed(), Compressed())
+        for kind in self._kinds:
+            if kind.pieces:
+                self._compress(kind)
+            if kind.blocks:
+                target = Location(kind.prefix.bucket, f"{kind.prefix.key}{self.number:05}.jsonl.gz")
+                self._uploading.append((kind, self._uploader.submit(_put, target, kind.blocks)))
+                kind.blocks = deque()
+        self._held = 0
         self.number += 1
 
     def finish(self) -> dict[str, int]:
@@ -85,8 +103,8 @@ class Parts(AbstractContextManager["Parts"]):
 
     def _settle(self) -> None:
         while self._uploading:
-            prefix, size = self._uploading.popleft()
-            if prefix is self._prefixes[0]:
+            kind, size = self._uploading.popleft()
+            if kind is self._kinds[0]:
                 self._count, self._size = self._count + 1, self._size + size.result()
             size.result()
 
@@ -95,7 +113,7 @@ def _compressed(pieces: Sequence[bytes]) -> bytes:
     return zlib.compress(b"".join(pieces), level=1, wbits=31)
 
 
-def _put(target: Location, blocks: Compressed) -> int:
+def _put(target: Location, blocks: deque[Future[bytes]]) -> int:
     body = io.BytesIO()
     while blocks:
         body.write(blocks.popleft().result())

@@ -55,7 +55,7 @@ class Publication:
             self._inventory.received[:] = zlib.decompress(b64decode(done["Received"]))
             self._inventory.unexpected = done["Unexpected"]
         self._tally = Tally.restored(done["Tally"]) if done else Tally()
-        self._offsets = Offsets(self._job, self._inventory, *done.get("Offsets", ()))
+        self._offsets = Offsets(self._job, *done.get("Offsets", ()))
         self._results = Results(self._job, self._inventory, self._tally, self._offsets)
         results, folder = Location.of(event["Settings"]["ResultsUri"]), f"job_date={self._job['SubmitTime'][:10]}"
         self._documents = results / "documents" / folder / f"{self._job['JobId']}-"
@@ -122,11 +122,12 @@ class Publication:
             "MissingDocuments": tally.missing,
             "UnexpectedDocuments": self._inventory.unexpected,
             "UnparsedRecords": tally.unparsed,
-            "Entities": tally.types.total(),
-            "EntitiesByType": dict(sorted(tally.types.items())),
+            "Entities": tally.entities,
             "OffsetSample": sample,
             "OffsetMismatches": mismatches,
         }
+        if tally.by_type:
+            counts["EntitiesByType"] = dict(sorted(tally.types.items()))
         result = {
             "DocumentsUri": self._documents.uri,
             "SummaryUri": self._summary.uri,

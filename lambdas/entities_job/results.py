@@ -1,9 +1,8 @@
 """Records: the service's own lines with the fields of their job and source in front, and what is counted on the way.
 
-Most lines are never parsed. Where a pattern knows every line of a block from end to end, but for the inside of its
-entities, and the block has as many quotes as so many lines and entities, it is taken as it is: inside a
-JSON string quotes are always escaped, so that no text can pass for a field. Otherwise its lines are judged one by one,
-and what the pattern does not know is parsed.
+Most lines are never parsed. A line that a pattern knows from end to end, but for the inside of its entities, and that
+has as many quotes as so many entities, is taken as it is: inside a JSON string quotes are always escaped, so that no
+text can pass for a field.
 """
 
 from __future__ import annotations
@@ -21,6 +20,9 @@ from .documents import join
 from .inventory import Inventory
 from .offsets import Offsets
 
+COUNTED_BY_TYPE = 1_000_000
+"""Larger results are not counted by type, which would slow their publishing down: SQL counts them."""
+
 _NAMED = 1000
 _UNPARSED_BYTES = 64 * 1024
 
@@ -37,15 +39,21 @@ _QUOTES = 14
 
 @dataclass
 class Tally:
-    """What was counted: documents, those with errors, entities by type, records that can't be read."""
+    """What was counted: documents, those with errors, entities, the first by type, records that can't be read."""
 
     documents: int = 0
     errors: int = 0
     missing: int = 0
     unparsed: int = 0
+    entities: int = 0
     types: Counter[str] = field(default_factory=Counter)
     failed: list[dict[str, Any]] = field(default_factory=list)
     lost: list[dict[str, Any]] = field(default_factory=list)
+
+    @property
+    def by_type(self) -> bool:
+        """Whether all entities so far were counted by type."""
+        return self.entities <= COUNTED_BY_TYPE
 
     @classmethod
     def restored(cls, saved: Mapping[str, Any]) -> Tally:
@@ -76,20 +84,45 @@ class Results:
             return self._too_long(block)
         records: list[bytes] = []
         unparsed: list[bytes] = []
-        front, claim = self._front, self._inventory.claim
-        known, types, others = _sorted(block if block.endswith(b"\n") else block + b"\n")
-        for line, _, name, number in known:
-            fields = claim(name, int(number) if number else None)
-            if fields is None:
-                types.subtract(_TYPE.findall(line))
-            else:
-                records += (front, fields, line)
-        self._offsets.add(records[2::3], self.tally.documents)
-        self.tally.documents += len(records) // 3
-        self.tally.types.update({json.loads(b'"%b"' % name): count for name, count in (+types).items()})
+        before = self.tally.documents
+        others = self._untaken(block if block.endswith(b"\n") else block + b"\n", records)
+        self._offsets.add(records[1::3], records[2::3], before)
         for line in others:
             self._parsed(line.strip(), records, unparsed)
         return records, unparsed
+
+    def _untaken(self, block: bytes, records: list[bytes]) -> list[bytes]:
+        """Take the lines that need not be parsed; returns the others."""
+        types: list[bytes] = []
+        known = _LINE.findall(block)
+        if sum(len(match[0]) + 1 for match in known) == len(block) and _is_utf8(block):
+            others = [b"{" + match[0] for match in known if not self._taken(records, types, *match)]
+        else:
+            lines = ((line, _LINE.fullmatch(line)) for line in io.BytesIO(block))
+            others = [
+                line
+                for line, match in lines
+                if not (match and _is_utf8(line) and self._taken(records, types, *match.groups()))
+            ]
+        self.tally.types.update({json.loads(b'"%b"' % name): count for name, count in Counter(types).items()})
+        return others
+
+    def _taken(
+        self, records: list[bytes], types: list[bytes], line: bytes, _: bytes, name: bytes, number: bytes
+    ) -> bool:
+        """Take a line that the pattern knows, unless it must be parsed."""
+        entities = line.count(b"{")
+        by_type = self.tally.by_type
+        found = _TYPE.findall(line) if by_type else []
+        if line.count(b'"') != _QUOTES * entities + (8 if number else 6) or (by_type and len(found) != entities):
+            return False
+        fields = self._inventory.claim(name, int(number) if number else None)
+        if fields is not None:
+            records += (self._front, fields, line)
+            types += found
+            self.tally.documents += 1
+            self.tally.entities += entities
+        return True
 
     def _document(self, content: bytes) -> tuple[list[bytes], list[bytes]]:
         records: list[bytes] = []
@@ -111,7 +144,7 @@ class Results:
         place = b"" if line is None else b'"Line":%d,' % line
         error = {"ErrorCode": "NOT_RECEIVED", "ErrorMessage": "The service gave no result for this document."}
         self.tally.missing += 1
-        text = b'{"File":%b,%b' % (file, place) + json.dumps(error).encode()[1:]
+        text = b'{"File":"%b",%b' % (file, place) + json.dumps(error).encode()[1:]
         if len(self.tally.lost) < _NAMED:
             self.tally.lost.append(_named(json.loads(text), fields))
         return [self._front, fields, text[1:] + b"\n"]
@@ -134,7 +167,8 @@ class Results:
         fields = self._inventory.claim(_encoded(record["File"]), record.get("Line"))
         if fields is None:
             return
-        records += (self._front, fields, line[1:] + b"\n")
+        records += (self._front, fields, line[1:], b"\n")
+        self.tally.entities += len(types)
         self.tally.types.update(types)
         if "ErrorCode" not in record:
             self.tally.documents += 1
@@ -148,30 +182,6 @@ class Results:
         text = content[:_UNPARSED_BYTES].decode("utf-8", "backslashreplace")
         kept = json.dumps({"Reason": reason, "Bytes": size, "Content": text}, ensure_ascii=False).encode()
         unparsed += (self._front, kept[1:] + b"\n")
-
-
-def _sorted(block: bytes) -> tuple[list[tuple[bytes, ...]], Counter[bytes], list[bytes]]:
-    """The lines of a block that need not be parsed, their entities by type, and all other lines."""
-    known, types = _known(block)
-    if len(known) == block.count(b"\n"):
-        return known, Counter(types), []
-    known, types, others = [], [], []
-    for line in io.BytesIO(block):
-        match, found = _known(line)
-        known += match
-        types += found
-        others += [] if match else [line]
-    return known, Counter(types), others
-
-
-def _known(lines: bytes) -> tuple[list[tuple[bytes, ...]], list[bytes]]:
-    """What the pattern finds in lines and the types of all entities, or nothing if those are not sound."""
-    known, types = _LINE.findall(lines), _TYPE.findall(lines)
-    numbered = sum(1 for match in known if match[3]) if b'"Line"' in lines else 0
-    quotes = 6 * len(known) + 2 * numbered + _QUOTES * len(types)
-    if lines.count(b'"') == quotes and _is_utf8(lines):
-        return known, types
-    return [], []
 
 
 def _types(record: Any) -> list[str]:

@@ -73,6 +73,7 @@ ANSWERS: list[list[tuple[Any, ...]]] = [
     [("Ada Lovelace", 2, 1), ("Zoé", 2, 2)],
     [(DAYS[0], "s3://in/a.txt", 2, 1.0), (DAYS[1], "s3://in/a.txt", 1, 1.0)],
     [("Ada Lovelace", "Paris", 1)],
+    [(DAYS[0], f"job of {DAYS[0]}", "PERSON", 4), (DAYS[0], f"job of {DAYS[0]}", "LOCATION", 2)],
     [("NOT_RECEIVED", 1, 0), ("TEXTRACT_BAD_PAGE", 1, 1), ("UNSUPPORTED_ENCODING", 1, 0)],
     [("EMPTY_DOCUMENT", 1)],
     [("2026-11", 1, 5, 2.0), ("2026-12", 1, 5, 2.0)],

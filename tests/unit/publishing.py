@@ -63,7 +63,8 @@ class Bucket:
         self._count()
         if Key not in self.objects:
             raise NoSuchKey({"Error": {"Code": "NoSuchKey"}}, "GetObject")
-        return {"Body": Body(self, Key, int(Range[6:-1])), "ETag": "e"}
+        body = Body(self, Key, int(Range[6:-1]))
+        return {"Body": body, "ETag": "e", "ContentLength": len(body.getvalue())}
 
     def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:
         self._count()

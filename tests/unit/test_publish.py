@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from entities_job import archive
+from entities_job import archive, results
 from tests.unit.publishing import JOB, PERSON, Bucket, entry, lines, memory, packed, publish
 
 STOPPED = {**JOB, "JobStatus": "STOPPED"}
@@ -60,6 +60,16 @@ def test_every_order_and_spelling_of_a_line_counts_alike(bucket: Bucket) -> None
     assert {record["Source"] for record in published} == {"s3://in/input/é [1].txt"}
 
 
+@pytest.mark.parametrize(("most", "by_type"), [(4, {"PERSON": 4}), (3, None)])
+def test_types_are_counted_up_to_a_number_of_entities(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, most: int, by_type: dict[str, int] | None
+) -> None:
+    monkeypatch.setattr(results, "COUNTED_BY_TYPE", most)
+    blocks = [lines({"File": f"{name}.txt", "Entities": [PERSON] * 2}) for name in "ab"]
+    found = publish(bucket, {"output": blocks[0], "more": blocks[1]}, [entry("a.txt"), entry("b.txt")])
+    assert (found["Counts"]["Entities"], found["Counts"].get("EntitiesByType")) == (4, by_type)
+
+
 def test_errors_missing_documents_and_padding(bucket: Bucket) -> None:
     result = lines(
         {"File": "a.txt", "ErrorCode": "UNSUPPORTED_ENCODING", "ErrorMessage": "no"},
@@ -95,13 +105,14 @@ def test_what_nobody_expected_is_published_and_said(bucket: Bucket) -> None:
     assert bucket.records()[2]["Source"] is None
 
 
-@pytest.mark.parametrize("order", [1, -1])
-def test_many_documents_find_their_sources_in_any_order(bucket: Bucket, order: int) -> None:
+@pytest.mark.parametrize("step", [1, -1, 3, -5])
+def test_many_documents_find_their_sources_in_any_order(bucket: Bucket, step: int) -> None:
     names = [f"{number:05}.txt" for number in range(6000)]
-    result = lines(*({"File": name, "Entities": []} for name in names[::order]))
-    found = publish(bucket, {"output": result}, [entry(name) for name in names])
-    assert found["Counts"]["Documents"] == found["Counts"]["ExpectedDocuments"] == 6000
-    assert found["Status"] == "COMPLETED"
+    received = names[::step]
+    result = lines(*({"File": name, "Entities": []} for name in received))
+    counts = publish(bucket, {"output": result}, [entry(name) for name in names])["Counts"]
+    assert (counts["Documents"], counts["MissingDocuments"]) == (len(received), 6000 - len(received))
+    assert counts["UnexpectedDocuments"] == 0
     assert all(record["Source"].endswith(f"/{record['File']}") for record in bucket.records())
 
 

@@ -78,6 +78,7 @@ def test_published_is_what_a_parser_finds(found: list[bytes]) -> None:
     assert sorted(map(json.dumps, published)) == sorted(map(json.dumps, expected))
     counts = outcome["Counts"]
     assert counts["EntitiesByType"] == types
+    assert counts["Entities"] == types.total()
     assert counts["DocumentErrors"] == sum("ErrorCode" in record for record in expected)
     assert counts["UnparsedRecords"] == len(records) - len(expected) == len(bucket.records("unparsed"))
     assert (
