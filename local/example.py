@@ -7,7 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from local.rehearsal import ROOT, RehearsalError
+from local.processes import ROOT
+from local.rehearsal import RehearsalError
 
 EXAMPLE = ROOT / "examples" / "your_stack"
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import os
 import shutil
-import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -17,7 +14,6 @@ import urllib.error
 import urllib.request
 import zipfile
 from collections.abc import Mapping
-from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -25,24 +21,16 @@ from typing import Any, Self
 import boto3
 from botocore.config import Config
 
+from local import processes
 from local.comprehend.admin import Admin
+from local.processes import ROOT
 
-ROOT = Path(__file__).parents[1]
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _MINISTACK = ROOT / ".rehearsal" / "ministack" / "bin" / "python"
 _PYTHON = Path(sys.executable)
-_LOOPBACK = "127.0.0.1"
 _PATIENCE_SECONDS = 60
 # With these in its own environment, MiniStack's Lambda workers would not trust its certificate.
 _CERTIFICATES = ("REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "NODE_EXTRA_CA_CERTS")
-_OFFLINE = {
-    "NO_PROXY": "127.0.0.1,localhost",
-    "no_proxy": "127.0.0.1,localhost",
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "CDK_DISABLE_CLI_TELEMETRY": "true",
-    "CDK_DISABLE_VERSION_CHECK": "true",
-}
-"""Variables that keep AWS clients and the CDK from asking anybody but the rehearsal."""
 
 
 class RehearsalError(Exception):
@@ -71,9 +59,9 @@ class Rehearsal:
         self._folder = folder
         self._clock_scale = clock_scale
         self._authorization = authorization
-        self._port = port or _free_port()
-        self._comprehend_port = _free_port()
-        scheme, host = ("https", "localhost") if authorization else ("http", _LOOPBACK)
+        self._port = port or processes.free_port()
+        self._comprehend_port = processes.free_port()
+        scheme, host = ("https", "localhost") if authorization else ("http", processes.LOOPBACK)
         self._certificate = folder / "tmp" / "ministack-tls" / "server.crt"
         trust = {"AWS_CA_BUNDLE": str(self._certificate), "NODE_EXTRA_CA_CERTS": str(self._certificate)}
         self.environment: dict[str, str] = {
@@ -85,7 +73,7 @@ class Rehearsal:
             **(trust if authorization else {}),
         }
         self._processes: list[subprocess.Popen[bytes]] = []
-        self.comprehend = Admin(f"http://{_LOOPBACK}:{self._comprehend_port}")
+        self.comprehend = Admin(f"http://{processes.LOOPBACK}:{self._comprehend_port}")
 
     def __enter__(self) -> Self:
         self.start()
@@ -105,9 +93,9 @@ class Rehearsal:
         if not _MINISTACK.exists():
             raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
         # The clients of this process, too, go straight to loopback, whatever proxy the machine has.
-        os.environ.update(_OFFLINE)
+        os.environ.update(processes.OFFLINE)
         end_rehearsal(self._folder)
-        if _answers(self._port):
+        if processes.answers(self._port):
             raise RehearsalError(
                 f"port {self._port} is in use by another program; end it, or give another one: "
                 f"make demo PORT={self._port + 1}"
@@ -252,11 +240,11 @@ class Rehearsal:
         command = [sys.executable, "-m", "local.comprehend", "--port", str(self._comprehend_port)]
         settings = json.dumps({"clock_scale": self._clock_scale})
         command += ["--aws-endpoint", self.environment["AWS_ENDPOINT_URL"], "--settings", settings]
-        return self._spawn(command, self._subprocess_environment(), "comprehend.log")
+        return processes.spawn(command, self._subprocess_environment(), self._folder / "comprehend.log")
 
     def _start_ministack(self) -> subprocess.Popen[bytes]:
         own = {
-            "BIND_HOST": _LOOPBACK,
+            "BIND_HOST": processes.LOOPBACK,
             "IOT_MTLS_ENABLED": "0",
             "GATEWAY_PORT": str(self._port),
             "STATE_DIR": str(self._folder / "state"),
@@ -270,27 +258,13 @@ class Rehearsal:
         }
         if self._authorization:
             own |= {"AUTH": "true", "USE_SSL": "1"}
-        kept = {name: value for name, value in _own_environment().items() if name not in _CERTIFICATES}
-        return self._spawn([str(_MINISTACK), "-m", "local.launcher"], kept | own, "ministack.log")
-
-    def _spawn(self, command: list[str], environment: dict[str, str], log: str) -> subprocess.Popen[bytes]:
-        with (self._folder / log).open("wb") as output:
-            # Held by the process for as long as it lives: see _end.
-            fcntl.flock(output, fcntl.LOCK_EX)
-            return subprocess.Popen(
-                command,
-                cwd=ROOT,
-                env=environment,
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        kept = {name: value for name, value in processes.own_environment().items() if name not in _CERTIFICATES}
+        return processes.spawn([str(_MINISTACK), "-m", "local.launcher"], kept | own, self._folder / "ministack.log")
 
     def _subprocess_environment(self, python: Path = _PYTHON) -> dict[str, str]:
         # Node stands beside our own Python; an app's own environment goes before it.
         path = os.pathsep.join([str(python.parent), str(_PYTHON.parent), os.environ.get("PATH", "")])
-        return {**_own_environment(), **self.environment, "PATH": path, "CDK_VALIDATION": "false"}
+        return {**processes.own_environment(), **self.environment, "PATH": path, "CDK_VALIDATION": "false"}
 
     def _wait_for(self, process: subprocess.Popen[bytes], url: str, log: str) -> None:
         deadline = time.monotonic() + _PATIENCE_SECONDS
@@ -321,32 +295,9 @@ def end_rehearsal(folder: Path) -> bool:
     record = folder / "rehearsal.json"
     if not record.exists():
         return False
-    ended = [_end(pid, folder / log) for log, pid in json.loads(record.read_text())["processes"].items()]
+    ended = [processes.end(pid, folder / log) for log, pid in json.loads(record.read_text())["processes"].items()]
     record.unlink()
     return any(ended)
-
-
-def _end(pid: int, log: Path) -> bool:
-    """End the process that writes ``log``, and its children; returns whether it lived.
-
-    It lives as long as it holds its log's lock; without one, its number may be that of somebody else's process by now.
-    """
-    with log.open("rb") as held:
-        try:
-            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            # It leads a process group of its own.
-            with suppress(ProcessLookupError):
-                os.killpg(pid, signal.SIGKILL)
-            fcntl.flock(held, fcntl.LOCK_EX)
-            return True
-    return False
-
-
-def _own_environment() -> dict[str, str]:
-    """The environment without what would lead a process to an AWS account or to the modules of a checkout."""
-    foreign = ("AWS_", "PYTHONPATH")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | _OFFLINE
 
 
 def _packed(source: Path) -> bytes:
@@ -357,23 +308,6 @@ def _packed(source: Path) -> bytes:
         for path in sorted(source.rglob("*")):
             archive.write(path, path.relative_to(source))
     return packed.getvalue()
-
-
-def _answers(port: int) -> bool:
-    """Whether somebody serves a port, and goes on to: one that was just killed may take a moment to go."""
-    for _ in range(5):
-        with socket.socket() as probe:
-            if probe.connect_ex((_LOOPBACK, port)):
-                return False
-        time.sleep(0.1)
-    return True
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_LOOPBACK, 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _check_loopback(url: str) -> None:

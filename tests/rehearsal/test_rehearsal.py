@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.rehearsal import ROOT, Rehearsal, RehearsalError, end_rehearsal
+from local.processes import ROOT
+from local.rehearsal import Rehearsal, RehearsalError, end_rehearsal
 from tests.conftest import LeavesLoopback
 
 HANDLER = """

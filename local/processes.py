@@ -1,0 +1,80 @@
+"""Servers on loopback: how they are started, found again and ended, whoever started them."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+LOOPBACK = "127.0.0.1"
+OFFLINE = {
+    "NO_PROXY": "127.0.0.1,localhost",
+    "no_proxy": "127.0.0.1,localhost",
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "CDK_DISABLE_CLI_TELEMETRY": "true",
+    "CDK_DISABLE_VERSION_CHECK": "true",
+}
+"""Variables that keep AWS clients and the CDK from asking anybody but the rehearsal."""
+
+
+def spawn(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
+    """Start a server, which writes ``log`` and leads a process group of its own."""
+    with log.open("wb") as output:
+        # Held by the process for as long as it lives: see end.
+        fcntl.flock(output, fcntl.LOCK_EX)
+        return subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+
+
+def end(pid: int, log: Path) -> bool:
+    """End the process that writes ``log``, and its children; returns whether it lived.
+
+    It lives as long as it holds its log's lock; without one, its number may be that of somebody else's process by now.
+    """
+    with log.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # It leads a process group of its own.
+            with suppress(ProcessLookupError):
+                os.killpg(pid, signal.SIGKILL)
+            fcntl.flock(held, fcntl.LOCK_EX)
+            return True
+    return False
+
+
+def own_environment() -> dict[str, str]:
+    """The environment without what would lead a process to an AWS account or to the modules of a checkout."""
+    foreign = ("AWS_", "PYTHONPATH")
+    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | OFFLINE
+
+
+def answers(port: int) -> bool:
+    """Whether somebody serves a port, and goes on to: one that was just killed may take a moment to go."""
+    for _ in range(5):
+        with socket.socket() as probe:
+            if probe.connect_ex((LOOPBACK, port)):
+                return False
+        time.sleep(0.1)
+    return True
+
+
+def free_port() -> int:
+    """A port that nobody serves."""
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port: int = probe.getsockname()[1]
+        return port
