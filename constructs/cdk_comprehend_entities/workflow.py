@@ -28,11 +28,12 @@ from ._job_events import JobEvents
 from ._lambdas import PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
 from ._metrics import Metrics
-from ._network import JobNetwork, lock_bucket
+from ._network import JobNetwork
 from ._permissions import data_access_role as new_data_access_role
 from ._permissions import grant
+from ._private_network import PrivateNetwork
 from ._query import ResultsCatalog
-from ._settings import is_custom, settings, upload_settings
+from ._settings import settings, upload_settings
 from ._storage import announce_objects, storage
 from ._task import execution_task
 from ._upload import MAXIMUM_DOCUMENTS, UploadTrigger
@@ -40,7 +41,7 @@ from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recogn
 
 
 @jsii.implements(ec2.IConnectable)
-class EntitiesDetectionWorkflow(JobEvents, Metrics, Construct):
+class EntitiesDetectionWorkflow(JobEvents, Metrics, PrivateNetwork, Construct):
     """A state machine that runs entity-detection jobs, with everything they need.
 
     An execution's input is a StartEntitiesDetectionJob request in the API's own field names; only
@@ -256,15 +257,6 @@ class EntitiesDetectionWorkflow(JobEvents, Metrics, Construct):
         """What published results lie under, in the output bucket."""
         return self._storage.results.path
 
-    @property
-    def connections(self) -> ec2.Connections:
-        """The connections of the jobs' security groups.
-
-        Raises:
-            ValueError: jobs don't run in a VPC.
-        """
-        return self._job_network().connections
-
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` start executions, and so pay for jobs."""
         return self.state_machine.grant_start_execution(grantee)
@@ -343,66 +335,3 @@ class EntitiesDetectionWorkflow(JobEvents, Metrics, Construct):
         """
         cutoff = bytes_scanned_cutoff_per_query or Size.gibibytes(10)
         return ResultsCatalog(self, catalog_id, storage=self._storage, bytes_scanned_cutoff_per_query=cutoff)
-
-    def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.
-
-        Raises:
-            ValueError: jobs don't run in a VPC.
-        """
-        buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
-        custom = is_custom(self._settings["Request"])
-        endpoint = self._job_network().add_s3_endpoint(buckets.values(), custom=custom)
-        if self._hardening:
-            self._hardening.adopt_s3_endpoint(endpoint)
-        return endpoint
-
-    @property
-    def function_connections(self) -> ec2.Connections:
-        """The connections of the functions' security group, for endpoints that the VPC has already.
-
-        Raises:
-            ValueError: the functions are not in a VPC.
-        """
-        return self._strict().connections
-
-    def add_interface_endpoints(self) -> list[ec2.InterfaceVpcEndpoint]:
-        """Add endpoints for all that the functions call besides S3 to the jobs' subnets; for a VPC that has none.
-
-        Their policies let no other calls through, whoever in the VPC makes them. With ``add_s3_endpoint``, isolated
-        subnets are enough.
-
-        Raises:
-            ValueError: the functions are not in a VPC.
-        """
-        return self._strict().add_interface_endpoints()
-
-    def lock_buckets(self, s3_endpoint: ec2.IVpcEndpoint, *, except_roles: Sequence[iam.IRole] = ()) -> None:
-        """Refuse every reading and writing of objects that does not come through an S3 endpoint.
-
-        Uploaders and readers outside of the VPC are refused, too, in the console as well. Who may change a bucket's
-        policy still may, so that nobody is locked out for good.
-
-        Args:
-            s3_endpoint: the endpoint of the jobs' subnets.
-            except_roles: who may still come from elsewhere (default: only Step Functions, which lists uploads).
-
-        Raises:
-            ValueError: the functions are not in a VPC.
-        """
-        self._strict()
-        role: Any = self.state_machine.role
-        for bucket in (self.input_bucket, self.output_bucket):
-            lock_bucket(bucket, s3_endpoint, [role, *except_roles])
-
-    def _strict(self) -> StrictHardening:
-        if self._hardening is None:
-            raise ValueError(
-                f'the functions of {self.node.path} are not in a VPC; give the workflow hardening="strict"'
-            )
-        return self._hardening
-
-    def _job_network(self) -> JobNetwork:
-        if self.network is None:
-            raise ValueError(f"the jobs of {self.node.path} run in the service's own network; give the workflow a vpc")
-        return self.network
