@@ -24,6 +24,8 @@ MAXIMUM_RECORD_BYTES = 32 * 1024**2
 
 _LONGEST_LINE = 1024**3
 _BLOCK = 256 * 1024
+"""What is searched for lines at once: meanwhile the threads that decompress and compress wait for the interpreter."""
+
 _MORE = 2 * 1024**2
 _CHUNK = 1024**2
 _LONGEST_HEADER = 1024**2

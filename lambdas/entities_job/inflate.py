@@ -15,6 +15,8 @@ from .errors import JobError
 
 _WINDOW = 32 * 1024
 _BLOCK = 4 * 1024 * 1024
+"""What is decompressed at once, at most: a larger block waits less often for the interpreter."""
+
 _POINT_EVERY = 4 * 1024 * 1024
 _PAUSE = 12
 """Bytes without output that only a block's header takes: a symbol has at most 6."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from local.rehearsal import Rehearsal
+from tests.rehearsal.comprehend_fake import Emulator, running_emulator
 from tests.rehearsal.deployed import Deployed, synthesize
 
 CLOCK_SCALE = 0.004
@@ -27,6 +28,19 @@ def workflow(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> 
     """A workflow that lets its callers override everything and stops jobs after half an hour."""
     assembly = synthesize(tmp_path_factory.mktemp("assembly"))
     return Deployed(rehearsal, rehearsal.deploy_assembly(assembly, "Rehearsed"))
+
+
+@pytest.fixture(scope="module")
+def running_comprehend() -> Iterator[Emulator]:
+    """The Comprehend emulator alone, in this process."""
+    with running_emulator() as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(running_comprehend: Emulator) -> Emulator:
+    """The same without jobs, settings and faults of other tests."""
+    return running_comprehend.fresh()
 
 
 @pytest.fixture(autouse=True)

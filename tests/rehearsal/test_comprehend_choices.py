@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,19 +14,7 @@ from tests.rehearsal.comprehend_fake import (
     TEXT,
     Emulator,
     code_of,
-    running_emulator,
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    with running_emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    return running.fresh()
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -25,19 +25,7 @@ from tests.rehearsal.comprehend_fake import (
     TEXT,
     Emulator,
     code_of,
-    running_emulator,
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    with running_emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    return running.fresh()
 
 
 def test_a_job_from_start_to_result(emulator: Emulator) -> None:

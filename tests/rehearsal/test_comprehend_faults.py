@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -17,19 +17,7 @@ from tests.rehearsal.comprehend_fake import (
     TEXT,
     Emulator,
     code_of,
-    running_emulator,
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    with running_emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    return running.fresh()
 
 
 @pytest.mark.parametrize(

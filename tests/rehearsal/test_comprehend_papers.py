@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -16,19 +15,7 @@ from tests.rehearsal.comprehend_fake import (
     REQUEST,
     Emulator,
     code_of,
-    running_emulator,
 )
-
-
-@pytest.fixture(scope="module")
-def running() -> Iterator[Emulator]:
-    with running_emulator() as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(running: Emulator) -> Emulator:
-    return running.fresh()
 
 
 @pytest.mark.parametrize("model", [{"EntityRecognizerArn": RECOGNIZER}, {"FlywheelArn": FLYWHEEL}])
