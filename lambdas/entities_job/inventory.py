@@ -15,7 +15,7 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate
 from typing import Any, NamedTuple
 
 from .locations import Location
@@ -110,14 +110,13 @@ class Inventory:
                 self._firsts.extend(accumulate(counts, initial=self._firsts.pop()))
             held.flush()
             self._lines = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ) if self._starts[-1] else mmap.mmap(-1, 1)
-        distinct = len(set(self._hashes)) == len(self._hashes)
-        self._twins = set() if distinct else {a for a, b in pairwise(sorted(self._hashes)) if a == b}
         self.received = bytearray(self._firsts[-1])
         self.unexpected = 0
         self._last: tuple[bytes, list[Row], bytes] = (b"", [], b"")
-        # Most results come in the order of the inventory: rows that follow are looked up all at once.
+        # Most results come in the order of the inventory: rows that follow are looked up all at once, as long as each
+        # name is one file's.
         self._window: dict[bytes, tuple[int, bytes]] = {}
-        self._next = 0
+        self._next = 0 if len(set(self._hashes)) == len(self._hashes) else len(self._hashes)
 
     @cached_property
     def _index(self) -> array[int]:
@@ -159,11 +158,10 @@ class Inventory:
         start = self._next
         self._next = end = min(start + _WINDOW, len(self._hashes))
         rows = enumerate(_ROW.findall(self._lines[self._starts[start] : self._starts[end]]), start)
-        twins, received = self._twins, self.received
         self._window = {
             file: (number, _SOURCE % (source, version or b"null"))
             for number, (file, source, version, lines, padding) in rows
-            if not (lines or padding or received[number] or (twins and hash(file) in twins))
+            if not (lines or padding or self.received[number])
         }
         # What was read of the file would count as the function's own memory.
         self._lines.madvise(mmap.MADV_DONTNEED)
