@@ -3,6 +3,7 @@
 from ._functions import Functions
 from ._lambdas import PollSchedule
 from ._query import ResultsCatalog
+from ._upload import UploadTrigger
 from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
 from .workflow import EntitiesDetectionWorkflow
 
@@ -16,4 +17,5 @@ __all__ = [
     "PollSchedule",
     "Recognizer",
     "ResultsCatalog",
+    "UploadTrigger",
 ]
