@@ -112,9 +112,10 @@ class Results:
     ) -> bool:
         """Take a line that the pattern knows, unless it must be parsed."""
         entities = line.count(b"{")
-        by_type = self.tally.by_type
-        found = _TYPE.findall(line) if by_type else []
-        if line.count(b'"') != _QUOTES * entities + (8 if number else 6) or (by_type and len(found) != entities):
+        # Where no quote is escaped, quotes and braces are enough to count by.
+        typed = self.tally.by_type or b"\\" in line
+        found = _TYPE.findall(line) if typed else []
+        if line.count(b'"') != _QUOTES * entities + (8 if number else 6) or (typed and len(found) != entities):
             return False
         fields = self._inventory.claim(name, int(number) if number else None)
         if fields is not None:

@@ -70,6 +70,13 @@ def test_types_are_counted_up_to_a_number_of_entities(
     assert (found["Counts"]["Entities"], found["Counts"].get("EntitiesByType")) == (4, by_type)
 
 
+@pytest.mark.parametrize("most", [results.COUNTED_BY_TYPE, -1])
+def test_quotes_and_braces_in_a_text_make_no_entity(bucket: Bucket, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr(results, "COUNTED_BY_TYPE", most)
+    result = lines({"File": "a.txt", "Entities": [{**PERSON, "Text": "{" + '"' * 14}]})
+    assert publish(bucket, {"output": result}, [entry("a.txt")])["Counts"]["Entities"] == 1
+
+
 def test_errors_missing_documents_and_padding(bucket: Bucket) -> None:
     result = lines(
         {"File": "a.txt", "ErrorCode": "UNSUPPORTED_ENCODING", "ErrorMessage": "no"},
