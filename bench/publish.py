@@ -29,6 +29,7 @@ from unittest.mock import patch
 import typer
 from botocore.exceptions import ClientError
 from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 from entities_job import inventory, publish_result
@@ -251,7 +252,7 @@ def main(gigabytes: Annotated[float, typer.Option(help="of records in the main c
     columns = "archive of", "MB", "MB/s", "to gzip", "peak MB", "naive MB/s", "to gzip", "peak MB"
     table = Table(*columns, title="Publishing, its ratio to gzip -dc, and the naive way")
     found: dict[str, dict[str, float]] = {}
-    for name, case in cases(gigabytes).items():
+    for name, case in track(cases(gigabytes).items(), "Publishing", console=Console(stderr=True), transient=True):
         with tempfile.TemporaryDirectory() as folder:
             figures = found[name] = measure(case, Path(folder))
         table.add_row(case.name, *(f"{value:,.2f}" if value < 10 else f"{value:,.0f}" for value in figures.values()))
