@@ -1,6 +1,6 @@
 """The inventory of a job's input: one JSON line a file, compressed. Fields: docs/architecture.md, section 2.
 
-A million files take some 20 MB of memory: their lines lie in a temporary file, found by the hash of a file's name.
+A million files take some 30 MB of memory: their lines lie in a temporary file, found by the hash of a file's name.
 """
 
 from __future__ import annotations
