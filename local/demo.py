@@ -21,8 +21,8 @@ from rich.table import Column, Table
 
 from local.example import EXAMPLE, clean_environment
 from local.executions import ExecutionView, records_of
-from local.processes import ROOT
-from local.rehearsal import Rehearsal, RehearsalError, end_rehearsal
+from local.processes import ROOT, end_rehearsal
+from local.rehearsal import Rehearsal, RehearsalError
 from local.report import Run, write_report
 
 FOLDER = ROOT / ".rehearsal" / "demo"

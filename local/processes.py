@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import socket
@@ -26,7 +27,7 @@ OFFLINE = {
 def spawn(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     """Start a server, which writes ``log`` and leads a process group of its own."""
     with log.open("wb") as output:
-        # Held by the process for as long as it lives: see end.
+        # Held by the process for as long as it lives: see _end.
         fcntl.flock(output, fcntl.LOCK_EX)
         return subprocess.Popen(
             command,
@@ -39,7 +40,17 @@ def spawn(command: list[str], environment: dict[str, str], log: Path) -> subproc
         )
 
 
-def end(pid: int, log: Path) -> bool:
+def end_rehearsal(folder: Path) -> bool:
+    """End the rehearsal whose process ids stand in ``folder``; returns whether there was one."""
+    record = folder / "rehearsal.json"
+    if not record.exists():
+        return False
+    ended = [_end(pid, folder / log) for log, pid in json.loads(record.read_text())["processes"].items()]
+    record.unlink()
+    return any(ended)
+
+
+def _end(pid: int, log: Path) -> bool:
     """End the process that writes ``log``, and its children; returns whether it lived.
 
     It lives as long as it holds its log's lock; without one, its number may be that of somebody else's process by now.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
 import shutil
@@ -12,7 +11,6 @@ import sys
 import time
 import urllib.error
 import urllib.request
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
@@ -23,7 +21,7 @@ from botocore.config import Config
 
 from local import processes
 from local.comprehend.admin import Admin
-from local.processes import ROOT
+from local.processes import ROOT, end_rehearsal
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _MINISTACK = ROOT / ".rehearsal" / "ministack" / "bin" / "python"
@@ -193,7 +191,9 @@ class Rehearsal:
         for file in assets["files"].values():
             source = assembly / file["source"]["path"]
             key = next(iter(file["destinations"].values()))["objectKey"]
-            storage.put_object(Bucket=bucket, Key=key, Body=_packed(source))
+            if source.is_dir():
+                source = Path(shutil.make_archive(str(self._folder / "tmp" / source.name), "zip", source))
+            storage.put_object(Bucket=bucket, Key=key, Body=source.read_bytes())
         # A template given as text may have 51,200 characters at most.
         storage.put_object(Bucket=bucket, Key=stack, Body=(assembly / f"{stack}.template.json").read_bytes())
         formation.create_stack(
@@ -288,26 +288,6 @@ class Rehearsal:
                 raise OSError("no certificate yet")
             context = ssl.create_default_context(cafile=str(self._certificate))
         urllib.request.urlopen(url, data, timeout=30, context=context).close()
-
-
-def end_rehearsal(folder: Path) -> bool:
-    """End the rehearsal whose process ids stand in ``folder``; returns whether there was one."""
-    record = folder / "rehearsal.json"
-    if not record.exists():
-        return False
-    ended = [processes.end(pid, folder / log) for log, pid in json.loads(record.read_text())["processes"].items()]
-    record.unlink()
-    return any(ended)
-
-
-def _packed(source: Path) -> bytes:
-    if source.is_file():
-        return source.read_bytes()
-    packed = io.BytesIO()
-    with zipfile.ZipFile(packed, "w") as archive:
-        for path in sorted(source.rglob("*")):
-            archive.write(path, path.relative_to(source))
-    return packed.getvalue()
 
 
 def _check_loopback(url: str) -> None:

@@ -73,6 +73,7 @@ class Offsets:
             place = self._input / record["File"]
         answer = client("s3").get_object(Bucket=place.bucket, Key=place.key, IfUnmodifiedSince=self._submitted)
         if answer["ContentLength"] > _LONGEST_SOURCE:
+            answer["Body"].close()
             raise ValueError(f"{answer['ContentLength']:,} bytes are more than a sample needs")
         text: str = answer["Body"].read().decode()
         return _LINE_END.split(text)[record["Line"]] if "Line" in record else text

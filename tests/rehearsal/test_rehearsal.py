@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from local.processes import ROOT
-from local.rehearsal import Rehearsal, RehearsalError, end_rehearsal
+from local.processes import ROOT, end_rehearsal
+from local.rehearsal import Rehearsal, RehearsalError
 from tests.conftest import LeavesLoopback
 
 HANDLER = """
