@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 # First of all: once the package `constructs` is imported, Python no longer looks into a folder of that name.
+sys.path.insert(0, str(Path(__file__).resolve().parent / "lambdas"))
 sys.path.insert(0, str(Path(__file__).resolve().parent / "constructs"))
 
 import aws_cdk as cdk

@@ -23,7 +23,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.upload_cost import GB, PRICES, STATES_A_LOOK
-from entities_job.schedule import PollSchedule, seconds_after_output
+from entities_job.job.schedule import PollSchedule, seconds_after_output
 
 PAGE = Path(__file__).parents[1] / "docs" / "completion.md"
 JOBS = 20_000

@@ -32,8 +32,9 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from entities_job import inventory, publish_result
-from entities_job.locations import Location
+from entities_job.aws import Location
+from entities_job.handlers import publish_result
+from entities_job.publish import inventory
 
 ARCHIVE = "s3://out/output.tar.gz"
 INVENTORY = "s3://out/inventory.jsonl.gz"

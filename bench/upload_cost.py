@@ -14,9 +14,10 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from entities_job import dispatch, stage
-from entities_job.dispatch_batch import SHARD_DOCUMENTS
-from entities_job.limits import USD_PER_UNIT, units
+from entities_job.handlers import dispatch_uploads as dispatch
+from entities_job.handlers import stage
+from entities_job.request.limits import USD_PER_UNIT, units
+from entities_job.uploads.batch import SHARD_DOCUMENTS
 from tests.unit.dispatch_aws import MACHINE, Aws
 
 SIZES = (1, 10, 100, 1_000, 10_000)

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cdk_comprehend_entities._upload import MAXIMUM_DOCUMENTS
-from entities_job.dispatch_rules import Note, Usage, look
+from entities_job.uploads.rules import Note, Usage, look
 
 HOURS = 2.0
 END = HOURS * 3600

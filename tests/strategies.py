@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from entities_job.rules import CUSTOM_LANGUAGES, model
+from entities_job.request.rules import CUSTOM_LANGUAGES, model
 
 REQUEST = "StartEntitiesDetectionJobRequest"
 

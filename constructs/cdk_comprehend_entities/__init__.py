@@ -1,7 +1,8 @@
 """Amazon Comprehend entity-detection jobs as an AWS CDK construct."""
 
+from entities_job.job.schedule import PollSchedule
+
 from ._functions import Functions
-from ._lambdas import PollSchedule
 from ._query import ResultsCatalog
 from ._upload import UploadTrigger
 from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer

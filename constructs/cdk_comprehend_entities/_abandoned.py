@@ -35,7 +35,7 @@ class AbandonedJobs(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         function = factory.function(
-            self, "StopAbandoned", "stop_abandoned", timeout=Duration.minutes(15), dead_letter_queue=unreported
+            self, "StopAbandoned", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
         grant_stop(function, bus)
         allow(function, "states:ListExecutions", on=[machine.state_machine_arn])

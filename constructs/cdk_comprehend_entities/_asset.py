@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from aws_cdk import aws_lambda as lambda_
 
-from ._lambdas import ROOT
+import entities_job
 
 _DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
 _NATIVE = {".so", ".pyd", ".dylib"}
@@ -30,7 +30,9 @@ def code() -> lambda_.AssetCode:
 @cache
 def _assembled() -> Path:
     target = Path(_folder.name)
-    shutil.copytree(ROOT / "entities_job", target / "entities_job", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        Path(entities_job.__file__).parent, target / "entities_job", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in _DISTRIBUTIONS:
         _copy(name, target)
     return target

@@ -76,7 +76,7 @@ class UploadDispatcher(Construct):
         self.queue_key.add_to_resource_policy(own_events)
         self.wake_queue = self._wake_queue()
         self.function = factory.function(
-            self, "DispatchUploads", "dispatch", memory=Size.mebibytes(1769), timeout=_TIMEOUT
+            self, "DispatchUploads", "dispatch_uploads", memory=Size.mebibytes(1769), timeout=_TIMEOUT
         )
         self._settings = {
             "StateMachineArn": state_machine.state_machine_arn,

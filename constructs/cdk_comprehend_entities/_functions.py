@@ -55,7 +55,7 @@ class FunctionFactory:
             parts,
             "Resource",
             code=code(),
-            handler=f"entities_job.{module}.handler",
+            handler=f"entities_job.handlers.{module}.handler",
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=memory.to_mebibytes() if memory else 256,

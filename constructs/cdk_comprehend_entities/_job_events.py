@@ -8,7 +8,7 @@ from typing import Any
 from aws_cdk import aws_events as events
 from aws_cdk import aws_stepfunctions as sfn
 
-from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
+from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
 
 _COMPLETED = ["COMPLETED", "COMPLETED_WITH_ERRORS"]
 

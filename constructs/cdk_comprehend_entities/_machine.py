@@ -15,11 +15,12 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from entities_job.request import limits
+
 from ._access import acknowledge, acknowledge_wildcards, executions_arn, service
 from ._completion import CompletionEvents
 from ._definition import Definition
 from ._functions import FunctionFactory, Functions
-from ._lambdas import limits
 from ._staging import stage_batch
 from ._storage import Storage
 

@@ -17,9 +17,10 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from constructs import Construct
 
+from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE
+
 from ._access import allow, service
 from ._functions import Functions
-from ._lambdas import EVENT_DETAIL_TYPE, EVENT_SOURCE
 from ._network import JobNetwork
 from ._staging import grant_staging
 from ._storage import Storage

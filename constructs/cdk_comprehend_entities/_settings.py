@@ -9,7 +9,9 @@ from aws_cdk import Duration, Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ._lambdas import PollSchedule, limits, rules
+from entities_job.job.schedule import PollSchedule
+from entities_job.request import limits, rules
+
 from ._network import JobNetwork
 from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer

@@ -18,6 +18,8 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from entities_job.job.schedule import PollSchedule
+
 from ._abandoned import AbandonedJobs
 from ._completion import CompletionEvents
 from ._dispatcher import UploadDispatcher
@@ -25,7 +27,6 @@ from ._functions import FunctionFactory, Functions
 from ._hardening import StandardHardening, StrictHardening
 from ._imported import warn_of_imported
 from ._job_events import JobEvents
-from ._lambdas import PollSchedule
 from ._machine import report_aborted, state_machine, unreported_queue
 from ._metrics import Metrics
 from ._network import JobNetwork

@@ -19,7 +19,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
-from entities_job.rules import PROTECTED
+from entities_job.request.rules import PROTECTED
 from local.rehearsal import Rehearsal
 from tests.events import check
 

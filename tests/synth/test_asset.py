@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,10 @@ import pytest
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 
 SOURCE = Path(__file__).parents[2] / "lambdas" / "entities_job"
+
+
+def sources(package: Path) -> dict[Path, bytes]:
+    return {path.relative_to(package): path.read_bytes() for path in package.rglob("*.py")}
 
 
 def synthesized_asset(outdir: Path) -> Path:
@@ -29,8 +34,7 @@ def asset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_the_functions_code_is_in_it_to_the_byte(asset: Path) -> None:
-    shipped = {path.name: path.read_bytes() for path in (asset / "entities_job").iterdir()}
-    assert shipped == {path.name: path.read_bytes() for path in SOURCE.glob("*.py")}
+    assert sources(asset / "entities_job") == sources(SOURCE)
 
 
 def test_only_what_the_runtime_lacks_is_shipped(asset: Path) -> None:
@@ -52,13 +56,13 @@ def test_nothing_in_it_depends_on_the_machine_that_made_it(asset: Path) -> None:
 
 def test_the_same_bytes_make_the_same_asset(asset: Path, tmp_path: Path) -> None:
     # Another process, after Python has written byte code beside the sources.
-    importlib.import_module("entities_job.rules")
+    importlib.import_module("entities_job.request.rules")
     script = (
         "import sys, aws_cdk as cdk; from cdk_comprehend_entities import EntitiesDetectionWorkflow;"
         "app = cdk.App(outdir=sys.argv[1]);"
         "EntitiesDetectionWorkflow(cdk.Stack(app, 'Other'), 'Workflow'); app.synth()"
     )
-    path = str(Path(__file__).parents[2] / "constructs")
+    path = os.pathsep.join(str(Path(__file__).parents[2] / folder) for folder in ("constructs", "lambdas"))
     subprocess.run(
         [sys.executable, "-c", script, str(tmp_path)],
         check=True,

@@ -29,11 +29,14 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_the_wheel_holds_the_functions_code_the_views_and_types(wheel: Path) -> None:
     names = set(ZipFile(wheel).namelist())
     assert "cdk_comprehend_entities/py.typed" in names
-    handlers = {f"cdk_comprehend_entities/_lambdas/entities_job/{path.name}" for path in LAMBDAS.glob("*.py")}
+    handlers = {str(path.relative_to(LAMBDAS.parent)) for path in LAMBDAS.rglob("*.py")}
     views = {f"cdk_comprehend_entities/_views/{path.name}" for path in VIEWS.glob("*.sql")}
     assert handlers | views <= names
     assert not [name for name in names if "__pycache__" in name]
-    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"cdk_comprehend_entities"}
+    assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
+        "cdk_comprehend_entities",
+        "entities_job",
+    }
 
 
 def test_the_wheel_says_what_it_depends_on(wheel: Path) -> None:
@@ -56,5 +59,5 @@ def test_the_example_synthesizes_with_the_installed_wheel(wheel: Path, tmp_path:
     assert kinds.count("AWS::S3::Bucket") == 2
     assert kinds.count("AWS::KMS::Key") == 3
     (asset,) = [folder for folder in out.glob("asset.*") if (folder / "entities_job").is_dir()]
-    shipped = {path.name: path.read_bytes() for path in (asset / "entities_job").iterdir()}
-    assert shipped == {path.name: path.read_bytes() for path in LAMBDAS.glob("*.py")}
+    shipped = {str(path.relative_to(asset)): path.read_bytes() for path in (asset / "entities_job").rglob("*.py")}
+    assert shipped == {str(path.relative_to(LAMBDAS.parent)): path.read_bytes() for path in LAMBDAS.rglob("*.py")}

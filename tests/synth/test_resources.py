@@ -26,7 +26,7 @@ HANDLERS = {
     "PublishFailure": "publish_failure",
     "Stage": "stage",
     "CompletionAwaitOutput": "await_output",
-    "AbandonedJobsStopAbandoned": "stop_abandoned",
+    "AbandonedJobsStopAbandoned": "stop_orphans",
 }
 
 
@@ -77,9 +77,9 @@ def test_data_outlives_the_stack_unless_told_otherwise(default: Synthesized) -> 
 def test_functions_share_one_asset_and_name_handlers_that_exist(default: Synthesized) -> None:
     functions = default.of_type("AWS::Lambda::Function")
     handlers = {name: function["Handler"] for name, function in functions.items()}
-    assert handlers == {name: f"entities_job.{module}.handler" for name, module in HANDLERS.items()}
+    assert handlers == {name: f"entities_job.handlers.{module}.handler" for name, module in HANDLERS.items()}
     assert len({json.dumps(function["Code"], sort_keys=True) for function in functions.values()}) == 1
-    source = Path(__file__).parents[2] / "lambdas" / "entities_job"
+    source = Path(__file__).parents[2] / "lambdas" / "entities_job" / "handlers"
     assert not [module for module in HANDLERS.values() if not (source / f"{module}.py").is_file()]
 
 

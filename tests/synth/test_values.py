@@ -18,7 +18,7 @@ from cdk_comprehend_entities import (
     LanguageCode,
     Recognizer,
 )
-from cdk_comprehend_entities._lambdas import rules
+from entities_job.request import rules
 from tests.synth.reading import Synthesized
 
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs"

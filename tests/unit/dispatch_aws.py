@@ -14,7 +14,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from entities_job import dispatch, dispatch_queue, stage
+from entities_job.handlers import dispatch_uploads as dispatch
+from entities_job.handlers import stage
+from entities_job.uploads import queue as dispatch_queue
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Workflow"
 VISIBILITY_SECONDS = 600

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from entities_job import archive, inventory, offsets, outcome, parts, publish_result
-from entities_job.locations import Location
+from entities_job.aws import Location
+from entities_job.handlers import publish_result
+from entities_job.publish import archive, inventory, offsets, outcome, parts
 from tests.events import check
 
 JOB = {

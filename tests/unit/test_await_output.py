@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from entities_job import await_output
+from entities_job.handlers import await_output
 from tests.unit.lambda_context import CONTEXT
 
 OUTPUT = "jobs/run-1/111122223333-NER-abc/output/output.tar.gz"

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from entities_job.dispatch_batch import Trigger, Upload, UploadBatch, assemble
+from entities_job.uploads.batch import Trigger, Upload, UploadBatch, assemble
 
 
 def trigger(**changes: Any) -> Trigger:

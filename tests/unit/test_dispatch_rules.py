@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from entities_job.dispatch_rules import Usage, Waiting, choose, sleep
+from entities_job.uploads.rules import Usage, Waiting, choose, sleep
 
 
 def waiting(trigger: str = "A", *, documents: int = 5, since: float = 0.0) -> Waiting:

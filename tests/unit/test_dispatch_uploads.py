@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from entities_job import dispatch, stage
+from entities_job.handlers import dispatch_uploads as dispatch
+from entities_job.handlers import stage
 from tests.unit.dispatch_aws import MACHINE, VISIBILITY_SECONDS, Aws, Crash
 from tests.unit.lambda_context import CONTEXT
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from entities_job import inflate
-from entities_job.inflate import ArchiveDamaged, Inflation, Point
+from entities_job.publish import inflate
+from entities_job.publish.inflate import ArchiveDamaged, Inflation, Point
 
 
 def chunks(packed: bytes, size: int, start: int = 0) -> Iterator[bytes]:

@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 from botocore.response import StreamingBody
 
-from entities_job import inspect_input, inventory
 from entities_job.errors import RequestRefused
+from entities_job.handlers import inspect_input
+from entities_job.publish import inventory
 from tests.unit.lambda_context import CONTEXT
 
 SETTINGS: dict[str, Any] = {

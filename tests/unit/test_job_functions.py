@@ -11,9 +11,10 @@ import boto3
 import pytest
 from botocore.stub import ANY, Stubber
 
-from entities_job import poll_job, service, start_job, stop_job
+from entities_job import aws as service
 from entities_job.errors import ServiceError
-from entities_job.schedule import PollSchedule
+from entities_job.handlers import poll_job, start_job, stop_job
+from entities_job.job.schedule import PollSchedule
 from tests.unit.lambda_context import CONTEXT
 
 ARN = "arn:aws:states:us-east-1:111122223333:execution:Workflow:run-1"
@@ -198,8 +199,9 @@ def test_a_job_that_has_ended_needs_no_stop(comprehend: Stubber) -> None:
 @pytest.mark.parametrize(("patiently", "attempts"), [(False, 4), (True, 16)])
 def test_clients_retry_in_standard_mode(monkeypatch: pytest.MonkeyPatch, patiently: bool, attempts: int) -> None:
     monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
-    made = service.client.__wrapped__("comprehend", patiently=patiently)
-    assert made.meta.config.retries == {"mode": "standard", "total_max_attempts": attempts}
+    made = service.comprehend.__wrapped__(patiently=patiently)
+    retries = vars(made.meta.config)["_user_provided_options"]["retries"]
+    assert retries == {"mode": "standard", "total_max_attempts": attempts}
 
 
 def test_whoever_is_to_stop_many_jobs_at_once_is_patient(monkeypatch: pytest.MonkeyPatch) -> None:

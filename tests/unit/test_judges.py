@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from entities_job.errors import RequestRefused
-from entities_job.request import complete
-from entities_job.rules import violations
+from entities_job.request.completion import complete
+from entities_job.request.rules import violations
 from local.comprehend.checks import check_start
 from local.comprehend.errors import ServiceError
 from local.comprehend.schema import check, without_nulls

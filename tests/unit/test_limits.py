@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from entities_job.limits import MAXIMUM_BYTES, MB, Tally, units
+from entities_job.request.limits import MAXIMUM_BYTES, MB, Tally, units
 
 
 def tally(*sizes: int, name: str = "a.txt", custom: bool = False) -> Tally:

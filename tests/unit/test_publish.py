@@ -13,7 +13,8 @@ from typing import Any
 
 import pytest
 
-from entities_job import archive, results
+from entities_job.publish import archive
+from entities_job.publish import records as results
 from tests.unit.publishing import JOB, PERSON, Bucket, entry, lines, memory, packed, publish
 
 STOPPED = {**JOB, "JobStatus": "STOPPED"}

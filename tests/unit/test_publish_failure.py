@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from entities_job import active, outcome, publish_failure, stop_job
+from entities_job.handlers import publish_failure, stop_job
+from entities_job.job import active
+from entities_job.publish import outcome
 from tests.events import check
 from tests.unit.lambda_context import CONTEXT
 

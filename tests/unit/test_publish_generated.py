@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entities_job import results
+from entities_job.publish import records as results
 from tests.unit.publishing import entry, memory, publish
 
 TEXTS = st.text(max_size=8) | st.sampled_from(

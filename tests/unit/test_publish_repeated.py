@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from entities_job import archive, inflate, parts, publish_result
+from entities_job.handlers import publish_result
+from entities_job.publish import archive, inflate, parts
 from tests.unit.publishing import PERSON, Bucket, entry, lines, memory, publish
 
 ARCHIVE = "jobs/a-NER-job1/output/output.tar.gz"

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from entities_job.errors import RequestRefused
-from entities_job.request import complete
+from entities_job.request.completion import complete
 
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/r"
 FLYWHEEL = "arn:aws:comprehend:us-east-1:111122223333:flywheel/f"

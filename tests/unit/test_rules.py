@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from entities_job.rules import explain, regions, violations
+from entities_job.request.rules import explain, regions, violations
 from tests.strategies import BREAKS, valid_requests
 
 REQUEST: dict[str, Any] = {

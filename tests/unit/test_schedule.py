@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bench.completion import EVENT, FIXED_30, GRID, HISTORY_LIMIT, LOG_NORMAL, Watch, history, promised, simulate
-from entities_job.schedule import PollSchedule
+from entities_job.job.schedule import PollSchedule
 
 AGES = st.floats(0, 30 * 86_400)
 STEPS = st.floats(1, 3600)

@@ -10,7 +10,10 @@ from typing import Any
 
 import pytest
 
-from entities_job import active, outcome, stop_abandoned, stop_job
+from entities_job.handlers import stop_job
+from entities_job.handlers import stop_orphans as stop_abandoned
+from entities_job.job import active
+from entities_job.publish import outcome
 from tests.unit.lambda_context import CONTEXT
 
 MACHINE = "arn:aws:states:us-east-1:111122223333:stateMachine:Workflow"

@@ -10,8 +10,8 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .schedule import PollSchedule, seconds_after_output
-from .service import client, logger, task
+from ..aws import client, logger, task
+from ..job.schedule import PollSchedule, seconds_after_output
 
 _MAXIMUM_ATTEMPTS = 3
 """Starts of one execution's job: the first, and restarts while a fresh role may not have propagated."""

@@ -11,15 +11,14 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from . import outcome
-from .archive import Archive, Place
-from .inflate import ArchiveDamaged
-from .inventory import Inventory
-from .locations import Location
-from .offsets import Offsets
-from .parts import Parts
-from .results import Results, Tally
-from .service import client, logger, task
+from ..aws import Location, client, logger, task
+from ..publish import outcome
+from ..publish.archive import Archive, Place
+from ..publish.inflate import ArchiveDamaged
+from ..publish.inventory import Inventory
+from ..publish.offsets import Offsets
+from ..publish.parts import Parts
+from ..publish.records import Results, Tally
 
 _RESERVE_MILLISECONDS = 120_000
 

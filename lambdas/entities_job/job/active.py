@@ -7,8 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .locations import Location
-from .service import client
+from ..aws import Location, client
 
 
 class ActiveJob(NamedTuple):

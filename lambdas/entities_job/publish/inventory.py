@@ -18,8 +18,7 @@ from functools import cached_property
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from .locations import Location
-from .service import client
+from ..aws import Location, client
 
 _FIELDS = ("File", "Source", "VersionId", "Size", "Lines", "Padding")
 _BLOCK = 1024**2

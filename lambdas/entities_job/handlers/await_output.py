@@ -12,8 +12,7 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from .locations import Location
-from .service import client, logger, task
+from ..aws import Location, client, logger, task
 
 _ARCHIVE = re.compile(r"-NER-([^/]+)/output/output\.tar\.gz$")
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .errors import RequestRefused
-from .rules import PROTECTED, Violation, explain, violations
+from ..errors import RequestRefused
+from ..request.rules import PROTECTED, Violation, explain, violations
 
 _CONSTRUCT = "the workflow's own settings"
 

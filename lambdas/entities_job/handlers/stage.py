@@ -15,9 +15,8 @@ from typing import Any
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from .limits import MINIMUM_BYTES
-from .locations import Location
-from .service import client, logger, task
+from ..aws import Location, client, logger, task
+from ..request.limits import MINIMUM_BYTES
 
 _THREADS = 16
 _PADDING = "padding.txt"

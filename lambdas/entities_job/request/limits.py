@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
-from .rules import GUIDE, Violation
+from ..request.rules import GUIDE, Violation
 
 MB = 1024 * 1024
 MINIMUM_BYTES = 500

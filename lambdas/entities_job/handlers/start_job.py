@@ -8,9 +8,9 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .active import folder
-from .schedule import PollSchedule
-from .service import client, logger, task
+from ..aws import client, logger, task
+from ..job.active import folder
+from ..job.schedule import PollSchedule
 
 
 @task

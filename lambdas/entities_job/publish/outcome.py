@@ -10,10 +10,10 @@ from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from . import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
-from .errors import JobError
-from .hints import hint
-from .service import client
+from ..aws import client
+from ..contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
+from ..errors import JobError
+from ..hints import hint
 
 SCHEMA_VERSION = "1.0"
 

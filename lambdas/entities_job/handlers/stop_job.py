@@ -6,7 +6,7 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .service import client, logger, task
+from ..aws import client, logger, task
 
 
 @task

@@ -13,8 +13,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager
 
-from .locations import Location
-from .service import client
+from ..aws import Location, client
 
 _PART_BYTES = 96 * 1024**2
 """JSON lines in a part before they are compressed, to about a quarter."""

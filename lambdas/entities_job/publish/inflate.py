@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
-from .errors import JobError
+from ..errors import JobError
 
 _WINDOW = 32 * 1024
 _BLOCK = 4 * 1024 * 1024

@@ -15,9 +15,8 @@ from typing import Any, NamedTuple
 
 from botocore.exceptions import ClientError, HTTPClientError, ResponseStreamingError
 
-from .inflate import ArchiveDamaged, Inflation, Point
-from .locations import Location
-from .service import client, logger
+from ..aws import Location, client, logger
+from ..publish.inflate import ArchiveDamaged, Inflation, Point
 
 MAXIMUM_RECORD_BYTES = 32 * 1024**2
 """Athena reads no longer row ("Considerations and limitations for SQL queries in Amazon Athena")."""

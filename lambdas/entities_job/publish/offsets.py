@@ -10,8 +10,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from .locations import Location
-from .service import client, logger
+from ..aws import Location, client, logger
 
 _LONGEST_SOURCE = 2 * 1024**2
 # The service ends lines at these, and only at these.

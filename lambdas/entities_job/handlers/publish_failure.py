@@ -10,11 +10,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .active import active_jobs, folders
-from .hints import hint
-from .outcome import SCHEMA_VERSION, emit
-from .service import logger, task
-from .stop_job import stop
+from ..aws import logger, task
+from ..handlers.stop_job import stop
+from ..hints import hint
+from ..job.active import active_jobs, folders
+from ..publish.outcome import SCHEMA_VERSION, emit
 
 # The service's own words, and ours: "Value 'xx' at 'languageCode' failed ..." and "- LanguageCode: must be ...".
 _FIELD = re.compile(r"(?: at '|^- )([A-Za-z][\w.\[\]]*)", re.MULTILINE)

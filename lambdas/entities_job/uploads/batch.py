@@ -10,8 +10,8 @@ from datetime import UTC, datetime
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from .limits import MAXIMUM_SEMI_STRUCTURED_FILES, Tally, unfit
-from .locations import Location
+from ..aws import Location
+from ..request.limits import MAXIMUM_SEMI_STRUCTURED_FILES, Tally, unfit
 
 SHARD_DOCUMENTS = 500
 """Documents that one staging function copies."""

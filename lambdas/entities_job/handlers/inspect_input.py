@@ -9,13 +9,12 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from . import inventory
-from .errors import RequestRefused
-from .limits import MAXIMUM_DOCUMENTS, Tally, units
-from .locations import Location
-from .request import complete
-from .rules import Violation, explain
-from .service import client, logger, task
+from ..aws import Location, client, logger, task
+from ..errors import RequestRefused
+from ..publish import inventory
+from ..request.completion import complete
+from ..request.limits import MAXIMUM_DOCUMENTS, Tally, units
+from ..request.rules import Violation, explain
 
 _SPOT_CHECKS = 20
 _SPOT_BYTES = 64 * 1024

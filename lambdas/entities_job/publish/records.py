@@ -15,10 +15,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .archive import Member, TooLong
-from .documents import join
-from .inventory import Inventory
-from .offsets import Offsets
+from ..publish.archive import Member, TooLong
+from ..publish.inventory import Inventory
+from ..publish.offsets import Offsets
+from ..publish.out_files import join
 
 COUNTED_BY_TYPE = 1_000_000
 """Larger results are not counted by type, which would slow their publishing down: SQL counts them."""

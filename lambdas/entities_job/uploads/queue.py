@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from .service import client, logger
+from ..aws import client, logger
 
 _THREADS = 32
 _LONGEST_READ_SECONDS = 120

@@ -14,12 +14,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .dispatch_batch import Trigger, Upload, UploadBatch, assemble
-from .dispatch_queue import Message, UploadQueue
-from .dispatch_rules import LONGEST_SLEEP, Note, Usage, look
-from .locations import Location
-from .service import client, logger, task
-from .start_job import job_name
+from ..aws import Location, client, logger, task
+from ..handlers.start_job import job_name
+from ..uploads.batch import Trigger, Upload, UploadBatch, assemble
+from ..uploads.queue import Message, UploadQueue
+from ..uploads.rules import LONGEST_SLEEP, Note, Usage, look
 
 ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 """Job statuses that are taken to hold a slot of the account's quota."""

@@ -9,11 +9,11 @@ from typing import Any
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .active import ActiveJob, active_jobs, folders
-from .hints import hint
-from .outcome import SCHEMA_VERSION, emit
-from .service import client, logger, task
-from .stop_job import stop
+from ..aws import client, logger, task
+from ..handlers.stop_job import stop
+from ..hints import hint
+from ..job.active import ActiveJob, active_jobs, folders
+from ..publish.outcome import SCHEMA_VERSION, emit
 
 _CODE = "JobAbandoned"
 

@@ -1,0 +1,203 @@
+"""What the functions share of AWS: logger, clients, the decorator of handlers, and S3 by :class:`Location`.
+
+No other file calls S3 to get, put or list objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import cache, wraps
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+
+import boto3
+from aws_lambda_powertools import Logger
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from .errors import named
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_comprehend import ComprehendClient
+    from mypy_boto3_events import EventBridgeClient
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_sqs import SQSClient
+    from mypy_boto3_stepfunctions import SFNClient
+
+logger = Logger()
+
+# boto3's default retry mode never retries Comprehend's TooManyRequestsException; standard mode does.
+# Connections for the dispatcher's 32 threads; with fewer, each further call would open one of its own.
+_CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, max_pool_connections=32)
+_PATIENT = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 16}))
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+@cache
+def comprehend(*, patiently: bool = False) -> ComprehendClient:
+    """Return the client of Amazon Comprehend, made once a process, as all clients here are.
+
+    A patient one tries for minutes: many jobs that must stop at once meet a quota of one call a second.
+    """
+    return boto3.client("comprehend", config=_PATIENT if patiently else _CONFIG)
+
+
+@cache
+def events() -> EventBridgeClient:
+    """Return the client of Amazon EventBridge."""
+    return boto3.client("events", config=_CONFIG)
+
+
+@cache
+def s3() -> S3Client:
+    """Return the client of Amazon S3."""
+    return boto3.client("s3", config=_CONFIG)
+
+
+@cache
+def sqs() -> SQSClient:
+    """Return the client of Amazon SQS."""
+    return boto3.client("sqs", config=_CONFIG)
+
+
+@cache
+def stepfunctions() -> SFNClient:
+    """Return the client of AWS Step Functions."""
+    return boto3.client("stepfunctions", config=_CONFIG)
+
+
+def error_code(error: ClientError) -> str:
+    """Return the service's own code of an error."""
+    return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def task(function: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaContext], Out]:
+    """Make a function a handler: its logs carry the context, and a service's error leaves under its own code."""
+
+    @wraps(function)
+    def handler(event: In, context: LambdaContext) -> Out:
+        try:
+            return function(event, context)
+        except ClientError as error:
+            raise named(error) from error
+
+    return logger.inject_lambda_context(handler)
+
+
+class Listed(NamedTuple):
+    """An object as a listing shows it."""
+
+    location: Location
+    size: int
+
+
+class Streamed(NamedTuple):
+    """An object that is being read."""
+
+    body: StreamingBody
+    etag: str
+
+
+class Location(NamedTuple):
+    """A bucket and a key, or a key prefix, in it.
+
+    Example:
+        >>> (Location.of("s3://out/work/") / "run" / "inventory.jsonl.gz").uri
+        's3://out/work/run/inventory.jsonl.gz'
+    """
+
+    bucket: str
+    key: str
+
+    @classmethod
+    def of(cls, uri: str) -> Location:
+        """Take ``s3://bucket/key`` apart. The key may be empty.
+
+        Raises:
+            ValueError: the text is no S3 URI.
+        """
+        scheme, _, rest = uri.partition("://")
+        bucket, _, key = rest.partition("/")
+        if scheme != "s3" or not bucket:
+            raise ValueError(f"not an S3 URI: {uri!r}; expected s3://bucket/key")
+        return cls(bucket, key)
+
+    @property
+    def uri(self) -> str:
+        """The location as ``s3://bucket/key``."""
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def name(self) -> str:
+        """What follows the last slash of the key."""
+        return self.key.rsplit("/", 1)[-1]
+
+    def __truediv__(self, name: str) -> Location:
+        """Return the location of ``name`` below this one."""
+        return Location(self.bucket, f"{self.key.rstrip('/')}/{name}".lstrip("/"))
+
+    def read(self) -> bytes:
+        """Return the whole object.
+
+        Raises:
+            ClientError: the service's own, ``NoSuchKey`` if there is no object.
+        """
+        return self.stream().body.read()
+
+    def read_if_there(self) -> bytes | None:
+        """Return the whole object, or None if there is none."""
+        try:
+            return self.read()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise
+        return None
+
+    def stream(self, start: int = 0, *, if_match: str = "") -> Streamed:
+        """Begin to read the object from a byte on, only if it is still the one with the ETag ``if_match``.
+
+        Raises:
+            ClientError: the service's own; ``InvalidRange`` if ``start`` lies behind the last byte.
+        """
+        part: dict[str, str] = {"Range": f"bytes={start}-"} if start else {}
+        condition: dict[str, str] = {"IfMatch": if_match} if if_match else {}
+        answer = s3().get_object(Bucket=self.bucket, Key=self.key, **part, **condition)  # type: ignore[arg-type]
+        return Streamed(answer["Body"], answer["ETag"])
+
+    def write(self, body: bytes | IO[bytes]) -> None:
+        """Put the object, whatever stood there."""
+        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body)
+
+    def write_new(self, body: bytes) -> bool:
+        """Put the object if none stands there yet; return whether it was put."""
+        try:
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, IfNoneMatch="*")
+        except ClientError as error:
+            if error_code(error) != "PreconditionFailed":
+                raise
+            return False
+        return True
+
+    def exists(self) -> bool:
+        """Return whether the object is there."""
+        try:
+            s3().head_object(Bucket=self.bucket, Key=self.key)
+        except ClientError as error:
+            if error_code(error) != "404":
+                raise
+            return False
+        return True
+
+    def list(self) -> Iterator[Listed]:
+        """Yield all objects whose keys begin with this key, in the order of their keys."""
+        for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
+            for item in page.get("Contents", []):
+                yield Listed(Location(self.bucket, item["Key"]), item["Size"])
+
+
+def client(name: str, *, patiently: bool = False) -> Any:
+    """Return a client by its service's name. To be replaced by the typed functions above."""
+    return comprehend(patiently=patiently) if name == "comprehend" else globals()[name]()

@@ -1,0 +1,1 @@
+"""A job: what identifies it, when to poll it, and which are active."""

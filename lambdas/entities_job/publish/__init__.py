@@ -1,0 +1,1 @@
+"""From the archive that a job leaves to published records and the outcome."""

@@ -1,0 +1,1 @@
+"""From uploads that wait in queues to batches that are staged and started."""
