@@ -38,15 +38,15 @@ class EventNotAccepted(JobError):
 
 
 def of_result(
-    event: Mapping[str, Any], counts: Mapping[str, Any], result: Mapping[str, Any], damage: str
-) -> dict[str, Any]:
+    event: Mapping[str, Any], counts: Mapping[str, Any], result: Mapping[str, Any], damage: Mapping[str, Any] | None
+) -> Any:
     """The outcome of an execution whose job left a result.
 
     Args:
         event: the payload of PublishResult.
         counts: what was published, and what not.
         result: where it lies.
-        damage: what is wrong with the archive, if anything.
+        damage: code and message of why the archive was not read to its end, if it was not.
     """
     job = event["Job"]
     incomplete = {name: counts[name] for name in _INCOMPLETE if counts[name]}
@@ -63,13 +63,15 @@ def of_result(
         "Units": event["Estimate"]["Units"],
         "EstimatedCostUsd": event["Estimate"]["CostUsd"],
     }
-    if job["JobStatus"] == "STOPPED":
-        status, code = "TIMED_OUT" if event["StopCode"] else "STOPPED", event["StopCode"] or "JobStopped"
+    stopped = job["JobStatus"] == "STOPPED"
+    status = ("TIMED_OUT" if event["StopCode"] else "STOPPED") if stopped else "COMPLETED_WITH_ERRORS"
+    if damage:
+        code, message = damage["Code"], damage["Message"]
+    elif stopped:
+        code = event["StopCode"] or "JobStopped"
         message = f"the job {job['JobId']} was stopped after {counts['Documents']} documents"
-    elif damage:
-        status, code, message = "COMPLETED_WITH_ERRORS", "ArchiveDamaged", damage
     elif incomplete:
-        status, code = "COMPLETED_WITH_ERRORS", "ResultIncomplete"
+        code = "ResultIncomplete"
         message = ", ".join(f"{name}: {count:,}" for name, count in incomplete.items())
     else:
         return outcome
@@ -81,7 +83,7 @@ def of_result(
     }
 
 
-def emit(outcome: Mapping[str, Any]) -> dict[str, Any]:
+def emit(outcome: Mapping[str, Any]) -> Any:
     """Put the outcome on the event bus, and its figures into metrics; returns it as the event has it.
 
     EventBridge delivers at least once: consumers deduplicate by ExecutionArn.

@@ -15,7 +15,6 @@ import pytest
 
 from entities_job.publish import archive
 from entities_job.publish import records as results
-from tests.unit.publishing import JOB, PERSON, Bucket, entry, lines, memory, packed, publish
 
 STOPPED = {**JOB, "JobStatus": "STOPPED"}
 
