@@ -37,7 +37,8 @@ HINTS = {
     "UnknownJobStatus": "the service answered a job status that this version does not know; look for a newer version",
     "ArchiveDamaged": "what came before the damage is published; the archive is where the job's OutputDataConfig says",
     "ResultTooLarge": (
-        "what came first is published; the archive is where the job's OutputDataConfig says; give each job fewer documents"
+        "what came first is published; the archive is where the job's OutputDataConfig says; next time, give each job "
+        "fewer documents"
     ),
     "ResultIncomplete": "the summary names the documents; correct them, or leave them out, and analyse them again",
     "JobStopped": "somebody asked the service to stop the job",

@@ -27,7 +27,7 @@ _LONGEST_OUT_FILE = 64 * 1024**2
 _BLOCK = 256 * 1024
 _INFLATED = 1024**2
 _AHEAD = 4
-_LONGEST_HEADER = 32 * 1024
+_LONGEST_HEADER = 16 * 1024
 """Bytes of all headers of one member: S3's own names have 1,024 bytes at most."""
 
 
@@ -80,7 +80,8 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
             try:
                 block = member.decompress(left, _INFLATED)
             except zlib.error as error:
-                yield _before_damage(before, left)
+                if found := _before_damage(before, left):
+                    yield found
                 raise ArchiveDamaged(f"the archive is no sound gzip stream: {error}") from error
             left, member = (member.unused_data, None) if member.eof else (member.unconsumed_tail, member)
             size += len(block)

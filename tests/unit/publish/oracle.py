@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import zlib
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 OURS = ("jobid", "jobdate", "languagecode", "source", "sourceversionid", "sourcecandidates", "job_date")
@@ -38,25 +39,24 @@ def tree(line: bytes) -> Any:
 
 def is_sound(value: Any, path: str, spelled: dict[str, str], depth: int = 1) -> bool:
     """Whether any JSON reader takes a value: what it is made of, how deep, how its fields are spelled."""
-    if depth > 64:
-        return False
-    if isinstance(value, str):
-        return all(not 0xD800 <= ord(character) < 0xE000 for character in value)
-    if isinstance(value, int):
-        return -(2**63) <= value < 2**63
-    if isinstance(value, float):
-        return abs(value) != float("inf")
-    if isinstance(value, Pairs):
-        names = [name.lower() for name, _ in value]
-        places = [(f"{path}.{name}".lower(), f"{path}.{name}") for name, _ in value]
-        return (
-            len(set(names)) == len(names)
-            and all(is_sound(name, "", {}) for name, _ in value)
-            and all(spelled.setdefault(lower, place) == place for lower, place in places)
-            and all(is_sound(item, f"{path}.{name}", spelled, depth + 1) for name, item in value)
-        )
-    if isinstance(value, list):
-        return all(is_sound(item, path, spelled, depth + 1) for item in value)
+
+    def all_sound(items: Iterable[tuple[Any, str]]) -> bool:
+        return all(is_sound(item, place, spelled, depth + 1) for item, place in items)
+
+    match value:
+        case str():
+            return all(not 0xD800 <= ord(character) < 0xE000 for character in value)
+        case int():
+            return -(2**63) <= value < 2**63
+        case float():
+            return abs(value) != float("inf")
+        case Pairs():
+            places = {f"{path}.{name}".lower(): f"{path}.{name}" for name, _ in value}
+            sound = len(places) == len(value) and all(is_sound(name, "", {}) for name, _ in value)
+            sound = sound and all(spelled.setdefault(lower, place) == place for lower, place in places.items())
+            return depth <= 64 and sound and all_sound((item, f"{path}.{name}") for name, item in value)
+        case list():
+            return depth <= 64 and all_sound((item, path) for item in value)
     return True
 
 
