@@ -85,6 +85,7 @@ def is_record(record: Any, spelled: dict[str, str]) -> bool:
     """Whether a parsed line is a record that can be published."""
     if not isinstance(record, Pairs) or not isinstance(record.get("File"), str):
         return False
+    entities: Any
     entities, code = record.get("Entities"), record.get("ErrorCode")
     return (
         not any(key.lower() in OURS for key, _ in record)
@@ -104,13 +105,13 @@ def find(lines: list[bytes]) -> Found:
     spelled: dict[str, str] = {}
     for line in (line.strip(b" \t\r\n") for line in lines):
         try:
-            parsed = tree(line) if line else None
+            parsed: Any = tree(line) if line else None
         except (ValueError, RecursionError):
             found.others.append(line)
             continue
         if is_record(parsed, spelled):
             found.records.append(line)
-            found.types.update(entity.get("Type") for entity in parsed.get("Entities") or [])
+            found.types.update(entity.get("Type") for entity in parsed.get("Entities") or ())
         elif line:
             found.others.append(line)
     return found
