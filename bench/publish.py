@@ -83,8 +83,6 @@ class Folder:
         self._root = root
 
     def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-", **_: str) -> dict[str, Any]:
-        if Bucket == "in":
-            return {"Body": io.BytesIO(b"x" * 5_000), "ContentLength": 5_000}
         body = (self._root / Key).open("rb")
         body.seek(int(Range[6:-1]))
         return {"Body": body, "ETag": "e"}
@@ -188,7 +186,7 @@ def published(case: Case, root: Path) -> None:
         "Warnings": [],
         "Settings": {"ResultsUri": "s3://out/results/", "WorkUri": "s3://out/work/"},
         "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
-        **{"Polls": 1, "LagSeconds": 1.0, "StopCode": None, "Checkpoint": None},
+        **{"Polls": 1, "LagSeconds": 1.0, "StopCode": None},
     }
     os.environ.update(EVENT_BUS_NAME="default", POWERTOOLS_METRICS_DISABLED="true")
     with patch("boto3.client", lambda *_, **__: Folder(root)):

@@ -34,7 +34,6 @@ _TROUBLE = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.Unknown",
-    "Sandbox.Timedout",
     "InternalServerException",
     "InternalFailure",
     "InternalError",
@@ -46,6 +45,7 @@ _TROUBLE = [
     "ReadTimeoutError",
 ]
 _THROTTLING = ["TooManyRequestsException", "ThrottlingException", "SlowDown", "Lambda.TooManyRequestsException"]
+_TIMED_OUT = ["Sandbox.Timedout"]
 _NOT_READY = ["ResourceUnavailableException", "KmsKeyValidationException"]
 
 
@@ -196,14 +196,13 @@ class Definition:
                 "Polls": "{% $polls %}",
                 "LagSeconds": "{% $lagSeconds %}",
                 "StopCode": "{% $stopped %}",
-                "Checkpoint": "{% $exists($states.input.Checkpoint) ? $states.input.Checkpoint : null %}",
             },
             outputs="{% $states.result.Payload %}",
+            timed_out=1,
         )
         ended = sfn.Succeed.jsonata(self._scope, "JobEnded")
         published = (
             sfn.Choice.jsonata(self._scope, "Published")
-            .when(sfn.Condition.jsonata("{% $not($states.input.Done) %}"), task)
             .when(sfn.Condition.jsonata("{% $states.input.Outcome.Status = 'TIMED_OUT' %}"), self._fail("JobTimedOut"))
             .when(sfn.Condition.jsonata("{% true %}"), ended, outputs="{% $states.input.Outcome %}")
         )
@@ -226,7 +225,7 @@ class Definition:
             retry_on_service_exceptions=False,
             outputs="{% $states.result.Payload %}",
         )
-        _retry(task, [*_TROUBLE, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
+        _retry(task, [*_TROUBLE, *_TIMED_OUT, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
         return task.next(self._fail("JobFailed"))
 
     def _fail(self, name: str) -> sfn.Fail:
@@ -247,6 +246,7 @@ class Definition:
         assign: Mapping[str, Any] | None = None,
         outputs: str | None = None,
         job_when_it_fails: str = "$job",
+        timed_out: int = 8,
     ) -> tasks.LambdaInvoke:
         task = tasks.LambdaInvoke.jsonata(
             self._scope,
@@ -258,6 +258,7 @@ class Definition:
             outputs=outputs,
         )
         _retry(task, _TROUBLE, seconds=2, attempts=8, maximum=Duration.minutes(2))
+        _retry(task, _TIMED_OUT, seconds=2, attempts=timed_out, maximum=Duration.minutes(2))
         # With all of the account's slots taken, one is free after minutes: sat out for an hour and a half.
         # A failed poll is never a failed job, either: the job runs on.
         _retry(task, _THROTTLING, seconds=2, attempts=50, maximum=Duration.minutes(2))

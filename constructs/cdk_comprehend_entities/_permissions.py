@@ -89,13 +89,9 @@ def _grant_objects(functions: Functions, storage: Storage) -> None:
     storage.documents.grant_list(inspect_input)
     storage.documents.grant_read(inspect_input)
     storage.work.grant_write(inspect_input)
-    # A sample of entities is compared with the text that they were found in.
-    storage.documents.grant_read(publish_result)
-    storage.staging.grant_read(publish_result)
     storage.jobs.grant_read(publish_result)
     storage.jobs.grant_tell_missing(publish_result)
     storage.work.grant_read(publish_result)
-    storage.work.grant_write(publish_result)
     storage.results.grant_write(publish_result)
 
 

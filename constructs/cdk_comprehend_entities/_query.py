@@ -25,7 +25,7 @@ _PAGE_ERROR = "struct<page:int,errorcode:string,errormessage:string>"
 _JOB = "struct<jobid:string,jobname:string,jobstatus:string,submittime:string,endtime:string>"
 _COUNTS = (
     "struct<expecteddocuments:bigint,documents:bigint,documenterrors:bigint,missingdocuments:bigint,"
-    "unexpecteddocuments:bigint,unparsedrecords:bigint,entities:bigint,offsetsample:bigint,offsetmismatches:bigint>"
+    "unexpecteddocuments:bigint,unparsedrecords:bigint,entities:bigint>"
 )
 
 # Glue knows lower case only; the JSON SerDe finds JobId as jobid.

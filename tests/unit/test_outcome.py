@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.events import DOCS, check
-from tests.unit.publishing import Bucket, entry, lines, memory, publish
+from tests.unit.publish.publishing import Bucket, entry, lines, memory, publish
 
 
 @pytest.fixture

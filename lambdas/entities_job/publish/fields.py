@@ -1,0 +1,206 @@
+"""What a record may be: the types of :class:`Record`, and what DuckDB and Athena's JSON SerDe read.
+
+A reader that can't read one record reads none of its file: what is no such record must not be published.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from functools import cache
+from typing import Any, NotRequired, TypeGuard, get_args, get_origin, get_type_hints, is_typeddict
+
+from ..contracts import Record
+
+_LARGEST = 2**63
+_LARGEST_32 = 2**31
+
+_DEEPEST = 64
+"""Levels of objects and lists; DuckDB reads 128."""
+
+_FIELDS = list(Record.__annotations__)
+_OURS = {name.lower() for name in _FIELDS[: _FIELDS.index("File")]} | {"job_date"}
+"""Fields that publishing puts in front, and the partition: the service's own must not pass for them."""
+
+Json = dict[str, Any]
+
+
+class Checker:
+    """Checks the records of one result, and the spelling of their fields across them."""
+
+    def __init__(self) -> None:
+        self._spelled: dict[str, str] = {}
+
+    def record(self, text: str) -> Json:
+        """Parse a record and check all of it.
+
+        Raises:
+            ValueError: it is none that can be published; the message goes on from "the record".
+        """
+        record = parse(text)
+        if not isinstance(record, dict) or not isinstance(record.get("File"), str):
+            raise ValueError("is no object with a File")
+        for name in record:
+            if name.lower() in _OURS:
+                raise ValueError(f"has a field {name!a}, which publishing adds")
+        _check("the record", record, Record)
+        self._check_any(record, "", 1)
+        if "\\ud" in text.lower() and not _is_unicode(record):
+            raise ValueError("holds half of a surrogate pair")
+        entities = record.get("Entities")
+        if entities is None and record.get("ErrorCode") is None:
+            raise ValueError("has neither Entities nor an ErrorCode")
+        for entity in entities or []:
+            if not entity or entity.get("Type") is None:
+                raise ValueError("has an entity without a Type")
+        return record
+
+    def _check_any(self, value: object, path: str, depth: int) -> None:
+        """Check what holds for all values: depth, and that no two fields of one place differ in case only."""
+        if depth > _DEEPEST:
+            raise ValueError(f"is deeper than {_DEEPEST} levels")
+        if isinstance(value, dict):
+            for name, item in value.items():
+                place = f"{path}.{name}"
+                if self._spelled.setdefault(place.lower(), place) != place:
+                    raise ValueError(f"has a field {place!a}, which others spell {self._spelled[place.lower()]!a}")
+                self._check_any(item, place, depth + 1)
+        elif isinstance(value, list):
+            for item in value:
+                self._check_any(item, path, depth + 1)
+
+
+def is_plain(record: Any, text: str) -> TypeGuard[Json]:
+    """Return whether a parsed record is of the ordinary form; any other one needs :meth:`Checker.record`.
+
+    Ordinary is File, Line, and Entities of exactly five fields with values in their ranges, each field once (the text
+    has no quotation mark but theirs), and no surrogate.
+    """
+    try:
+        entities = record["Entities"]
+        by_line = "Line" in record
+        if not (
+            len(record) == (3 if by_line else 2)
+            and type(record["File"]) is str
+            and type(entities) is list
+            and (not by_line or (type(record["Line"]) is int and 0 <= record["Line"] < _LARGEST))
+        ):
+            return False
+        for entity in entities:
+            if not (
+                len(entity) == 5
+                and type(entity["BeginOffset"]) is int
+                and type(entity["EndOffset"]) is int
+                and 0 <= entity["BeginOffset"] <= entity["EndOffset"] < _LARGEST_32
+                and type(entity["Score"]) is float
+                and 0 <= entity["Score"] <= 1
+                and type(entity["Text"]) is str
+                and type(entity["Type"]) is str
+            ):
+                return False
+    except (KeyError, TypeError):
+        return False
+    quotes = text.count('"') - (8 if by_line else 6) - 14 * len(entities)
+    if "\\" not in text:
+        return quotes == 0
+    return quotes == text.replace("\\\\", "").count('\\"') and "\\ud" not in text and "\\uD" not in text
+
+
+def parse(text: str, *, without_blocks: bool = False) -> Any:
+    """Parse JSON as strictly as its readers do; of a ``.out`` file, without its Blocks.
+
+    Raises:
+        ValueError: it is no JSON, or holds what DuckDB or Athena can't read.
+    """
+    try:
+        return json.loads(
+            text,
+            object_pairs_hook=_unless_block if without_blocks else _object,
+            parse_int=_integer,
+            parse_float=_number,
+            parse_constant=refuse_constant,
+        )
+    except RecursionError as error:
+        raise ValueError("is nested too deep") from error
+
+
+def refuse_constant(name: str) -> None:
+    """Refuse NaN and Infinity, which Python's parser takes for JSON."""
+    raise ValueError(f"holds {name}, which is no JSON")
+
+
+def _is_unicode(record: Json) -> bool:
+    try:
+        return bool(json.dumps(record, ensure_ascii=False).encode())
+    except UnicodeEncodeError:
+        return False
+
+
+def _object(pairs: list[tuple[str, Any]]) -> Json:
+    if len({name.lower() for name, _ in pairs}) < len(pairs):
+        raise ValueError(f"has an object with a field that repeats, or differs in case only: {_names(pairs)}")
+    return dict(pairs)
+
+
+def _unless_block(pairs: list[tuple[str, Any]]) -> Json | None:
+    return None if any(name == "BlockType" for name, _ in pairs) else _object(pairs)
+
+
+def _names(pairs: list[tuple[str, Any]]) -> str:
+    return ", ".join(f"{name[:100]!a}" for name, _ in pairs[:20])
+
+
+def _integer(text: str) -> int:
+    # A longer text is not made a number: that takes time by the square of its length.
+    if len(text) > 20 or not -_LARGEST <= (value := int(text)) < _LARGEST:
+        raise ValueError("holds an integer beyond 64 bits")
+    return value
+
+
+def _number(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError("holds a number beyond double precision")
+    return value
+
+
+def _check(name: str, value: object, kind: Any) -> None:
+    """Check a value against a type of a record's field; null is as good as none."""
+    arguments = get_args(kind)
+    if get_origin(kind) is NotRequired:
+        _check(name, value, arguments[0])
+    elif value is None:
+        pass
+    elif is_typeddict(kind):
+        _check_object(name, value, kind)
+    elif get_origin(kind) is list:
+        if not isinstance(value, list):
+            raise ValueError(f"has {name} that is no list")
+        for item in value:
+            _check(f"an item of {name}", item, arguments[0])
+    elif kind is str:
+        if not isinstance(value, str):
+            raise ValueError(f"has {name} that is no text")
+    elif kind is float:
+        if type(value) not in (int, float):
+            raise ValueError(f"has {name} that is no number")
+    elif type(value) is not int or ("int32" in arguments and not -_LARGEST_32 <= value < _LARGEST_32):
+        raise ValueError(f"has {name} that is no integer{' of 32 bits' if arguments else ''}")
+
+
+def _check_object(name: str, value: object, kind: Any) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"has {name} that is no object")
+    known = _known(kind)
+    for key, item in value.items():
+        spelled, of = known.get(key.lower(), (key, None))
+        if key != spelled:
+            raise ValueError(f"has a field {key!a} that differs from {spelled} in case only")
+        if of:
+            _check(spelled, item, of)
+
+
+@cache
+def _known(kind: Any) -> dict[str, tuple[str, Any]]:
+    """Return name and type of the fields of a TypedDict, by their names in lower case."""
+    return {name.lower(): (name, of) for name, of in get_type_hints(kind, include_extras=True).items()}
