@@ -212,9 +212,9 @@ class Inspection:
         for chunk in item.location.stream().body.iter_chunks(_CHUNK_BYTES):
             if not lines and not held:
                 warning, readable = self._kind(item.location.name, chunk)
-            text = decoder.decode(chunk)
+            begun, text = decoder.getstate()[0], decoder.decode(chunk)
             # A file may hold the replacement character itself.
-            broken = broken or text.count("\ufffd") > chunk.count(b"\xef\xbf\xbd")
+            broken = broken or ("\ufffd" in text and text.count("\ufffd") > (begun + chunk).count(b"\xef\xbf\xbd"))
             if after_return and text.startswith("\n"):
                 text = text[1:]
             after_return = text.endswith("\r")
