@@ -100,7 +100,7 @@ class Inspection:
                 self._names.append(hash(entry["File"]))
                 fit = self.tally.add(entry, seen.units)
                 self._fit += fit
-                if self.tally.by_line or seen.archived:
+                if seen.archived or (fit and self.tally.by_line):
                     self._note(item, seen)
                 elif fit:
                     self._choose(item)
@@ -109,16 +109,15 @@ class Inspection:
                     return
 
     def check(self) -> None:
-        """Read the first bytes of at most 5,000 files, within a minute, and hold the input against every limit.
+        """Read the first bytes of at most 5,000 files, within a minute, and check the input against all limits.
 
         Raises:
             RequestRefused: with every limit that the input breaks in its message.
         """
         self._sample.sort()
         until = time.monotonic() + _SAMPLE_SECONDS
-        for item, seen in zip(
-            self._sample, self._pool.map(lambda item: self._head(item, until), self._sample), strict=True
-        ):
+        heads = self._pool.map(lambda item: self._head(item, until), self._sample)
+        for item, seen in zip(self._sample, heads, strict=True):
             self._note(item, seen)
         found = [*self.tally.violations(self._source.uri, self._settings["Limits"]), *self._violations()]
         if found:
@@ -161,7 +160,7 @@ class Inspection:
             self._unseen += 1
         elif seen.archived:
             self._archived.add(item.location.key)
-        elif item.size:
+        else:
             self._seen += 1
             if seen.warning:
                 self.tally.warnings.add({"File": item.location.name, "Warning": seen.warning})

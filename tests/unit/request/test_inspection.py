@@ -102,13 +102,14 @@ def test_a_staged_batch_names_the_originals_and_knows_its_padding(aws: Aws) -> N
     assert (found.tally.documents, found.tally.files) == (1, 2)
 
 
-def test_padding_is_no_document_that_the_service_can_read(aws: Aws) -> None:
+@pytest.mark.parametrize("by_line", [False, True])
+def test_padding_is_no_document_that_the_service_can_read(aws: Aws, by_line: bool) -> None:
     place = "s3://in/staging/Uploads-x-1"
     padding = {"File": "padding.txt", "Source": f"{place}/documents/padding.txt", "Size": 600, "Padding": True}
     aws.put(f"{place}/manifest/padding.json", json.dumps(padding).encode())
     aws.put(f"{place}/documents/padding.txt", b"x" * 600)
     aws.put(f"{place}/documents/ab-1.txt", PNG)
-    assert "is a PNG image" in refusal(f"{place}/documents/")
+    assert "is a PNG image" in refusal(f"{place}/documents/", by_line=by_line)
 
 
 def test_names_that_repeat_below_the_prefix_are_counted(aws: Aws) -> None:
