@@ -175,9 +175,10 @@ class Inspection:
             yield Violation(_URI, uri, rule, "Amazon S3 User Guide, restoring-objects")
         nothing_fits = self.tally.files and not self._fit
         if nothing_fits or (self._unreadable and self._unreadable.total() == self._seen):
-            reasons = [f"{reason} ({count:,} files)" for reason, count in self._unreadable.items()]
-            reason = f"each {'; '.join(reasons)}" if reasons else "all are empty or too large"
-            rule = f"must hold a document that the service can read; {reason}"
+            reasons = [f"{count:,} of {self._seen:,}: {reason}" for reason, count in self._unreadable.items()]
+            rule = (
+                f"must hold a document that the service can read; {', '.join(reasons) or 'all are empty or too large'}"
+            )
             yield Violation(_URI, uri, rule, f"{GUIDE}idp-inputs-async")
 
     def _remarks(self) -> Iterator[str]:

@@ -155,7 +155,7 @@ def test_lines_that_are_not_utf8_are_warned_of(aws: Aws, broken: bytes) -> None:
 
 def test_lines_of_no_text_are_refused(aws: Aws) -> None:
     aws.put("s3://in/input/1.txt", PDF)
-    assert "needs a custom recognizer, EntityRecognizerArn or FlywheelArn (1 files)" in refusal(by_line=True)
+    assert "1 of 1: is a PDF document: it needs a custom recognizer" in refusal(by_line=True)
 
 
 # --- Kinds and encodings ---
