@@ -11,9 +11,10 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Node
 
+from entities_job.request import rules
+
 from ._hardening import StrictHardening
 from ._network import JobNetwork, lock_bucket
-from ._settings import is_custom
 from ._storage import Storage
 
 
@@ -45,7 +46,7 @@ class PrivateNetwork:
             ValueError: jobs don't run in a VPC.
         """
         buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
-        custom = is_custom(self._settings["Request"])
+        custom = rules.is_custom(self._settings["Request"])
         endpoint = self._job_network().add_s3_endpoint(buckets.values(), custom=custom)
         if self._hardening:
             self._hardening.adopt_s3_endpoint(endpoint)

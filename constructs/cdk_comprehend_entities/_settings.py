@@ -16,8 +16,6 @@ from ._network import JobNetwork
 from ._storage import Storage
 from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
 
-_MODELS = {"EntityRecognizerArn", "FlywheelArn"}
-
 
 def settings(
     scope: Construct,
@@ -58,9 +56,8 @@ def settings(
         **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
     }
     # Members of the enums may be newer than the rules, plain text may be mistaken.
-    accepted = sorted(
-        str(value) for value in (language_code, input_format) if isinstance(value, LanguageCode | InputFormat)
-    )
+    enums = {"LanguageCode": language_code, "InputDataConfig.InputFormat": input_format}
+    accepted = {field: [str(value)] for field, value in enums.items() if isinstance(value, LanguageCode | InputFormat)}
     _check(scope, request, storage, accepted)
     return {
         "Request": request,
@@ -91,13 +88,13 @@ def upload_settings(
     if refused:
         raise ValueError(f"uploads that set {', '.join(refused)} need a workflow whose allow_overrides name it")
     # A job uses one model: the trigger's own replaces the workflow's, of either kind.
-    replaced = _MODELS if _MODELS & own.keys() else set()
+    replaced = rules.MODELS if rules.is_custom(own) else ()
     request = {**{field: value for field, value in settings["Request"].items() if field not in replaced}, **own}
     ceilings = settings["Limits"]
     _check(scope, request, storage, settings["AcceptedValues"])
     return {
         "request": own,
-        "custom": is_custom(request),
+        "custom": rules.is_custom(request),
         "by_line": request["InputDataConfig"]["InputFormat"] == InputFormat.ONE_DOC_PER_LINE,
         "limits": {
             **ceilings,
@@ -107,12 +104,9 @@ def upload_settings(
     }
 
 
-def is_custom(request: Mapping[str, Any]) -> bool:
-    """Whether a custom model reads the documents."""
-    return bool(_MODELS & request.keys())
-
-
-def _check(scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: Sequence[str]) -> None:
+def _check(
+    scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: Mapping[str, Sequence[str]]
+) -> None:
     judged = {
         **request,
         "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.judged_uri},
@@ -122,7 +116,7 @@ def _check(scope: Construct, request: Mapping[str, Any], storage: Storage, accep
         judged,
         region=Stack.of(scope).region,
         is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
-        accepted=frozenset(accepted),
+        accepted=accepted,
     )
     if found:
         raise ValueError(rules.explain(found))

@@ -115,6 +115,7 @@ class Listed(NamedTuple):
 
     location: Location
     size: int
+    storage_class: str
 
 
 class Streamed(NamedTuple):
@@ -178,6 +179,15 @@ class Location(NamedTuple):
             if error_code(error) != "NoSuchKey":
                 raise
         return None
+
+    def head(self, size: int) -> bytes:
+        """Return the object's first bytes, at most ``size``.
+
+        Raises:
+            ClientError: the service's own; ``InvalidRange`` if the object is empty.
+        """
+        part = f"bytes=0-{size - 1}"
+        return s3().get_object(Bucket=self.bucket, Key=self.key, Range=part)["Body"].read()
 
     def stream(self, start: int = 0, *, if_match: str = "") -> Streamed:
         """Begin to read the object from a byte on, only if it is still the one with the ETag ``if_match``.
@@ -246,7 +256,7 @@ class Location(NamedTuple):
         """Yield all objects whose keys begin with this key, in the order of their keys."""
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
             for item in page.get("Contents", []):
-                yield Listed(Location(self.bucket, item["Key"]), item["Size"])
+                yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
 
 
 def client(name: str, *, patiently: bool = False) -> Any:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
-from entities_job.request.rules import model
+from entities_job.request.model import model
 from tests.synth.reading import Synthesized
 
 ROOT = Path(__file__).parents[2]

@@ -146,7 +146,7 @@ def test_the_functions_are_told_the_settings() -> None:
             "VolumeKmsKeyId": "<VolumeKey.Arn>",
             "Tags": [{"Key": "project", "Value": "x"}],
         },
-        "AcceptedValues": ["ONE_DOC_PER_FILE"],
+        "AcceptedValues": {"InputDataConfig.InputFormat": ["ONE_DOC_PER_FILE"]},
         "AllowedOverrides": ["Tags"],
         "InputUris": ["s3://<InputBucket>/texts/", "s3://<InputBucket>/staging/"],
         "StagingUri": "s3://<InputBucket>/staging/",

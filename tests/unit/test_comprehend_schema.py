@@ -21,8 +21,8 @@ REQUEST: dict[str, Any] = {
     "InputDataConfig": {"S3Uri": "s3://in-bucket/in/"},
     "OutputDataConfig": {"S3Uri": "s3://out-bucket/jobs/"},
 }
-ADVICE = {"output under input", "custom language"}
-"""Broken in the construct's eyes only: the service takes the first and ignores the second."""
+ADVICE = {"output under input"}
+"""Broken in the construct's eyes only: the service takes it."""
 
 
 def judge(request: Any, **chosen: Any) -> None:
