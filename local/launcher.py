@@ -37,7 +37,7 @@ from ministack.core import iam_actions, lambda_runtime, router  # noqa: E402  (a
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402  (as above)
 from ministack.services.cloudformation import provisioners  # noqa: E402  (as above)
 
-from local import authorization, machines  # noqa: E402  (as above)
+from local import authorization, machines, processes  # noqa: E402  (as above)
 
 
 def register_comprehend(emulator: str) -> None:
@@ -184,6 +184,7 @@ def accept_on_paper() -> None:
 
 
 if __name__ == "__main__":
+    processes.end_with_parent()
     register_comprehend(os.environ["COMPREHEND_EMULATOR_URL"])
     authorization.mend()
     name_exceptions()
