@@ -10,9 +10,6 @@ from urllib.parse import urlsplit
 
 from local.processes import end_with_parent
 
-from .aws import Aws
-from .server import Server
-from .service import Comprehend
 from .settings import Settings
 
 
@@ -31,6 +28,10 @@ def main() -> None:
         settings = Settings().updated(arguments.settings)
     except (ValueError, TypeError) as error:
         parser.error(str(error))
+    from .aws import Aws
+    from .server import Server
+    from .service import Comprehend
+
     try:
         server = Server(Comprehend(settings, Aws(arguments.aws_endpoint)), arguments.port)
     except OSError as error:
