@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,8 +15,10 @@ from local.waiting import wait_until
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """The moments at which a value was read, on a clock that only passes in pauses."""
     moments = [0.0]
-    monkeypatch.setattr(waiting.time, "monotonic", lambda: moments[-1])
-    monkeypatch.setattr(waiting.time, "sleep", lambda seconds: moments.append(moments[-1] + seconds))
+    passing = SimpleNamespace(
+        monotonic=lambda: moments[-1], sleep=lambda seconds: moments.append(moments[-1] + seconds)
+    )
+    monkeypatch.setattr(waiting, "time", passing)
     return moments
 
 
