@@ -14,6 +14,7 @@ import aws_cdk as cdk
 import pytest
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from local.waiting import wait_until
 from tests.rehearsal.deployed import DOCUMENTS, Deployed
 
 DESTROY = cdk.RemovalPolicy.DESTROY
@@ -121,12 +122,19 @@ def test_no_job_outlives_executions_that_are_aborted_at_random_moments(workflow:
     for arn in arns:
         abort(arn)
     # A job that was being started when its execution was aborted is found by the sweep, which comes by itself, too.
-    deadline, quiet = time.monotonic() + 180, 0
-    while quiet < 5 and time.monotonic() < deadline:
+    rounds: list[list[str]] = []
+
+    def last_rounds() -> list[list[str]]:
         sweep(workflow)
-        quiet = 0 if active(workflow) else quiet + 1
-        time.sleep(1)
-    assert active(workflow) == []
+        rounds.append(active(workflow))
+        return rounds[-5:]
+
+    wait_until(
+        last_rounds, lambda last: last == [[]] * 5, awaited="five sweeps in a row that leave no job", seconds=180
+    )
+    stopped = [job["JobStatus"] for job in rehearsal.comprehend.jobs()]
+    assert len(stopped) > 10
+    assert set(stopped) == {"STOPPED"}
 
 
 def test_a_job_without_an_execution_is_stopped_and_reported(workflow: Deployed) -> None:
@@ -158,7 +166,4 @@ def test_with_the_stack_its_jobs_are_stopped(workflow: Deployed, tmp_path: Path)
     rehearsal.comprehend.configure(job_seconds=[10**5])
     job = deleted.job(deleted.start(), status="IN_PROGRESS")
     rehearsal.client("cloudformation").delete_stack(StackName="Deleted")
-    deadline = time.monotonic() + 60
-    while job["JobId"] in active(workflow) and time.monotonic() < deadline:
-        time.sleep(0.2)
-    assert job["JobId"] not in active(workflow)
+    wait_until(lambda: active(workflow), lambda jobs: job["JobId"] not in jobs, awaited="the job to be stopped")

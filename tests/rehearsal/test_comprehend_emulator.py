@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from local.comprehend.admin import Admin
+from local.comprehend.aws import AccessDenied
 from tests.rehearsal.comprehend_fake import (
     ACCOUNT,
     ENDED,
@@ -120,6 +121,20 @@ def test_a_missing_right_shows_within_fifteen_seconds(emulator: Emulator) -> Non
     emulator.aws.forbidden = {"list_objects"}
     job = emulator.run()
     assert 12 <= (job["EndTime"] - job["SubmitTime"]).total_seconds() < 16
+
+
+def test_what_the_emulator_itself_takes_is_not_a_jobs_time(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(*_: str) -> list[Any]:
+        emulator.admin.advance(1000)
+        raise AccessDenied("s3:ListBucket")
+
+    monkeypatch.setattr(emulator.aws, "check_key", lambda *_: emulator.admin.advance(1000))
+    monkeypatch.setattr(emulator.aws, "list_objects", slowly)
+    before = emulator.admin.health()["VirtualTime"]
+    job = emulator.run(VolumeKmsKeyId="k")
+    assert job["SubmitTime"].timestamp() >= before + 1000
+    assert 12 <= (job["EndTime"] - job["SubmitTime"]).total_seconds() < 16
+    assert emulator.admin.health()["VirtualTime"] >= before + 2000
 
 
 def test_an_unexpected_trouble_fails_the_job_and_no_other(emulator: Emulator) -> None:

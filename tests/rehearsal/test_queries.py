@@ -6,14 +6,13 @@ import base64
 import gzip
 import json
 import re
-import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import duckdb
 import pytest
 
+from local.waiting import wait_until
 from tests.queries import in_duckdb, of_section, view
 from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
 
@@ -44,11 +43,12 @@ class Athena:
             WorkGroup=self._group,
             QueryExecutionContext={"Database": self._database},
         )["QueryExecutionId"]
-        deadline = time.monotonic() + patience_seconds
-        status: dict[str, Any] = {}
-        while status.get("State") not in ("SUCCEEDED", "FAILED") and time.monotonic() < deadline:
-            time.sleep(0.05)
-            status = self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"]
+        status = wait_until(
+            lambda: self._athena.get_query_execution(QueryExecutionId=started)["QueryExecution"]["Status"],
+            lambda status: status["State"] in ("SUCCEEDED", "FAILED"),
+            awaited=query,
+            seconds=patience_seconds,
+        )
         assert status["State"] == "SUCCEEDED", status
         header, *rows = self._athena.get_query_results(QueryExecutionId=started)["ResultSet"]["Rows"]
         assert header
