@@ -7,18 +7,18 @@ machine's path, with completion events. Prices are those of us-east-1, first tie
 from __future__ import annotations
 
 import json
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from rich.console import Console
 from rich.table import Table
 
-from entities_job.handlers import dispatch_uploads as dispatch
-from entities_job.handlers import stage
+from entities_job.contracts import DispatcherSettings, QueueRecord
+from entities_job.handlers import dispatch_uploads, stage
 from entities_job.request.limits import USD_PER_UNIT, units
+from entities_job.uploads import account
 from entities_job.uploads.batch import SHARD_DOCUMENTS
-from tests.unit.dispatch_aws import MACHINE, Aws
+from tests.aws import MACHINE, installed
+from tests.unit.lambda_context import CONTEXT
 
 SIZES = (1, 10, 100, 1_000, 10_000)
 PRICES = {
@@ -30,13 +30,13 @@ PRICES = {
     "Lambda GB-seconds": 0.0000133334,
 }
 """US dollars for one of each."""
-S3_WRITES, S3_READS = ("put_object", "copy_object"), ("get_object",)
+S3_WRITES, S3_READS = ("PutObject", "CopyObject"), ("GetObject",)
 SQS = (
-    "receive_message",
-    "delete_message_batch",
-    "change_message_visibility_batch",
-    "get_queue_attributes",
-    "send_message",
+    "ReceiveMessage",
+    "DeleteMessageBatch",
+    "ChangeMessageVisibilityBatch",
+    "GetQueueAttributes",
+    "SendMessage",
 )
 BEFORE_THE_JOB = ("BatchOfUploads", "StageBatch", "AnythingStaged", "InspectInput", "StartJob")
 STATES_A_JOB = (*BEFORE_THE_JOB, "PublishResult", "Published", "JobEnded")
@@ -47,30 +47,47 @@ LOOKS_A_JOB = 2
 SECONDS_A_CALL, THREADS = 0.03, 16
 """Assumed: what a call takes, and how many are made at once where there are many."""
 GB = {"large": 1.769, "small": 0.25}
-CONTEXT: Any = SimpleNamespace(
-    function_name="f", memory_limit_in_mb=1769, invoked_function_arn="arn:aws:lambda:x", aws_request_id="1"
-)
 
 
 def calls(documents: int) -> dict[str, int]:
     """Calls that one batch causes in the dispatcher and in staging."""
-    limits = {"Documents": 100_000, "Bytes": 5 * 1024**3}
-    trigger = {"queue_url": "q", "request": {}, "suffixes": [], "custom": False, "by_line": False, "limits": limits}
-    settings: dict[str, Any] = {"StateMachineArn": MACHINE, "StagingUri": "s3://in/staging/", "WakeQueueUrl": "wake"}
-    settings |= {"MaximumActiveJobs": 10, "Triggers": {"Uploads": trigger}}
+    settings: DispatcherSettings = {
+        "StateMachineArn": MACHINE,
+        "StagingUri": "s3://in/staging/",
+        "WakeQueueUrl": "wake",
+        "MaximumActiveJobs": 10,
+        "Triggers": {
+            "Uploads": {
+                "QueueUrl": "q",
+                "Request": {},
+                "Suffixes": [],
+                "Custom": False,
+                "ByLine": False,
+                "Limits": {"Documents": 100_000, "Bytes": 5 * 1024**3},
+            }
+        },
+    }
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("UPLOADS", json.dumps(settings))
-        aws = Aws(patch)
+        aws = installed(patch)
+        aws.versioned.add("in")
         for number in range(documents):
-            aws.upload(f"uploads/{number}.txt")
-        body, sent = json.dumps({"Trigger": "Uploads"}), {"SentTimestamp": str(int(aws.clock * 1000))}
+            version = aws.put(f"s3://in/uploads/{number}.txt", b"x" * 1000).id
+            item = {"key": f"uploads/{number}.txt", "size": 1000, "version-id": version}
+            aws.send("q", json.dumps({"bucket": {"name": "in"}, "object": item}))
+        patch.setattr(account.time, "time", lambda: aws.clock)
+        wake: QueueRecord = {
+            "messageId": "1",
+            "body": json.dumps({"Trigger": "Uploads"}),
+            "attributes": {"SentTimestamp": str(int(aws.clock * 1000))},
+        }
         for _ in range(3):
             # The first look, the one that starts the batch, and the one that finds nothing left.
-            dispatch.handler({"Records": [{"body": body, "attributes": sent}]}, CONTEXT)
+            dispatch_uploads.handler({"Records": [wake]}, CONTEXT)
             aws.clock += 20
-        for key in [key for key in aws.objects if "/manifest/" in key]:
-            stage.handler({"Shard": f"s3://in/{key}", "ResultsUri": "s3://out/results/"}, CONTEXT)
-        return dict(aws.counts)
+        for uri in [uri for uri in aws.uris("s3://in/staging/") if "/manifest/" in uri]:
+            stage.handler({"Shard": uri, "ResultsUri": "s3://out/results/"}, CONTEXT)
+        return dict(aws.calls)
 
 
 def quantities(documents: int) -> dict[str, float]:

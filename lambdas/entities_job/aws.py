@@ -15,7 +15,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
-from .errors import named
+from .contracts import CONTRACT_VERSION
+from .errors import ContractNotUnderstood, named
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -79,12 +80,28 @@ def task(function: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaCo
 
     @wraps(function)
     def handler(event: In, context: LambdaContext) -> Out:
+        _check_contract(event)
         try:
             return function(event, context)
         except ClientError as error:
             raise named(error) from error
 
     return logger.inject_lambda_context(handler)
+
+
+def _check_contract(event: object) -> None:
+    """Refuse what a definition of another version sends: a running execution keeps the definition it began with.
+
+    Raises:
+        ContractNotUnderstood: the versions differ.
+    """
+    settings = event.get("Settings") if isinstance(event, dict) else None
+    version = settings.get("ContractVersion", 0) if isinstance(settings, dict) else CONTRACT_VERSION
+    if version != CONTRACT_VERSION:
+        raise ContractNotUnderstood(
+            f"the execution's definition is of contract version {version}, and the functions understand version "
+            f"{CONTRACT_VERSION}"
+        )
 
 
 class Listed(NamedTuple):

@@ -7,7 +7,7 @@ Glue columns, the schema of the event and the tables of docs/architecture.md are
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Literal, NotRequired, TypedDict, final
 
 CONTRACT_VERSION = 1
 """Version of the payloads between a state machine's definition and its functions.
@@ -265,6 +265,7 @@ class StopJobOutput(TypedDict):
     JobStatus: str
 
 
+@final
 class AwaitOutputInput(TypedDict):
     """Payload of AwaitOutput, called with a task token."""
 
@@ -300,6 +301,7 @@ class CaughtError(TypedDict):
     Cause: NotRequired[str]
 
 
+@final
 class PublishFailureInput(TypedDict):
     """Payload of PublishFailure; ``Job`` is empty if none was started."""
 
@@ -323,6 +325,7 @@ class StageOutput(TypedDict):
     Duplicates: int
 
 
+@final
 class StopOrphansInput(TypedDict):
     """Payload of StopOrphans on its schedule."""
 
@@ -333,6 +336,58 @@ class StopOrphansOutput(TypedDict):
     """Answer of StopOrphans."""
 
     Stopped: int
+
+
+# --- Events of other services, as far as they are read ---
+
+
+class CreatedObject(TypedDict):
+    """The object of an S3 event."""
+
+    key: str
+
+
+class ObjectCreatedDetail(TypedDict):
+    """The detail of an S3 event."""
+
+    object: CreatedObject
+
+
+@final
+class ObjectCreated(TypedDict):
+    """S3's event "Object Created" (Amazon S3 User Guide, ev-events)."""
+
+    detail: ObjectCreatedDetail
+
+
+class ExecutionEnded(TypedDict):
+    """The detail of Step Functions' event "Step Functions Execution Status Change"."""
+
+    executionArn: str
+    stateMachineArn: str
+    status: str
+    input: NotRequired[str | None]
+    error: NotRequired[str | None]
+    cause: NotRequired[str | None]
+
+
+@final
+class ExecutionStatusChange(TypedDict):
+    """Step Functions' event "Step Functions Execution Status Change"."""
+
+    detail: ExecutionEnded
+
+
+@final
+class CustomResourceEvent(TypedDict):
+    """What CloudFormation sends to a custom resource (CloudFormation User Guide, crpg-ref-requests)."""
+
+    RequestType: str
+    ResponseURL: str
+    StackId: str
+    RequestId: str
+    LogicalResourceId: str
+    PhysicalResourceId: NotRequired[str]
 
 
 # --- Uploads ---
@@ -363,6 +418,26 @@ class Wake(TypedDict):
     """A message that wakes DispatchUploads: ``Trigger`` where an upload sent it."""
 
     Trigger: NotRequired[str]
+
+
+class QueueRecordAttributes(TypedDict):
+    """Attributes of a message that SQS hands to a function; times are epoch milliseconds, as text."""
+
+    SentTimestamp: str
+
+
+class QueueRecord(TypedDict):
+    """A message that SQS hands to a function."""
+
+    messageId: str
+    body: str
+    attributes: QueueRecordAttributes
+
+
+class QueueRecords(TypedDict):
+    """What SQS hands to a function."""
+
+    Records: list[QueueRecord]
 
 
 class DispatcherNote(TypedDict):

@@ -1,8 +1,12 @@
-"""Errors of the functions. Their class names are the error names that Step Functions sees, so they are API.
+"""Errors of the functions, and what to check for each known cause of a failure.
+
+The class names are the error names that Step Functions sees, so they are API.
 
 JobError
-+-- RequestRefused      the request breaks a rule or a limit: nothing was started
-+-- ServiceError        what an AWS service answered; its subclasses bear the service's own code
++-- RequestRefused          the request breaks a rule or a limit: nothing was started
++-- ContractNotUnderstood   the execution's definition is of a version that the functions don't know
++-- EventNotAccepted        EventBridge did not take an outcome
++-- ServiceError            what an AWS service answered; its subclasses bear the service's own code
 """
 
 from __future__ import annotations
@@ -18,12 +22,20 @@ class RequestRefused(JobError):
     """The request breaks a rule or a limit; nothing was started."""
 
 
+class ContractNotUnderstood(JobError):
+    """The definition of a running execution sends payloads of a version that the functions don't know."""
+
+
+class EventNotAccepted(JobError):
+    """EventBridge did not take the event."""
+
+
 class ServiceError(JobError):
     """A service's own error; the class that is raised bears the service's error code as its name."""
 
 
 def named(error: ClientError) -> ServiceError:
-    """The same error under a class named by its code.
+    """Return the same error under a class named by its code.
 
     A Lambda function reports the Python class name to Step Functions, and boto3 raises many codes
     (ThrottlingException, AccessDeniedException) as plain ClientError, which no Retry could match.
@@ -32,3 +44,67 @@ def named(error: ClientError) -> ServiceError:
     name = "".join(c for c in code if c.isalnum()) or "ServiceError"
     kind: type[ServiceError] = type(name, (ServiceError,), {"__doc__": ServiceError.__doc__})
     return kind(str(error))
+
+
+HINTS = {
+    "NO_READ_ACCESS_TO_INPUT": (
+        "the data-access role needs s3:GetObject on the input prefix, s3:ListBucket on its bucket and, for a KMS "
+        "bucket, kms:Decrypt on the bucket's key; a bucket or key of another account must allow the role as well"
+    ),
+    "NO_WRITE_ACCESS_TO_OUTPUT": (
+        "the data-access role needs s3:PutObject on the output prefix and kms:GenerateDataKey and kms:Decrypt on "
+        "the output key; a bucket or key of another account must allow the role as well"
+    ),
+    "AccessDenied": (
+        "a role lacks a permission, or the request names a key, subnet, security group or recognizer that the role's "
+        "conditions don't allow; the message names the action"
+    ),
+    "TooManyRequestsException": (
+        "the account's quota of active entity-detection jobs or of requests is used up; wait for jobs to end, or "
+        "start fewer and larger ones"
+    ),
+    "ThrottlingException": "requests come faster than the account's quota allows; start fewer and larger jobs",
+    "ResourceNotFoundException": "check that the recognizer or flywheel exists in this Region and account",
+    "ResourceUnavailableException": (
+        "the recognizer or flywheel must have been trained and be active; wait until its training has ended"
+    ),
+    "KmsKeyValidationException": (
+        "check that the key exists, is enabled and symmetric, and that its policy lets the data-access role use it"
+    ),
+    "TooManyTagsException": "a job takes at most 50 tags",
+    "ResourceInUseException": "another job has this JobName; give another one, or leave it out",
+    "JobNotFoundException": (
+        "the service knows no such job in this Region; its record may have been kept for a limited time only"
+    ),
+    "InternalServerException": "the service had a fault of its own; start the execution again",
+    "InvalidRequestException": (
+        "the service refused the request; the message names the field: correct the execution's input or the "
+        "workflow's settings"
+    ),
+    "ContractNotUnderstood": (
+        "the execution began before this version of the functions was deployed; start the execution again"
+    ),
+    "RequestRefused": "nothing was started or paid; correct the execution's input and start it again",
+    "UnknownJobStatus": "the service answered a job status that this version does not know; check for a newer version",
+    "ArchiveDamaged": "what came before the damage is published; the archive is where the job's OutputDataConfig says",
+    "ResultIncomplete": "the summary names the documents; correct them, or leave them out, and analyse them again",
+    "JobStopped": "the job was stopped from outside; what it had written by then is published",
+    "JobTimedOut": "raise the workflow's limits.duration, or give each job fewer documents",
+    "JobNotBegun": (
+        "the service did not begin the job within the workflow's queue_duration; check for an incident of the service, "
+        "then start the execution again"
+    ),
+    "JobAbandoned": "its execution ended while the job was being started; start the execution again",
+    "ExecutionAborted": "the execution was stopped, and its job with it; start the execution again",
+}
+
+
+def hint(code: str, message: str = "") -> str | None:
+    """Return what to check for an error, or None if the message says it all.
+
+    Args:
+        code: the service's error code, or ours.
+        message: the service's text; its failed jobs begin it with a code of their own.
+    """
+    names = (code, code.removesuffix("Exception"), message.partition(":")[0])
+    return next((HINTS[name] for name in names if name in HINTS), None)

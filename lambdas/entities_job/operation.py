@@ -1,4 +1,4 @@
-"""The API operation that this package runs, as values: no other file spells its names.
+"""The API operation that this package runs: no other file spells its names.
 
 Sources: Amazon Comprehend API Reference, StartEntitiesDetectionJob; Service Authorization Reference of Amazon
 Comprehend; the recorded outputs in the AWS CLI's examples (the folder of a job's output).
@@ -7,17 +7,26 @@ Comprehend; the recorded outputs in the AWS CLI's examples (the folder of a job'
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from mypy_boto3_comprehend import ComprehendClient
+    from mypy_boto3_comprehend.type_defs import (
+        EntitiesDetectionJobFilterTypeDef,
+        EntitiesDetectionJobPropertiesTypeDef,
+        StartEntitiesDetectionJobResponseTypeDef,
+    )
+
+    from .contracts import JobRequest
 
 START = "StartEntitiesDetectionJob"
 DESCRIBE = "DescribeEntitiesDetectionJob"
 STOP = "StopEntitiesDetectionJob"
 LIST = "ListEntitiesDetectionJobs"
-
-START_METHOD = "start_entities_detection_job"
-"""boto3's name of :data:`START`; the others are :data:`DESCRIBE_METHOD`, :data:`STOP_METHOD`, :data:`LIST_METHOD`."""
-DESCRIBE_METHOD = "describe_entities_detection_job"
-STOP_METHOD = "stop_entities_detection_job"
-LIST_METHOD = "list_entities_detection_jobs"
 
 ARN_RESOURCE = "entities-detection-job"
 """The resource type in a job's ARN."""
@@ -25,7 +34,7 @@ ARN_RESOURCE = "entities-detection-job"
 ARCHIVE = "output/output.tar.gz"
 """What the service writes below the folder of a job."""
 
-_ARCHIVE = re.compile(rf"(?P<folder>.*/)?[^/]*-NER-(?P<job_id>[^/]+)/{re.escape(ARCHIVE)}")
+_ARCHIVE = re.compile(rf"(?:.*/)?[^/]*-NER-(?P<job_id>[^/]+)/{re.escape(ARCHIVE)}")
 
 
 def job_of_archive(key: str) -> str | None:
@@ -37,3 +46,30 @@ def job_of_archive(key: str) -> str | None:
     """
     found = _ARCHIVE.fullmatch(key)
     return found and found["job_id"]
+
+
+def start(comprehend: ComprehendClient, request: JobRequest) -> StartEntitiesDetectionJobResponseTypeDef:
+    """Start a job."""
+    # The rules have checked the texts for which boto3's stubs want literals.
+    return comprehend.start_entities_detection_job(**request)  # type: ignore[arg-type]
+
+
+def describe(comprehend: ComprehendClient, job_id: str) -> tuple[EntitiesDetectionJobPropertiesTypeDef, datetime]:
+    """Return the properties of a job, and the time of the service's answer by its own clock."""
+    answer = comprehend.describe_entities_detection_job(JobId=job_id)
+    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    return answer["EntitiesDetectionJobProperties"], now
+
+
+def stop(comprehend: ComprehendClient, job_id: str) -> str:
+    """Ask for a job's stop; return its status as the service answers it."""
+    return comprehend.stop_entities_detection_job(JobId=job_id)["JobStatus"]
+
+
+def listed(
+    comprehend: ComprehendClient, criteria: EntitiesDetectionJobFilterTypeDef
+) -> Iterator[EntitiesDetectionJobPropertiesTypeDef]:
+    """Yield the jobs of the account and Region that fulfil ``criteria``, a filter of the API."""
+    pages = comprehend.get_paginator("list_entities_detection_jobs")
+    for page in pages.paginate(Filter=criteria, PaginationConfig={"PageSize": 500}):
+        yield from page["EntitiesDetectionJobPropertiesList"]

@@ -1,58 +1,77 @@
-"""The jobs of a workflow that run at this moment, and so cost money."""
+"""Jobs that run at this moment, and so cost money and hold a slot of the account's quota; and how to stop one."""
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
-from ..aws import Location, client
+from .. import aws, operation
+from ..aws import logger
+from ..contracts import Job
+
+if TYPE_CHECKING:
+    from mypy_boto3_comprehend.literals import JobStatusType
+
+ACTIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
+"""Job statuses that are taken to hold a slot of the account's quota, in the order of a job's life."""
+
+RUNNING = ACTIVE[:2]
+"""Statuses of a job that can be stopped."""
 
 
 class ActiveJob(NamedTuple):
-    """A job that is SUBMITTED or IN_PROGRESS.
+    """A job of the account and Region.
 
     Attributes:
-        folder: what its output lies under (:func:`folder`).
+        folder: what its output lies under (:func:`entities_job.job.identity.folder`).
         job: JobId, JobArn, JobName and JobStatus.
     """
 
     folder: str
-    job: dict[str, Any]
+    job: Job
 
 
-def folder(jobs_uri: str, name: str) -> str:
-    """Where the jobs of an execution of that name, or of a caller's ClientRequestToken, write.
+def active_jobs(statuses: tuple[JobStatusType, ...] = RUNNING) -> Iterator[ActiveJob]:
+    """Yield every job of the account and Region that has one of the ``statuses``, each once.
 
-    By it they are found, whatever JobName their caller gave them.
+    In the order of a job's life: one that moves on between two listings is seen in the second.
     """
-    return (Location.of(jobs_uri) / name).uri + "/"
+    seen: set[str] = set()
+    for status in statuses:
+        for properties in operation.listed(aws.comprehend(), {"JobStatus": status}):
+            if properties["JobId"] not in seen:
+                seen.add(properties["JobId"])
+                job: Job = {"JobId": properties["JobId"], "JobStatus": properties["JobStatus"]}
+                if "JobArn" in properties:
+                    job["JobArn"] = properties["JobArn"]
+                if "JobName" in properties:
+                    job["JobName"] = properties["JobName"]
+                # The service adds the job's own folder, "output" and the archive's name to what the request said.
+                yield ActiveJob(properties["OutputDataConfig"]["S3Uri"].rsplit("/", 3)[0] + "/", job)
 
 
-def folders(jobs_uri: str, execution_name: str, given: str | None) -> set[str]:
-    """All folders that the jobs of an execution may write into; ``given`` is its input as JSON, if known."""
-    request = json.loads(given or "{}")
-    request = request if isinstance(request, dict) else {}
-    output, token = request.get("OutputDataConfig"), request.get("ClientRequestToken")
-    own = str(output.get("S3Uri")) if isinstance(output, dict) else ""
-    uris = [jobs_uri, *([own] if re.match("s3://[^/]", own) else [])]
-    return {folder(uri, name) for uri in uris for name in (execution_name, token) if name}
+def names_since(start: datetime) -> set[str]:
+    """Return the names of all jobs that were submitted after ``start``."""
+    found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": start})
+    return {properties["JobName"] for properties in found if "JobName" in properties}
 
 
-def active_jobs() -> Iterator[ActiveJob]:
-    """Every active job of the account and Region, each once."""
-    seen = set()
-    # In the order of a job's life: one that moves on between the two listings is seen in the second.
-    for status in ("SUBMITTED", "IN_PROGRESS"):
-        pages = (
-            client("comprehend").get_paginator("list_entities_detection_jobs").paginate(Filter={"JobStatus": status})
-        )
-        for page in pages:
-            for job in page["EntitiesDetectionJobPropertiesList"]:
-                if job["JobId"] not in seen:
-                    seen.add(job["JobId"])
-                    # The service adds <account>-NER-<job>/output/output.tar.gz to what the request said.
-                    place = job["OutputDataConfig"]["S3Uri"].rsplit("/", 3)[0] + "/"
-                    named = ("JobId", "JobArn", "JobName", "JobStatus")
-                    yield ActiveJob(place, {name: job[name] for name in named if name in job})
+def stop(job_id: str, *, patiently: bool = False) -> str:
+    """Ask the service to stop a job; a job that has ended already is left as it is.
+
+    Args:
+        job_id: the job.
+        patiently: outlast the quota of calls, for minutes if need be, where no state machine tries again.
+
+    Returns:
+        The job's status as the service answered it, or ``ENDED`` for a job that has ended.
+    """
+    comprehend = aws.comprehend(patiently=patiently)
+    try:
+        status = operation.stop(comprehend, job_id)
+    except comprehend.exceptions.InvalidRequestException:
+        # The documented answer for a job that is COMPLETED or FAILED; the next poll tells which.
+        status = "ENDED"
+    logger.info("stop requested", extra={"job_id": job_id, "job_status": status})
+    return status

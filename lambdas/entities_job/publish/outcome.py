@@ -1,23 +1,29 @@
-"""The outcome of an execution: what it returns, what its summary holds, and the detail of its event."""
+"""The outcome of an execution: made here whatever its end, put on the event bus, and counted in metrics."""
 
 from __future__ import annotations
 
 import json
 import os
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
-from ..aws import client
-from ..contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
-from ..errors import JobError
-from ..hints import hint
-
-SCHEMA_VERSION = "1.0"
-
-_INCOMPLETE = ("DocumentErrors", "MissingDocuments", "UnexpectedDocuments", "UnparsedRecords")
+from .. import aws
+from ..contracts import (
+    EVENT_DETAIL_TYPE,
+    EVENT_SOURCE,
+    FAILED,
+    SCHEMA_VERSION,
+    Counts,
+    Execution,
+    Job,
+    Outcome,
+    OutcomeError,
+    PublishResultInput,
+    Result,
+    Status,
+)
+from ..errors import EventNotAccepted, hint
 
 LISTED_TYPES = 100
 """The most types of entities that an event counts one by one, the most frequent; the summary counts all."""
@@ -33,14 +39,39 @@ _METRICS = {
 }
 
 
-class EventNotAccepted(JobError):
-    """EventBridge did not take the event; the state machine tries again."""
+def outcome(execution: Execution, status: Status, job: Job, error: OutcomeError | None = None) -> Outcome:
+    """Return the outcome of an execution: the one builder of all.
+
+    Args:
+        execution: which execution ended.
+        status: how it ended.
+        job: what is known of its job; empty if none was started.
+        error: why it is not COMPLETED.
+    """
+    made: Outcome = {
+        "SchemaVersion": SCHEMA_VERSION,
+        "Status": status,
+        "ExecutionArn": execution["Id"],
+        "StateMachineArn": execution["StateMachineArn"],
+        "Job": job,
+    }
+    if error:
+        made["Error"] = error
+    return made
 
 
-def of_result(
-    event: Mapping[str, Any], counts: Mapping[str, Any], result: Mapping[str, Any], damage: str
-) -> dict[str, Any]:
-    """The outcome of an execution whose job left a result.
+def problem(code: str, message: str, *, field: str | None = None) -> OutcomeError:
+    """Return why an outcome is not COMPLETED, with what to check."""
+    made: OutcomeError = {"Code": code, "Message": message}
+    if field:
+        made["Field"] = field
+    if found := hint(code, message):
+        made["Hint"] = found
+    return made
+
+
+def of_result(event: PublishResultInput, counts: Counts, result: Result, damage: str) -> Outcome:
+    """Return the outcome of an execution whose job left a result.
 
     Args:
         event: the payload of PublishResult.
@@ -48,14 +79,9 @@ def of_result(
         result: where it lies.
         damage: what is wrong with the archive, if anything.
     """
-    job = event["Job"]
-    incomplete = {name: counts[name] for name in _INCOMPLETE if counts[name]}
-    outcome = {
-        "SchemaVersion": SCHEMA_VERSION,
-        "Status": "COMPLETED",
-        "ExecutionArn": event["Execution"]["Id"],
-        "StateMachineArn": event["Execution"]["StateMachineArn"],
-        "Job": job,
+    status, error = _judged(event, counts, damage)
+    return {
+        **outcome(event["Execution"], status, event["Job"], error),
         "Counts": counts,
         "Result": result,
         "Polls": event["Polls"],
@@ -63,40 +89,44 @@ def of_result(
         "Units": event["Estimate"]["Units"],
         "EstimatedCostUsd": event["Estimate"]["CostUsd"],
     }
-    if job["JobStatus"] == "STOPPED":
-        status, code = "TIMED_OUT" if event["StopCode"] else "STOPPED", event["StopCode"] or "JobStopped"
-        message = f"the job {job['JobId']} was stopped after {counts['Documents']} documents"
-    elif damage:
-        status, code, message = "COMPLETED_WITH_ERRORS", "ArchiveDamaged", damage
-    elif incomplete:
-        status, code = "COMPLETED_WITH_ERRORS", "ResultIncomplete"
-        message = ", ".join(f"{name}: {count:,}" for name, count in incomplete.items())
-    else:
-        return outcome
-    found = hint(code)
-    return {
-        **outcome,
-        "Status": status,
-        "Error": {"Code": code, "Message": message, **({"Hint": found} if found else {})},
+
+
+def _judged(event: PublishResultInput, counts: Counts, damage: str) -> tuple[Status, OutcomeError | None]:
+    stopped = event["Job"]["JobStatus"] == "STOPPED"
+    status: Status = "COMPLETED_WITH_ERRORS"
+    if stopped:
+        status = "TIMED_OUT" if event["StopCode"] else "STOPPED"
+    if damage:
+        return status, problem("ArchiveDamaged", damage)
+    if stopped:
+        message = f"the job {event['Job']['JobId']} was stopped after {counts['Documents']:,} documents"
+        return status, problem(event["StopCode"] or "JobStopped", message)
+    incomplete = {
+        "DocumentErrors": counts["DocumentErrors"],
+        "MissingDocuments": counts["MissingDocuments"],
+        "UnexpectedDocuments": counts["UnexpectedDocuments"],
+        "UnparsedRecords": counts["UnparsedRecords"],
     }
+    found = ", ".join(f"{name}: {count:,}" for name, count in incomplete.items() if count)
+    return (status, problem("ResultIncomplete", found)) if found else ("COMPLETED", None)
 
 
-def emit(outcome: Mapping[str, Any]) -> dict[str, Any]:
-    """Put the outcome on the event bus, and its figures into metrics; returns it as the event has it.
+def emit(made: Outcome) -> Outcome:
+    """Put an outcome on the event bus, and its figures into metrics; return it as the event has it.
 
     EventBridge delivers at least once: consumers deduplicate by ExecutionArn.
 
     Raises:
         EventNotAccepted: the bus did not take it.
     """
-    detail = _bounded(outcome)
-    job_arn = outcome.get("Job", {}).get("JobArn")
-    answer = client("events").put_events(
+    detail = _bounded(made)
+    job_arn = made["Job"].get("JobArn")
+    answer = aws.events().put_events(
         Entries=[
             {
                 "Source": EVENT_SOURCE,
                 "DetailType": EVENT_DETAIL_TYPE,
-                "Resources": [outcome["ExecutionArn"], *([job_arn] if job_arn else [])],
+                "Resources": [made["ExecutionArn"], *([job_arn] if job_arn else [])],
                 "Detail": json.dumps(detail),
                 "EventBusName": os.environ["EVENT_BUS_NAME"],
             }
@@ -104,25 +134,26 @@ def emit(outcome: Mapping[str, Any]) -> dict[str, Any]:
     )
     if answer["FailedEntryCount"]:
         raise EventNotAccepted(f"the event bus refused the event: {answer['Entries'][0]}")
-    _measure(outcome)
+    _measure(made)
     return detail
 
 
-def _bounded(outcome: Mapping[str, Any]) -> dict[str, Any]:
-    """The outcome without what an event has no room for: a custom model may know any number of types."""
-    counts = outcome.get("Counts", {})
-    types = Counter(counts.get("EntitiesByType", {}))
-    if len(types) <= LISTED_TYPES:
-        return dict(outcome)
-    return {**outcome, "Counts": {**counts, "EntitiesByType": dict(types.most_common(LISTED_TYPES))}}
+def _bounded(made: Outcome) -> Outcome:
+    """Return the outcome without what an event has no room for: a custom model may know any number of types."""
+    counts = made.get("Counts")
+    if counts is None or len(counts["EntitiesByType"]) <= LISTED_TYPES:
+        return made
+    listed = dict(Counter(counts["EntitiesByType"]).most_common(LISTED_TYPES))
+    return {**made, "Counts": {**counts, "EntitiesByType": listed}}
 
 
-def _measure(outcome: Mapping[str, Any]) -> None:
+def _measure(made: Outcome) -> None:
     metrics = EphemeralMetrics()
     # Zeros, too: the average is the share of executions that failed.
-    metrics.add_metric("ExecutionsFailed", MetricUnit.Count, outcome["Status"] in FAILED)
-    figures = {**outcome.get("Counts", {}), **outcome}
+    metrics.add_metric("ExecutionsFailed", MetricUnit.Count, made["Status"] in FAILED)
+    figures: dict[str, object] = {**made.get("Counts", {}), **made}
     for name, unit in _METRICS.items():
-        if figures.get(name) is not None:
-            metrics.add_metric(name, unit, figures[name])
+        value = figures.get(name)
+        if isinstance(value, int | float):
+            metrics.add_metric(name, unit, value)
     metrics.flush_metrics()

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..aws import Location
+from ..contracts import ManifestLine, TriggerSettings
 from ..request.limits import MAXIMUM_SEMI_STRUCTURED_FILES, Tally, unfit
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 SHARD_DOCUMENTS = 500
 """Documents that one staging function copies."""
@@ -32,7 +37,7 @@ class Upload(NamedTuple):
     sent: float
 
     @classmethod
-    def of(cls, message: Mapping[str, Any]) -> Upload:
+    def of(cls, message: MessageTypeDef) -> Upload:
         """The upload that a queue's message announces: S3's Object Created event, or only the event's ``detail``.
 
         Raises:
@@ -66,49 +71,45 @@ class Upload(NamedTuple):
         version = self.version or f"{self.etag}/{self.sequencer}"
         return hashlib.sha256("\0".join((self.bucket, self.key, version)).encode()).hexdigest()
 
-    def entry(self, identity: str, refusal: tuple[str, str] | None) -> dict[str, Any]:
-        """The upload as a line of the manifest; its copy's name is unique in any batch and still recognisable."""
-        return {
+    def entry(self, identity: str, refusal: tuple[str, str] | None) -> ManifestLine:
+        """Return the upload as a line of the manifest; its copy's name is unique in any batch and recognisable."""
+        line: ManifestLine = {
             "Identity": identity,
             "File": f"{identity[:12]}-{self.key.rsplit('/', 1)[-1][-_LONGEST_NAME:]}",
             "Source": Location(self.bucket, self.key).uri,
-            **({"VersionId": self.version} if self.version else {"ETag": self.etag}),
             "Size": self.size,
-            **({"ErrorCode": refusal[0], "ErrorMessage": refusal[1]} if refusal else {}),
         }
+        if self.version:
+            line["VersionId"] = self.version
+        else:
+            line["ETag"] = self.etag
+        if refusal:
+            line["ErrorCode"], line["ErrorMessage"] = refusal
+        return line
 
 
 @dataclass(frozen=True)
 class Trigger:
-    """Settings of one upload trigger.
+    """The rules of one upload trigger's batches."""
 
-    Attributes:
-        queue_url: where its uploads wait.
-        request: what an execution asks for, but the location.
-        suffixes: what keys must end in, one of them; none means any.
-        custom: whether a custom recognizer reads the documents.
-        by_line: whether a document is a line.
-        limits: the most that one batch may hold: ``Documents`` (files), ``Bytes`` and, if limited, ``CostUsd``.
-    """
-
-    queue_url: str
-    request: Mapping[str, Any]
-    suffixes: Sequence[str]
-    custom: bool
-    by_line: bool
-    limits: Mapping[str, float]
+    settings: TriggerSettings
 
     def refusal(self, upload: Upload) -> tuple[str, str] | None:
-        """Why an upload can't become a document of any batch, as error code and text, or None."""
-        if self.suffixes and not upload.key.endswith(tuple(self.suffixes)):
-            return "UNEXPECTED_SUFFIX", f"does not end in {' or '.join(self.suffixes)}"
-        reason = unfit(upload.key, upload.size, custom=self.custom, by_line=self.by_line)
+        """Return why an upload can't become a document of any batch, as error code and text, or None."""
+        suffixes = self.settings["Suffixes"]
+        if suffixes and not upload.key.endswith(tuple(suffixes)):
+            return "UNEXPECTED_SUFFIX", f"does not end in {' or '.join(suffixes)}"
+        reason = unfit(upload.key, upload.size, custom=self.settings["Custom"], by_line=self.settings["ByLine"])
         return ("DOCUMENT_SIZE_EXCEEDED" if upload.size else "EMPTY_DOCUMENT", reason) if reason else None
 
     def fits(self, tally: Tally) -> bool:
-        """Whether one job may hold all that was counted."""
-        found = {"Documents": tally.documents, "Bytes": tally.size, "CostUsd": tally.cost}
-        within = all(found[name] <= most for name, most in self.limits.items())
+        """Return whether one job may hold all that was counted."""
+        most = self.settings["Limits"]
+        within = (
+            tally.documents <= most["Documents"]
+            and tally.size <= most["Bytes"]
+            and tally.cost <= most.get("CostUsd", math.inf)
+        )
         return within and not (tally.semi_structured and tally.files > MAXIMUM_SEMI_STRUCTURED_FILES)
 
 
@@ -126,10 +127,10 @@ class UploadBatch:
     """
 
     trigger: str
-    entries: list[dict[str, Any]]
+    entries: list[ManifestLine]
     newest: float
-    messages: list[Mapping[str, Any]]
-    left: list[Mapping[str, Any]]
+    messages: list[MessageTypeDef]
+    left: list[MessageTypeDef]
     left_since: float | None
 
     @property
@@ -145,15 +146,15 @@ class UploadBatch:
             yield f"{number:05}.jsonl", "\n".join(lines[start : start + SHARD_DOCUMENTS]).encode()
 
 
-def assemble(name: str, trigger: Trigger, received: Iterable[tuple[Upload, Mapping[str, Any]]]) -> UploadBatch | None:
+def assemble(name: str, trigger: Trigger, received: Iterable[tuple[Upload, MessageTypeDef]]) -> UploadBatch | None:
     """The batch that uploads and their messages make: the oldest first, each content once, within the limits."""
-    messages: dict[str, list[Mapping[str, Any]]] = {}
+    messages: dict[str, list[MessageTypeDef]] = {}
     uploads: dict[str, Upload] = {}
     for upload, message in sorted(received, key=lambda pair: pair[0].sent):
         messages.setdefault(upload.identity, []).append(message)
         uploads.setdefault(upload.identity, upload)
-    entries: dict[str, dict[str, Any]] = {}
-    tally = Tally(custom=trigger.custom, by_line=False)
+    entries: dict[str, ManifestLine] = {}
+    tally = Tally(custom=trigger.settings["Custom"], by_line=False)
     for identity, upload in uploads.items():
         refusal = trigger.refusal(upload)
         if refusal is None:
@@ -162,7 +163,7 @@ def assemble(name: str, trigger: Trigger, received: Iterable[tuple[Upload, Mappi
                 if tally.documents > 1:
                     break
                 # Alone it is too much already.
-                tally = Tally(custom=trigger.custom, by_line=False)
+                tally = Tally(custom=trigger.settings["Custom"], by_line=False)
                 refusal = ("BATCH_LIMIT_EXCEEDED", "is more than one batch may hold")
         entries[identity] = upload.entry(identity, refusal)
     if not entries:

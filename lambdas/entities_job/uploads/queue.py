@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..aws import client, logger
+from .. import aws
+from ..aws import logger
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import (
+        BatchResultErrorEntryTypeDef,
+        ChangeMessageVisibilityBatchRequestEntryTypeDef,
+        DeleteMessageBatchRequestEntryTypeDef,
+        MessageTypeDef,
+    )
 
 _THREADS = 32
 _LONGEST_READ_SECONDS = 120
 _MESSAGES_A_CALL = 10
-
-Message = Mapping[str, Any]
 
 
 class UploadQueue:
@@ -25,20 +32,19 @@ class UploadQueue:
         self._url = url
 
     def waiting(self) -> int:
-        """How many messages wait, about; those that somebody is reading don't count."""
-        name = "ApproximateNumberOfMessages"
-        answer = client("sqs").get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])
-        return int(answer["Attributes"][name])
+        """Return about how many messages wait; those that are being read don't count."""
+        answer = aws.sqs().get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
 
-    def read(self, at_most: int, expected: int) -> list[Message]:
+    def read(self, at_most: int, expected: int) -> list[MessageTypeDef]:
         """Take messages until none is left, or a few more than ``at_most`` are taken."""
-        taken: list[Message] = []
+        taken: list[MessageTypeDef] = []
         deadline = time.monotonic() + _LONGEST_READ_SECONDS
 
         def reader(_: int) -> None:
             while len(taken) < at_most and time.monotonic() < deadline:
                 try:
-                    answer = client("sqs").receive_message(
+                    answer = aws.sqs().receive_message(
                         QueueUrl=self._url,
                         MaxNumberOfMessages=_MESSAGES_A_CALL,
                         # An answer that waited has asked all of the queue's servers: empty means empty.
@@ -58,28 +64,44 @@ class UploadQueue:
             list(pool.map(reader, range(readers)))
         return taken
 
-    def delete(self, messages: Sequence[Message]) -> None:
+    def delete(self, messages: Sequence[MessageTypeDef]) -> None:
         """Delete messages. One that survives comes again, and is recognised by its content."""
-        self._in_tens("delete_message_batch", messages, {})
 
-    def release(self, messages: Sequence[Message]) -> None:
-        """Give messages back."""
-        self._in_tens("change_message_visibility_batch", messages, {"VisibilityTimeout": 0})
-
-    def _in_tens(self, operation: str, messages: Sequence[Message], fields: Mapping[str, Any]) -> None:
-        def call(start: int) -> list[str]:
-            entries = [
-                {"Id": str(number), "ReceiptHandle": message["ReceiptHandle"], **fields}
-                for number, message in enumerate(messages[start : start + _MESSAGES_A_CALL])
+        def call(numbered: Iterable[tuple[str, str]]) -> list[BatchResultErrorEntryTypeDef]:
+            entries: list[DeleteMessageBatchRequestEntryTypeDef] = [
+                {"Id": number, "ReceiptHandle": handle} for number, handle in numbered
             ]
-            try:
-                answer = getattr(client("sqs"), operation)(QueueUrl=self._url, Entries=entries)
-            except (ClientError, BotoCoreError) as error:
-                return [str(error)] * len(entries)
-            return [each.get("Message", each["Code"]) for each in answer.get("Failed", [])]
+            return aws.sqs().delete_message_batch(QueueUrl=self._url, Entries=entries).get("Failed", [])
 
-        with ThreadPoolExecutor(_THREADS) as pool:
-            errors = [error for each in pool.map(call, range(0, len(messages), _MESSAGES_A_CALL)) for error in each]
-        if errors:
-            found = {"operation": operation, "messages": len(errors), "error": errors[0]}
-            logger.warning("some messages stay in the queue", extra=found)
+        _in_tens(call, messages)
+
+    def release(self, messages: Sequence[MessageTypeDef]) -> None:
+        """Give messages back."""
+
+        def call(numbered: Iterable[tuple[str, str]]) -> list[BatchResultErrorEntryTypeDef]:
+            entries: list[ChangeMessageVisibilityBatchRequestEntryTypeDef] = [
+                {"Id": number, "ReceiptHandle": handle, "VisibilityTimeout": 0} for number, handle in numbered
+            ]
+            return aws.sqs().change_message_visibility_batch(QueueUrl=self._url, Entries=entries).get("Failed", [])
+
+        _in_tens(call, messages)
+
+
+def _in_tens(
+    call: Callable[[Iterable[tuple[str, str]]], list[BatchResultErrorEntryTypeDef]], messages: Sequence[MessageTypeDef]
+) -> None:
+    """Call with ids and receipt handles of ten messages at a time; what fails stays in the queue."""
+
+    def errors_of(start: int) -> list[str]:
+        batch = messages[start : start + _MESSAGES_A_CALL]
+        try:
+            failed = call((str(number), message["ReceiptHandle"]) for number, message in enumerate(batch))
+        except (ClientError, BotoCoreError) as error:
+            return [str(error)] * len(batch)
+        return [each.get("Message", each["Code"]) for each in failed]
+
+    starts = range(0, len(messages), _MESSAGES_A_CALL)
+    with ThreadPoolExecutor(_THREADS) as pool:
+        errors = [error for each in pool.map(errors_of, starts) for error in each]
+    if errors:
+        logger.warning("some messages stay in the queue", extra={"messages": len(errors), "error": errors[0]})

@@ -8,20 +8,23 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from mypy_boto3_sqs.type_defs import MessageTypeDef
 
+from entities_job.contracts import TriggerSettings
 from entities_job.uploads.batch import Trigger, Upload, UploadBatch, assemble
 
 
 def trigger(**changes: Any) -> Trigger:
-    settings: dict[str, Any] = {
-        "queue_url": "q",
-        "request": {"LanguageCode": "en"},
-        "suffixes": [],
-        "custom": False,
-        "by_line": False,
-        "limits": {"Documents": 1000, "Bytes": 5 * 1024**3},
+    """A trigger; ``Limits`` add to its own."""
+    settings: TriggerSettings = {
+        "QueueUrl": "q",
+        "Request": {"LanguageCode": "en"},
+        "Suffixes": [],
+        "Custom": False,
+        "ByLine": False,
+        "Limits": {"Documents": 1000, "Bytes": 5 * 1024**3, **changes.pop("Limits", {})},  # type: ignore[typeddict-item]
     }
-    return Trigger(**{**settings, **changes})
+    return Trigger({**settings, **changes})  # type: ignore[typeddict-item]  # whatever a test changes
 
 
 def upload(key: str = "uploads/a.txt", *, version: str = "v1", size: int = 1000, sent: float = 0.0) -> Upload:
@@ -38,8 +41,8 @@ def keys(made: UploadBatch) -> list[str]:
     return [entry["Source"].removeprefix("s3://in/") for entry in made.entries]
 
 
-def message(body: object, sent: str = "1795000000000") -> dict[str, Any]:
-    return {"Body": json.dumps(body), "Attributes": {"SentTimestamp": sent}}
+def message(body: object) -> MessageTypeDef:
+    return {"Body": json.dumps(body), "Attributes": {"SentTimestamp": "1795000000000"}}
 
 
 DETAIL: dict[str, Any] = {
@@ -130,18 +133,18 @@ def test_the_name_depends_on_the_content_and_not_on_the_order() -> None:
 
 
 def test_what_does_not_fit_is_left_and_told_since_when_it_waits() -> None:
-    made = batch(*(upload(f"uploads/{n}", sent=float(n)) for n in (3, 1, 2)), limits={"Documents": 2, "Bytes": 10**9})
+    made = batch(*(upload(f"uploads/{n}", sent=float(n)) for n in (3, 1, 2)), Limits={"Documents": 2, "Bytes": 10**9})
     assert keys(made) == ["uploads/1", "uploads/2"]
     assert (len(made.left), made.left_since) == (1, 3.0)
 
 
 @pytest.mark.parametrize("limits", [{"Bytes": 2500}, {"CostUsd": 0.0025}])
 def test_size_and_price_limit_a_batch(limits: dict[str, float]) -> None:
-    assert len(batch(*(upload(f"uploads/{n}") for n in range(9)), limits=limits).entries) == 2
+    assert len(batch(*(upload(f"uploads/{n}") for n in range(9)), Limits=limits).entries) == 2
 
 
 def test_more_than_a_whole_batch_is_refused_and_does_not_stop_the_rest() -> None:
-    made = batch(upload("uploads/huge", size=9000), upload("uploads/small", sent=1.0), limits={"Bytes": 5000})
+    made = batch(upload("uploads/huge", size=9000), upload("uploads/small", sent=1.0), Limits={"Bytes": 5000})
     assert [entry.get("ErrorCode") for entry in made.entries] == ["BATCH_LIMIT_EXCEEDED", None]
 
 
@@ -154,23 +157,23 @@ def test_more_than_a_whole_batch_is_refused_and_does_not_stop_the_rest() -> None
     ],
 )
 def test_refused_uploads_are_named_in_the_manifest(refused: Upload, code: str) -> None:
-    made = batch(refused, upload("uploads/fine.txt"), suffixes=[".txt", ".text"])
+    made = batch(refused, upload("uploads/fine.txt"), Suffixes=[".txt", ".text"])
     assert [entry.get("ErrorCode") for entry in made.entries] == [code, None]
 
 
 def test_a_file_of_lines_may_be_larger_than_a_document() -> None:
-    assert "ErrorCode" not in batch(upload(size=10**8), by_line=True).entries[0]
+    assert "ErrorCode" not in batch(upload(size=10**8), ByLine=True).entries[0]
 
 
 def test_pdf_files_for_a_custom_recognizer_come_in_batches_of_500() -> None:
     made = batch(
-        *(upload(f"uploads/{n}.pdf", size=10**7) for n in range(600)), custom=True, limits={"Documents": 10**5}
+        *(upload(f"uploads/{n}.pdf", size=10**7) for n in range(600)), Custom=True, Limits={"Documents": 10**5}
     )
     assert (len(made.entries), len(made.left)) == (500, 100)
 
 
 def test_the_manifest_lists_every_entry_in_shards_of_500() -> None:
-    made = batch(*(upload(f"uploads/{n}") for n in range(501)), limits={"Documents": 10**5})
+    made = batch(*(upload(f"uploads/{n}") for n in range(501)), Limits={"Documents": 10**5})
     shards = dict(made.shards())
     assert list(shards) == ["00000.jsonl", "00001.jsonl"]
     lines = [json.loads(line) for body in shards.values() for line in body.splitlines()]
@@ -180,6 +183,6 @@ def test_the_manifest_lists_every_entry_in_shards_of_500() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2_000_000), st.floats(0, 1e6)), min_size=1, max_size=30))
 def test_no_message_is_lost_or_counted_twice(drawn: list[tuple[int, int, float]]) -> None:
     uploads = [upload(f"uploads/{name}", version=str(size), size=size, sent=sent) for name, size, sent in drawn]
-    made = batch(*uploads, limits={"Documents": 4, "Bytes": 3_000_000})
+    made = batch(*uploads, Limits={"Documents": 4, "Bytes": 3_000_000})
     handles = [each["ReceiptHandle"] for each in (*made.messages, *made.left)]
     assert sorted(handles) == sorted(str(n) for n in range(len(uploads)))

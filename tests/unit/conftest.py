@@ -1,0 +1,7 @@
+"""Every unit test can ask for ``aws``, AWS in memory."""
+
+from __future__ import annotations
+
+from tests.aws import aws
+
+__all__ = ["aws"]
