@@ -1,0 +1,177 @@
+"""How far what the workflow makes is locked down: by default, and with ``hardening="strict"``.
+
+Both kinds of hardening have the same methods, which the makers of functions, log groups, buckets and queues call. The
+strict one adds what the rules of HIPAA, NIST 800-53 and PCI DSS ask for; the other tells checkers why it does not.
+Sources: AWS Lambda Developer Guide, configuration-vpc; Amazon CloudWatch Logs User Guide, encrypt-log-data-kms;
+Amazon S3 User Guide, enable-server-access-logging; Amazon SQS Developer Guide, sqs-key-management.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct, IConstruct
+
+from ._values import Hardening
+from .network.job import JobNetwork
+from .rights.access import service, statement
+from .rights.acknowledged import acknowledge
+from .rights.functions import grant_vpc
+
+# PCI DSS asks for a year (requirement 10.7).
+_ACCESS_LOGS_KEPT = Duration.days(400)
+_OLD_VERSIONS_KEPT = Duration.days(90)
+
+
+def hardened(
+    scope: Construct, hardening: Hardening | str, *, network: JobNetwork | None, removal_policy: RemovalPolicy
+) -> StandardHardening | StrictHardening:
+    """Return what hardens the parts of a workflow.
+
+    Raises:
+        ValueError: there is no such hardening, or the strict one lacks what it needs.
+    """
+    if Hardening(hardening) is Hardening.STANDARD:
+        return StandardHardening()
+    if network is None:
+        raise ValueError("strict hardening puts the functions into the VPC of the jobs: give the workflow a vpc")
+    if removal_policy is not RemovalPolicy.RETAIN:
+        raise ValueError(f"strict hardening keeps data and logs: removal_policy must be RETAIN; got {removal_policy}")
+    acknowledge(scope, "inline-policies")
+    return StrictHardening(scope, "Hardening", network=network)
+
+
+class StandardHardening:
+    """Adds nothing, and tells checkers why."""
+
+    def function(self, function: lambda_.Function, *, concurrency: int) -> None:
+        """Leave a function outside of a VPC and without a limit."""
+        for name in ("function-concurrency", "function-outside-vpc", "function-environment"):
+            acknowledge(function, name)
+
+    def log_group(self, log_group: logs.LogGroup) -> None:
+        """Leave a log group with the key of CloudWatch."""
+        acknowledge(log_group, "log-group-key")
+
+    def bucket(self, bucket: s3.Bucket) -> None:
+        """Leave a bucket without access logs."""
+        acknowledge(bucket, "bucket-access-logs")
+        if _resource(bucket).versioning_configuration is None:
+            acknowledge(bucket, "bucket-versions")
+
+    def queue(self, queue: sqs.Queue) -> None:
+        """Leave a queue with the key of SQS."""
+        acknowledge(queue, "queue-key")
+
+
+class StrictHardening(Construct):
+    """Puts functions into the network of the jobs, encrypts logs with a key of its own, and logs accesses."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, network: JobNetwork) -> None:
+        super().__init__(scope, construct_id)
+        self._network, self._group = network, network.admit_functions()
+        self._key = self._log_key()
+        self._access_logs = self._access_log_bucket()
+
+    def _log_key(self) -> kms.Key:
+        stack = Stack.of(self)
+        key = kms.Key(self, "Key", description="Logs of functions for entity-detection jobs", enable_key_rotation=True)
+        # The names of log groups are made when they are.
+        log_groups = stack.format_arn(service="logs", resource="log-group:*")
+        for_logs = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}}
+        key.add_to_resource_policy(
+            statement(
+                "kms:Decrypt",
+                "kms:Encrypt",
+                "kms:GenerateDataKey*",
+                "kms:ReEncrypt*",
+                # A key policy that named its key would refer to itself.
+                on=["*"],
+                to=iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com", conditions=for_logs),
+                source="Amazon CloudWatch Logs User Guide, encrypt-log-data-kms",
+            )
+        )
+        key.add_to_resource_policy(
+            statement(
+                "kms:Decrypt",
+                "kms:GenerateDataKey",
+                on=["*"],
+                to=service(self, "events.amazonaws.com"),
+                source="Amazon SQS Developer Guide, sqs-key-management",
+            )
+        )
+        return key
+
+    def _access_log_bucket(self) -> s3.Bucket:
+        bucket = s3.Bucket(
+            self,
+            "AccessLogs",
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            minimum_tls_version=1.2,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+            versioned=True,
+            removal_policy=RemovalPolicy.RETAIN,
+        )
+        bucket.add_lifecycle_rule(
+            id="Expire", expiration=_ACCESS_LOGS_KEPT, noncurrent_version_expiration=_OLD_VERSIONS_KEPT
+        )
+        for name in ("bucket-replication", "access-logs-key", "access-logs"):
+            acknowledge(bucket, name)
+        return bucket
+
+    def function(self, function: lambda_.Function, *, concurrency: int) -> None:
+        """Put a function into the VPC, limit its concurrency, and encrypt its environment."""
+        resource = _resource(function)
+        resource.reserved_concurrent_executions = concurrency
+        resource.kms_key_arn = self._key.key_arn
+        resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
+            security_group_ids=[self._group.security_group_id],
+            subnet_ids=[subnet.subnet_id for subnet in self._network.subnets],
+        )
+        grant_vpc(function, subnets=self._network.subnets, group=self._group, key=self._key)
+        # Deleted before the endpoints that it needs to answer CloudFormation.
+        function.node.add_dependency(self._network.endpoints)
+
+    def log_group(self, log_group: logs.LogGroup) -> None:
+        """Encrypt a log group, and protect it from being deleted."""
+        resource = _resource(log_group)
+        resource.kms_key_id = self._key.key_arn
+        resource.deletion_protection_enabled = True
+
+    def bucket(self, bucket: s3.Bucket) -> None:
+        """Log accesses of a bucket, and keep old versions of its objects."""
+        resource, logs_of_bucket = _resource(bucket), f"{bucket.node.id}/"
+        resource.logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
+            destination_bucket_name=self._access_logs.bucket_name, log_file_prefix=logs_of_bucket
+        )
+        self._access_logs.add_to_resource_policy(
+            statement(
+                "s3:PutObject",
+                on=[self._access_logs.arn_for_objects(f"{logs_of_bucket}*")],
+                to=service(bucket, "logging.s3.amazonaws.com", bucket.bucket_arn),
+                source="Amazon S3 User Guide, enable-server-access-logging",
+            )
+        )
+        acknowledge(bucket, "bucket-replication")
+        if resource.versioning_configuration is None:
+            resource.versioning_configuration = s3.CfnBucket.VersioningConfigurationProperty(status="Enabled")
+            bucket.add_lifecycle_rule(id="ExpireOldVersions", noncurrent_version_expiration=_OLD_VERSIONS_KEPT)
+
+    def queue(self, queue: sqs.Queue) -> None:
+        """Encrypt a queue that has the key of SQS."""
+        resource = _resource(queue)
+        resource.sqs_managed_sse_enabled = None
+        resource.kms_master_key_id = self._key.key_arn
+
+
+def _resource(node: IConstruct) -> Any:
+    return node.node.default_child

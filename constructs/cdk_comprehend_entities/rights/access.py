@@ -1,0 +1,121 @@
+"""How this library gives rights: one call names actions, resources, conditions, the source, and why ARNs are wide."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from aws_cdk import Annotations, ArnFormat, Stack, Token
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from .acknowledged import acknowledge
+
+NARROWER = "narrower than documented"
+"""A source: the AWS document shows a wider right, or nothing this narrow."""
+
+SOURCE = "cdk-comprehend-entities:source"
+"""Type of the metadata of a grantee that names actions and the source of a statement."""
+
+Conditions = Mapping[str, Mapping[str, object]]
+
+
+def allow(
+    grantee: iam.IGrantable,
+    *actions: str,
+    on: Sequence[str],
+    source: str,
+    when: Conditions | None = None,
+    owner: s3.IBucket | kms.IKey | None = None,
+    own_arns: Sequence[str] | None = None,
+    wildcard: str = "",
+) -> iam.Grant:
+    """Let ``grantee`` call ``actions`` on the ARNs ``on``.
+
+    Args:
+        grantee: who gets the right.
+        actions: IAM actions.
+        on: ARNs of the resources.
+        source: the AWS document that shows the statement, or :data:`NARROWER` with the one that shows a wider one.
+        when: conditions.
+        owner: the resource whose own policy gets the statement if the grantee's can't be changed.
+        own_arns: how that policy names the resource (default: by ``on``).
+        wildcard: the entry of :data:`.acknowledged.ACKNOWLEDGED` that says why the ARNs hold a wildcard.
+    """
+    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=on, conditions=when)
+    if owner and not (grant.success and _same_account(grantee.grant_principal, owner)):
+        # CDK's add_to_principal_or_resource would leave the conditions out.
+        for_owner = statement(*actions, to=grantee.grant_principal, on=own_arns or on, source=source, when=when)
+        if not owner.add_to_resource_policy(for_owner).statement_added:
+            text = f"{', '.join(actions)} could not be granted: CDK can change neither policy; the owner must allow it"
+            Annotations.of(owner).add_warning_v2("cdk-comprehend-entities:not-granted", text)
+    principal: Any = grantee.grant_principal
+    # Principals of other accounts and services are no constructs.
+    if hasattr(principal, "node"):
+        principal.node.add_metadata(SOURCE, f"{' '.join(actions)}: {source}")
+        if wildcard:
+            acknowledge(principal, wildcard, arns=on)
+    return grant
+
+
+def statement(
+    *actions: str,
+    on: Sequence[str],
+    source: str,
+    to: iam.IPrincipal | None = None,
+    when: Conditions | None = None,
+    effect: iam.Effect = iam.Effect.ALLOW,
+    sid: str | None = None,
+) -> iam.PolicyStatement:
+    """Return a statement for the policy of a resource, or for a policy that is attached later.
+
+    Args:
+        actions: IAM actions.
+        on: ARNs of the resources.
+        source: as of :func:`allow`.
+        to: the principal; none in a policy of a role.
+        when: conditions.
+        effect: what it does (default: allow).
+        sid: its id (default: none).
+    """
+    return iam.PolicyStatement(
+        sid=sid,
+        effect=effect,
+        principals=[to] if to else None,
+        actions=list(actions),
+        resources=list(on),
+        conditions=when,
+    )
+
+
+def _same_account(principal: iam.IPrincipal, owner: s3.IBucket | kms.IKey) -> bool:
+    account, owners = principal.principal_account, owner.env.account
+    return account in {None, owners} or (Token.is_unresolved(account) and Token.is_unresolved(owners))
+
+
+def service(scope: Construct, name: str, source_arn: str = "") -> iam.ServicePrincipal:
+    """Return a service, as long as it acts for ``source_arn`` of this account.
+
+    Source: IAM User Guide, confused-deputy.
+    """
+    account = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
+    source = {"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {}
+    return iam.ServicePrincipal(name, conditions={**account, **source})
+
+
+def executions_arn(machine: sfn.IStateMachine) -> str:
+    """Return the ARN of every execution of a state machine."""
+    stack, colon = Stack.of(machine), ArnFormat.COLON_RESOURCE_NAME
+    name = stack.split_arn(machine.state_machine_arn, colon).resource_name
+    return stack.format_arn(service="states", resource="execution", resource_name=f"{name}:*", arn_format=colon)
+
+
+def via(service_name: str, scope: Construct | s3.IBucket) -> Conditions:
+    """Return the condition that a key is used through a service.
+
+    Source: AWS KMS Developer Guide, conditions-kms (kms:ViaService).
+    """
+    return {"StringEquals": {"kms:ViaService": f"{service_name}.{Stack.of(scope).region}.amazonaws.com"}}

@@ -1,0 +1,164 @@
+"""The dispatcher that makes batches of the uploads waiting in queues, and what wakes it."""
+
+from __future__ import annotations
+
+from aws_cdk import Duration, RemovalPolicy, Size, Stack
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct
+
+from entities_job import contracts
+
+from .._functions import FunctionFactory
+from .._payloads import payload
+from .._storage import Prefix, Storage
+from ..rights.access import service, statement
+from ..rights.acknowledged import acknowledge
+from ..rights.functions import grant_dispatch, grant_uploads
+
+_TIMEOUT = Duration.minutes(5)
+
+# Their settings stand in the function's environment, for which Lambda has 4 KB.
+_MAXIMUM_TRIGGERS = 12
+
+
+class UploadDispatcher(Construct):
+    """DispatchUploads, and what wakes it; one serves all upload triggers of a workflow.
+
+    Attributes:
+        function: counts what waits and what runs, and starts executions.
+        queue_key: encrypts the queues.
+        storage: the workflow's buckets and keys.
+    """
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        factory: FunctionFactory,
+        state_machine: sfn.StateMachine,
+        storage: Storage,
+        stage: lambda_.Function,
+        maximum_active_jobs: int,
+    ) -> None:
+        """Define the dispatcher, which starts nothing while the account has ``maximum_active_jobs``.
+
+        Raises:
+            ValueError: ``maximum_active_jobs`` is below 1.
+        """
+        super().__init__(scope, construct_id)
+        if maximum_active_jobs < 1:
+            raise ValueError(f"maximum_active_jobs must be at least 1; got {maximum_active_jobs}")
+        self.storage, self._stage = storage, stage
+        self._prefixes: list[str] = []
+        self.queue_key = kms.Key(
+            self,
+            "QueueKey",
+            description="Messages about uploads",
+            enable_key_rotation=True,
+            removal_policy=RemovalPolicy.DESTROY,
+        )
+        self.queue_key.add_to_resource_policy(
+            statement(
+                "kms:Decrypt",
+                "kms:GenerateDataKey",
+                on=["*"],
+                to=service(self, "events.amazonaws.com"),
+                source="Amazon SQS Developer Guide, sqs-key-management",
+            )
+        )
+        self.wake_queue = self._wake_queue()
+        self.function = factory.function(
+            self, "DispatchUploads", "dispatch_uploads", memory=Size.mebibytes(1769), timeout=_TIMEOUT
+        )
+        self._settings: contracts.DispatcherSettings = {
+            "StateMachineArn": state_machine.state_machine_arn,
+            "StagingUri": storage.staging.uri,
+            "WakeQueueUrl": self.wake_queue.queue_url,
+            "MaximumActiveJobs": maximum_active_jobs,
+            "Triggers": {},
+        }
+        # SqsEventSource would give two rights more than Lambda needs to read a queue.
+        self.function.add_event_source_mapping(
+            "WakeQueue",
+            event_source_arn=self.wake_queue.queue_arn,
+            batch_size=10_000,
+            max_batching_window=Duration.seconds(1),
+            max_concurrency=2,
+        )
+        acknowledge(self.function, "wake-mapping")
+        grant_dispatch(self.function, storage, state_machine, wake_queue=self.wake_queue, queue_key=self.queue_key)
+
+    def _wake_queue(self) -> sqs.Queue:
+        queue = sqs.Queue(
+            self,
+            "WakeQueue",
+            encryption_master_key=self.queue_key,
+            enforce_ssl=True,
+            visibility_timeout=_TIMEOUT,
+            retention_period=Duration.minutes(15),
+        )
+        acknowledge(queue, "wake-queue")
+        tick = events.Rule(
+            self,
+            "EveryFiveMinutes",
+            description="Wakes the dispatcher, should another wake be lost",
+            schedule=events.Schedule.rate(Duration.minutes(5)),
+        )
+        deliver(tick, queue, wake())
+        acknowledge(tick, "wake-rule")
+        return queue
+
+    def add(self, name: str, uploads: Prefix, queue: sqs.IQueue, batches: contracts.BatchSettings) -> None:
+        """Let the dispatcher read one more queue.
+
+        Raises:
+            ValueError: another trigger has uploads under the prefix, too, or there are too many triggers.
+        """
+        triggers, prefix = self._settings["Triggers"], uploads.path
+        if len(triggers) == _MAXIMUM_TRIGGERS:
+            raise ValueError(
+                f"a workflow has at most {_MAXIMUM_TRIGGERS} upload triggers; give {name} a workflow of its own"
+            )
+        overlapping = [other for other in self._prefixes if other.startswith(prefix) or prefix.startswith(other)]
+        if overlapping:
+            raise ValueError(f"an upload would be analysed twice: prefix {prefix!r} overlaps {overlapping[0]!r}")
+        self._prefixes.append(prefix)
+        triggers[name] = {**batches, "QueueUrl": queue.queue_url}
+        payload("DispatchUploads", contracts.TriggerSettings, triggers[name])
+        told = payload("DispatchUploads", contracts.DispatcherSettings, self._settings)
+        self.function.add_environment("UPLOADS", Stack.of(self).to_json_string(told))
+        grant_uploads(uploads, queue, dispatcher=self.function, stage=self._stage)
+
+
+def wake(trigger: str | None = None) -> events.RuleTargetInput:
+    """Return the message that wakes the dispatcher, for an upload of ``trigger`` if there is one."""
+    given = {"Trigger": trigger} if trigger else {}
+    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, given))
+
+
+def deliver(
+    rule: events.Rule,
+    queue: sqs.IQueue,
+    message: events.RuleTargetInput,
+    *,
+    dead_letter_queue: sqs.IQueue | None = None,
+) -> None:
+    """Have a rule send to a queue, with the one right that it needs: for a queue that it knows, CDK gives seven."""
+    unknown = sqs.Queue.from_queue_arn(rule, f"To{queue.node.id}", queue.queue_arn)
+    rule.add_target(targets.SqsQueue(unknown, message=message, dead_letter_queue=dead_letter_queue))
+    of_rule = {"ArnEquals": {"aws:SourceArn": rule.rule_arn}}
+    queue.add_to_resource_policy(
+        statement(
+            "sqs:SendMessage",
+            on=[queue.queue_arn],
+            to=iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule),
+            source="Amazon EventBridge User Guide, eb-use-resource-based#eb-sqs-permissions",
+        )
+    )
