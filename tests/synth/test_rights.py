@@ -60,12 +60,9 @@ RIGHTS = {
     "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
     "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
     "PublishResult": {
-        READS_INPUT,
-        READS_STAGED,
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
-        ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
         DECRYPTS,
         ENCRYPTS,

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from ..contracts import DocumentNote, Job
 from .archive import MAXIMUM_RECORD_BYTES, ArchiveDamaged, Member, TooLong
-from .fields import Checker, Json, is_plain, parse, refuse_constant
+from .fields import Checker, Json, parse, plain_types, refuse_constant
 from .inventory import Inventory, Missing, Source
 from .out_files import join
 
@@ -102,9 +102,10 @@ class Results:
         try:
             text = line.decode()
             record, end = _decode(text)
-            if end != len(text) or not is_plain(record, text):
-                record = self._check.record(text)
-            self._add(line, record, found)
+            types = plain_types(record, text) if end == len(text) else None
+            if types is None:
+                record, types = self._check.record(text)
+            self._add(line, record, types, found)
         except (ValueError, RecursionError) as error:
             self._keep(line, len(line), str(error), found)
 
@@ -122,12 +123,12 @@ class Results:
             text = json.dumps(document, ensure_ascii=False)
             try:
                 line = text.encode()
-                self._add(line, self._check.record(text), found)
+                self._add(line, *self._check.record(text), found)
             except ValueError as error:
                 self._keep(text.encode(errors="backslashreplace"), len(text), str(error), found)
         return found
 
-    def _add(self, line: bytes, record: Json, found: Lines) -> None:
+    def _add(self, line: bytes, record: Json, types: list[str], found: Lines) -> None:
         """Add a record that was checked, and that ``line`` holds.
 
         Raises:
@@ -135,7 +136,6 @@ class Results:
         """
         if len(line) > MAXIMUM_RECORD_BYTES:
             raise ValueError(_TOO_LONG)
-        types = [entity["Type"] for entity in record.get("Entities") or []]
         if not self._types.issuperset(types):
             self._learn(types)
         source = self._inventory.claim(record["File"], record.get("Line"))
@@ -183,9 +183,11 @@ _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def _source(source: Source) -> bytes:
-    version = _encode(source.version)
+    # Most of an encoder's time goes into finding out that a value is null.
+    uri = _encode(source.uri) if source.uri else "null"
+    version = _encode(source.version) if source.version else "null"
     candidates = f'"SourceCandidates":{source.candidates},' if source.candidates else ""
-    return f'"Source":{_encode(source.uri)},"SourceVersionId":{version},{candidates}'.encode()
+    return f'"Source":{uri},"SourceVersionId":{version},{candidates}'.encode()
 
 
 def _note(source: Source, record: Json) -> DocumentNote:
