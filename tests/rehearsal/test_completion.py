@@ -93,7 +93,7 @@ def sweep(workflow: Deployed) -> int:
         each["FunctionName"]
         for page in functions.get_paginator("list_functions").paginate()
         for each in page["Functions"]
-        if "StopAbandoned" in each["FunctionName"] and each["FunctionName"].startswith("Rehearsed")
+        if "StopOrphans" in each["FunctionName"] and each["FunctionName"].startswith("Rehearsed")
     )
     told = {"StateMachineArn": workflow.outputs["StateMachineArn"]}
     answer = json.load(functions.invoke(FunctionName=name, Payload=json.dumps(told))["Payload"])
