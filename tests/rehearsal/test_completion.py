@@ -78,7 +78,7 @@ def test_a_job_that_the_service_does_not_begin_is_stopped_and_says_so(workflow: 
     workflow.rehearsal.comprehend.configure(submitted_seconds=10**6)
     ended = workflow.run()
     assert (ended.status, ended.error) == ("FAILED", "JobNotBegun")
-    assert "maximum_queue_duration" in str(ended.cause)
+    assert "queue_duration" in str(ended.cause)
     assert ended.event["detail"]["Status"] == "TIMED_OUT"
 
 

@@ -106,7 +106,7 @@ def test_timed_out_is_stopped_and_published(workflow: Deployed) -> None:
     assert "StopJob" in ended.states
     assert (ended.status, ended.error) == ("FAILED", "JobTimedOut")
     assert ended.cause is not None
-    assert "maximum_duration" in ended.cause
+    assert "limits.duration" in ended.cause
     detail = ended.event["detail"]
     assert (detail["Status"], detail["Job"]["JobStatus"]) == ("TIMED_OUT", "STOPPED")
     assert len(workflow.records(detail)) == 3
