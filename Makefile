@@ -64,6 +64,9 @@ audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is in
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
+contracts: setup-dev ## write docs/event-schema.json and the tables of payloads of docs/architecture.md
+	$(BIN)/python -m bench.contracts --write
+
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
 	$(BIN)/python -m bench.prove_iam --write
 
