@@ -155,6 +155,7 @@ class Member:
     def __init__(self, name: str, size: int, tape: _Tape) -> None:
         self.name, self.left, self._tape = name, size, tape
         self._padding = -size % tarfile.BLOCKSIZE
+        self._damage: ArchiveDamaged | None = None
 
     def lines(self) -> Iterator[bytes | TooLong]:
         """Yield whole lines in blocks, which depend on the archive alone.
@@ -164,33 +165,28 @@ class Member:
         """
         held = b""
         while self.left:
-            data, damage = self._read(max(_BLOCK, len(held) // 2))
+            data = self._read(max(_BLOCK, len(held) // 2))
             end = data.rfind(b"\n") + 1
             if end:
                 yield held + data[:end]
                 held = b""
             held += data[end:]
-            if damage:
-                damage.rest = held
-                raise damage
             if len(held) > MAXIMUM_RECORD_BYTES:
-                yield from self._too_long(held)
+                yield TooLong(held, len(held) + self._pass_line())
                 held = b""
+        self._raise(held)
         if held:
             yield held
 
-    def _too_long(self, head: bytes) -> Iterator[bytes | TooLong]:
-        size, end, rest = len(head), b"", b""
+    def _pass_line(self) -> int:
+        """Pass over what is left of a line; return how much that was."""
+        size, end = 0, b""
         while self.left and not end:
-            data, damage = self._read(_BLOCK)
-            passed, end, rest = data.partition(b"\n")
+            passed, end, rest = self._read(_BLOCK).partition(b"\n")
             size += len(passed)
-            if damage:
-                raise damage
-        yield TooLong(head, size)
-        # What stands behind it in the block is lines of their own.
-        self._tape.unread(rest)
-        self.left += len(rest)
+            self._tape.unread(rest)
+            self.left += len(rest)
+        return size
 
     def whole(self) -> bytes | TooLong:
         """Return all of it.
@@ -198,25 +194,31 @@ class Member:
         Raises:
             ArchiveDamaged: the file ends early.
         """
-        content, damage = self._read(_LONGEST_OUT_FILE)
-        if damage:
-            raise damage
+        content = self._read(_LONGEST_OUT_FILE)
+        self._raise()
         return TooLong(content, len(content) + self.left) if self.left else content
 
     def close(self) -> None:
         """Pass over what is left, and over what fills it up to whole blocks."""
         self.left += self._padding
-        self._padding = 0
         while self.left:
-            _, damage = self._read(_BLOCK)
-            if damage:
-                raise damage
+            self._read(_BLOCK)
+        self._raise()
 
-    def _read(self, size: int) -> tuple[bytes, ArchiveDamaged | None]:
+    def _read(self, size: int) -> bytes:
+        """Return so many bytes, or what is left of them before damage."""
         wanted = min(size, self.left)
         data = self._tape.read(wanted)
-        self.left -= len(data)
-        return data, None if len(data) == wanted else self._tape.broken("it is truncated in the middle of a file")
+        self.left -= wanted
+        if len(data) < wanted:
+            self._damage = self._tape.broken("it is truncated in the middle of a file")
+            self.left = 0
+        return data
+
+    def _raise(self, rest: bytes = b"") -> None:
+        if self._damage:
+            self._damage.rest = rest
+            raise self._damage
 
 
 class Archive:

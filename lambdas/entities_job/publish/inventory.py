@@ -82,14 +82,6 @@ class Source(NamedTuple):
     candidates: int = 0
 
 
-class Missing(NamedTuple):
-    """A document that was not received: ``line`` if a document is a line."""
-
-    file: str
-    line: int | None
-    source: Source
-
-
 @contextmanager
 def opened(location: Location) -> Iterator[Inventory]:
     """Read the inventory that :func:`write` wrote into a table, which goes at the end of the ``with`` statement."""
@@ -155,34 +147,32 @@ class Inventory:
         self.unexpected += 1
         return source
 
-    def missing(self) -> Iterator[Missing]:
-        """Yield the expected documents that were not received, in the order of the inventory."""
+    def missing(self) -> Iterator[tuple[str, int | None, Source]]:
+        """Yield file, line and source of the documents that were not received, in the order of the inventory."""
         for row in map(Row._make, self._files.execute("SELECT * FROM files WHERE NOT padding ORDER BY row")):
             end = row.first + row.documents
             number = self._received.find(0, row.first, end)
             while number >= 0:
                 line = number - row.first if row.by_line else None
-                yield Missing(row.file, line, self._missing_source(row, line))
+                rows, source = self._named(row.file)
+                others = (other.number(line) for other in rows)
+                # If one of the same name was received, this may be it.
+                repeats = any(other is not None and self._received[other] for other in others)
+                yield row.file, line, source if repeats else Source(row.source, row.version)
                 number = self._received.find(0, number + 1, end)
-
-    def _missing_source(self, row: Row, line: int | None) -> Source:
-        """Return the source of a missing document, unless one of the same name was received: it may be that one."""
-        rows, source = self._named(row.file)
-        others = (other.number(line) for other in rows)
-        if any(other is not None and self._received[other] for other in others):
-            return source
-        return Source(row.source, row.version)
 
     def _named(self, name: str) -> tuple[list[Row], Source]:
         """Return the files of that name, and the source of a document that bears it."""
-        if name not in self._held:
-            if len(self._held) > _HELD:
-                self._held.clear()
+        found = self._held.get(name)
+        if not found:
             rows = self._find(name)
-            self._held[name] = rows, _source(rows)
+            found = rows, _source(rows)
             if rows:
+                if len(self._held) > _HELD:
+                    self._held.clear()
+                self._held[name] = found
                 self._look_ahead(rows[0].row)
-        return self._held[name]
+        return found
 
     def _look_ahead(self, found: int) -> None:
         """Hold the files that follow, the more the longer results come in the order of the inventory."""
