@@ -64,7 +64,7 @@ class Checker:
         return record, types
 
     def _check_any(self, value: object, path: str, depth: int) -> None:
-        """Check what holds for all values: depth, and that no two fields of one place differ in case only."""
+        """Check what holds for all values: depth, range, and that no two fields of one place differ in case only."""
         if depth > _DEEPEST:
             raise ValueError(f"is deeper than {_DEEPEST} levels")
         if isinstance(value, dict):
@@ -78,6 +78,10 @@ class Checker:
         elif isinstance(value, list):
             for item in value:
                 self._check_any(item, path, depth + 1)
+        elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+            raise ValueError("holds an integer beyond 64 bits")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("holds a number beyond double precision")
 
 
 def plain_types(record: Any, text: str) -> list[str] | None:
@@ -97,19 +101,9 @@ def plain_types(record: Any, text: str) -> list[str] | None:
             return None
         for entity in entities:
             begin, end, score, kind = entity["BeginOffset"], entity["EndOffset"], entity["Score"], entity["Type"]
-            if (
-                len(entity) != 5
-                or type(begin) is not int
-                or type(end) is not int
-                or begin < 0
-                or begin > end
-                or end >= _LARGEST_32
-                or type(score) is not float
-                or score < 0.0
-                or score > 1.0
-                or type(entity["Text"]) is not str
-                or type(kind) is not str
-            ):
+            numbers = type(begin) is int and type(end) is int and type(score) is float
+            texts = type(kind) is str and type(entity["Text"]) is str
+            if not (numbers and texts and len(entity) == 5 and 0 <= begin <= end < _LARGEST_32 and 0.0 <= score <= 1.0):
                 return None
             types.append(kind)
     except (AttributeError, KeyError, TypeError):
@@ -128,14 +122,9 @@ def parse(text: str, *, without_blocks: bool = False) -> Any:
     Raises:
         ValueError: it is no JSON, or holds what DuckDB or Athena can't read.
     """
+    hook = _unless_block if without_blocks else _object
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_unless_block if without_blocks else _object,
-            parse_int=_integer,
-            parse_float=_number,
-            parse_constant=refuse_constant,
-        )
+        return json.loads(text, object_pairs_hook=hook, parse_constant=refuse_constant)
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
 
@@ -154,20 +143,6 @@ def _object(pairs: list[tuple[str, Any]]) -> Json:
 
 def _unless_block(pairs: list[tuple[str, Any]]) -> Json | None:
     return None if any(name == "BlockType" for name, _ in pairs) else _object(pairs)
-
-
-def _integer(text: str) -> int:
-    # A longer text is not made a number: that takes time by the square of its length.
-    if len(text) > 20 or not -_LARGEST <= (value := int(text)) < _LARGEST:
-        raise ValueError("holds an integer beyond 64 bits")
-    return value
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("holds a number beyond double precision")
-    return value
 
 
 def _check(name: str, value: object, kind: Any) -> None:

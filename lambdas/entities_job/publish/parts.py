@@ -10,7 +10,6 @@ import io
 import zlib
 from collections import deque
 from concurrent.futures import Executor, Future
-from typing import NamedTuple
 
 from ..aws import Location
 
@@ -22,11 +21,6 @@ _BLOCK = 4 * 1024**2
 
 _WAITING = 3
 """Blocks that wait to be compressed or put into their part, at most."""
-
-
-class _Block(NamedTuple):
-    compressed: Future[bytes]
-    ends_part: bool
 
 
 class Parts:
@@ -42,7 +36,7 @@ class Parts:
         self._prefix, self._writers = prefix, writers
         self._lines: list[bytes] = []
         self._held = self._in_part = 0
-        self._waiting: deque[_Block] = deque()
+        self._waiting: deque[tuple[Future[bytes], bool]] = deque()
         self._part = io.BytesIO()
         self._putting: Future[None] | None = None
 
@@ -63,7 +57,7 @@ class Parts:
             self._putting.result()
 
     def _compress(self, *, ends_part: bool) -> None:
-        self._waiting.append(_Block(self._writers.submit(_compressed, self._lines), ends_part))
+        self._waiting.append((self._writers.submit(_compressed, self._lines), ends_part))
         self._in_part = 0 if ends_part else self._in_part + self._held
         self._lines, self._held = [], 0
         while len(self._waiting) > _WAITING:
@@ -71,9 +65,9 @@ class Parts:
 
     def _take(self) -> None:
         """Put the oldest block into its part, and begin to put the part if it is whole."""
-        block = self._waiting.popleft()
-        self._part.write(block.compressed.result())
-        if not block.ends_part:
+        compressed, ends_part = self._waiting.popleft()
+        self._part.write(compressed.result())
+        if not ends_part:
             return
         # One part at a time, so that no more than two are held.
         if self._putting:

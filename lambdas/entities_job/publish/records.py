@@ -28,10 +28,7 @@ _SPACE = b" \t\r\n"
 """What JSON takes for white space."""
 
 _MOST_TYPES = 10_000
-_NOT_RECEIVED = {
-    "ErrorCode": "NOT_RECEIVED",
-    "ErrorMessage": "The archive has no readable result for this document.",
-}
+_NOT_RECEIVED = {"ErrorCode": "NOT_RECEIVED", "ErrorMessage": "The archive has no readable result of the document."}
 _TOO_LONG = f"is longer than {MAXIMUM_RECORD_BYTES:,} bytes"
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
@@ -78,9 +75,7 @@ class Results:
         """Publish a record for each expected document that the archive has none of."""
         for file, line, source in self._inventory.missing():
             self._missing += 1
-            record: Json = (
-                {"File": file, "Line": line, **_NOT_RECEIVED} if line is not None else {"File": file, **_NOT_RECEIVED}
-            )
+            record: Json = {"File": file, **({} if line is None else {"Line": line}), **_NOT_RECEIVED}
             _list(self.lost, source, record)
             self._put(source, json.dumps(record, ensure_ascii=False).encode())
 
@@ -123,16 +118,11 @@ class Results:
             self._keep(content.head, content.size, _TOO_LONG)
             return
         try:
-            documents = join(parse(content.decode(), without_blocks=True))
-        except ValueError as error:
-            self._keep(content, len(content), str(error))
-            return
-        for document in documents:
-            try:
+            for document in join(parse(content.decode(), without_blocks=True)):
                 line = json.dumps(document, ensure_ascii=False).encode()
                 self._add(line, *self._checker.record(line.decode()))
-            except (ValueError, RecursionError) as error:
-                self._keep(content, len(content), str(error))
+        except (ValueError, RecursionError) as error:
+            self._keep(content, len(content), str(error))
 
     def _add(self, line: bytes, record: Json, types: list[str]) -> None:
         """Publish a record that was checked, and that ``line`` holds.
