@@ -80,7 +80,7 @@ def abandon(deployed: Deployed) -> str:
         OutputDataConfig=place,
     )
     payload = json.dumps({"StateMachineArn": outputs["StateMachineArn"]})
-    function = _function(deployed, "StopAbandoned")
+    function = _function(deployed, "StopOrphans")
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
     text = answer["Payload"].read().decode()
     deployed.rehearsal.ended_execution(living)

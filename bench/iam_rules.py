@@ -93,7 +93,7 @@ RULES: dict[str, NotProvable | str] = {
     r"PublishFailureRole events:PutEvents .*": "refusal",
     rf"StageRole ({_OBJECTS}|s3:GetObjectVersion) .*": "batch",
     rf".*AwaitOutputRole ({_OBJECTS}|states:SendTaskSuccess) .*": "wake",
-    r".*StopAbandonedRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
+    r".*StopOrphansRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
     rf".*DispatchUploadsRole ({_OBJECTS}|{_QUEUE}|sqs:(SendMessage|ChangeMessageVisibility)) .*": "dispatch",
     r".*DispatchUploadsRole (states:(List|Start)Execution|comprehend:ListEntities)\w* .*": "dispatch",
     r"OutputKey kms:\* .*": "job",

@@ -17,7 +17,7 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
 from entities_job.request.rules import PROTECTED
 from local.rehearsal import Rehearsal
 from local.waiting import wait_until
@@ -42,8 +42,7 @@ def synthesize(
         stack,
         "Entities",
         allow_overrides=list(allow_overrides),
-        maximum_duration=cdk.Duration.minutes(30),
-        maximum_queue_duration=cdk.Duration.minutes(20),
+        limits=ExecutionLimits(duration=cdk.Duration.minutes(30), queue_duration=cdk.Duration.minutes(20)),
         removal_policy=cdk.RemovalPolicy.DESTROY,
         **props(stack),
     )

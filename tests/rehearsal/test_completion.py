@@ -107,7 +107,7 @@ def active(workflow: Deployed) -> list[str]:
 
 
 def sweep(workflow: Deployed) -> int:
-    answer = invoked(workflow, "StopAbandoned", {"StateMachineArn": workflow.outputs["StateMachineArn"]})
+    answer = invoked(workflow, "StopOrphans", {"StateMachineArn": workflow.outputs["StateMachineArn"]})
     return int(answer["Stopped"])
 
 

@@ -14,7 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 EXAMPLE = ROOT / "examples" / "your_stack"
 LAMBDAS = ROOT / "lambdas" / "entities_job"
-VIEWS = ROOT / "constructs" / "cdk_comprehend_entities" / "_views"
+VIEWS = ROOT / "constructs" / "cdk_comprehend_entities" / "queries" / "views"
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +30,7 @@ def test_the_wheel_holds_the_functions_code_the_views_and_types(wheel: Path) -> 
     names = set(ZipFile(wheel).namelist())
     assert "cdk_comprehend_entities/py.typed" in names
     handlers = {str(path.relative_to(LAMBDAS.parent)) for path in LAMBDAS.rglob("*.py")}
-    views = {f"cdk_comprehend_entities/_views/{path.name}" for path in VIEWS.glob("*.sql")}
+    views = {f"cdk_comprehend_entities/queries/views/{path.name}" for path in VIEWS.glob("*.sql")}
     assert handlers | views <= names
     assert not [name for name in names if "__pycache__" in name]
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {

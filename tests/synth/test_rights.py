@@ -83,7 +83,7 @@ RIGHTS = {
         DECRYPTS,
         ENCRYPTS,
     },
-    "AbandonedJobsStopAbandoned": {
+    "OrphanedJobsStopOrphans": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
@@ -105,7 +105,7 @@ RIGHTS = {
     },
 }
 FUNCTIONS = [name for name in RIGHTS if name != "DataAccessRole"]
-TASKS = [name for name in FUNCTIONS if not name.startswith(("AbandonedJobs", "Completion"))]
+TASKS = [name for name in FUNCTIONS if not name.startswith(("OrphanedJobs", "Completion"))]
 
 
 def test_the_data_access_role_has_no_other_right(default: Synthesized) -> None:

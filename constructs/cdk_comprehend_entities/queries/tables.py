@@ -35,7 +35,7 @@ def glue_type(hint: object) -> str:
     kind = bare(hint)
     origin, arguments = get_origin(kind), get_args(kind)
     if kind in _SCALARS:
-        return _SCALARS[kind]  # type: ignore[index]  # a member of the dict
+        return _SCALARS[kind]
     if origin is Literal:
         return "string"
     if origin is list:
