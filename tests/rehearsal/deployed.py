@@ -88,6 +88,7 @@ class Ended:
     error: str | None
     cause: str | None
     states: list[str]
+    failed_tasks: int
     event: dict[str, Any]
 
 
@@ -136,6 +137,7 @@ class Deployed:
             execution.get("error"),
             execution.get("cause"),
             [e["stateEnteredEventDetails"]["name"] for e in history if "stateEnteredEventDetails" in e],
+            sum(e["type"] == "TaskFailed" for e in history),
             self.event(arn),
         )
 

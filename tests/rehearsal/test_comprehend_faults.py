@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.rehearsal.comprehend_fake import (
     LIST,
@@ -50,6 +51,10 @@ def test_any_error_of_any_operation_can_be_injected(
     assert [code_of(lambda: call(emulator.client)) for _ in range(2)] == [(code, status)] * 2
     if operation in (START, "ListEntitiesDetectionJobs"):
         assert call(emulator.client)
+    else:
+        with pytest.raises(ClientError, match="JobNotFoundException") as unharmed:
+            call(emulator.client)
+        assert "told to" not in str(unharmed.value)
 
 
 def test_a_lost_answer_is_repaired_by_the_token(emulator: Emulator) -> None:

@@ -157,7 +157,7 @@ def test_an_unknown_status_is_an_error_of_its_own(workflow: Deployed) -> None:
     assert "PONDERING" in str(ended.cause)
 
 
-def test_two_executions_with_one_token_share_a_job_and_a_retried_start_makes_none(workflow: Deployed) -> None:
+def test_a_start_whose_answer_was_lost_makes_no_second_job(workflow: Deployed) -> None:
     comprehend = workflow.rehearsal.comprehend
     before = len(comprehend.jobs())
     comprehend.inject("StartEntitiesDetectionJob", "InternalServerException", after=True)

@@ -10,12 +10,12 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from ..aws import Location, error_code, logger, task
-from ..contracts import Counts, OutcomeError, OutcomeOutput, PublishResultInput, Result
+from ..contracts import OutcomeError, OutcomeOutput, PublishResultInput, Result
 from ..publish import outcome
 from ..publish.archive import Archive, ArchiveDamaged, ahead, inflated
-from ..publish.inventory import Inventory, opened
+from ..publish.inventory import opened
 from ..publish.parts import Parts
-from ..publish.records import Lines, Results
+from ..publish.records import Results
 
 # Decompressing and compressing leave the interpreter free, but wait for it between blocks: at most so many seconds.
 sys.setswitchinterval(0.001)
@@ -39,18 +39,12 @@ def handler(event: PublishResultInput, context: LambdaContext) -> OutcomeOutput:
         records = results / "documents" / day / f"{job['JobId']}-"
         documents = Parts(records, writers)
         unparsed = Parts(results / "unparsed" / day / f"{job['JobId']}-", writers)
-        found = Results(job, inventory)
-
-        def add(lines: Lines) -> None:
-            documents.add(lines.records)
-            unparsed.add(lines.unparsed)
-
+        found = Results(job, inventory, documents, unparsed)
         damage: OutcomeError | None = None
         archive = Location.of(job["OutputDataConfig"]["S3Uri"])
         try:
             for member in Archive(ahead(inflated(archive.chunks()), reader)).members():
-                for lines in found.of(member):
-                    add(lines)
+                found.add(member)
         except ArchiveDamaged as error:
             damage = {"Code": error.code, "Message": f"{error}: {archive.uri}"}
         except ClientError as error:
@@ -61,8 +55,7 @@ def handler(event: PublishResultInput, context: LambdaContext) -> OutcomeOutput:
                 damage = {"Code": ArchiveDamaged.code, "Message": f"there is no archive at {archive.uri}"}
         if damage:
             logger.error("archive not read to its end", extra={"why": damage})
-        for lines in found.missing():
-            add(lines)
+        found.add_missing()
         documents.finish()
         unparsed.finish()
     result: Result = {
@@ -71,21 +64,7 @@ def handler(event: PublishResultInput, context: LambdaContext) -> OutcomeOutput:
         "Parts": documents.count,
         "Bytes": documents.size,
     }
-    ended = outcome.of_result(event, _counts(found, inventory), result, damage)
-    lists = {"Failed": found.tally.failed, "Missing": found.tally.lost, "Warnings": event["Warnings"]}
+    ended = outcome.of_result(event, found.counts(), result, damage)
+    lists = {"Failed": found.failed, "Missing": found.lost, "Warnings": event["Warnings"]}
     summary.write(json.dumps({**ended, **lists}, ensure_ascii=False).encode())
     return {"Outcome": outcome.emit(ended)}
-
-
-def _counts(found: Results, inventory: Inventory) -> Counts:
-    tally = found.tally
-    return {
-        "ExpectedDocuments": inventory.expected,
-        "Documents": tally.documents,
-        "DocumentErrors": tally.errors,
-        "MissingDocuments": tally.missing,
-        "UnexpectedDocuments": inventory.unexpected,
-        "UnparsedRecords": tally.unparsed,
-        "Entities": tally.types.total(),
-        "EntitiesByType": dict(sorted(tally.types.items())),
-    }

@@ -11,7 +11,8 @@ import tarfile
 import zlib
 from collections import deque
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Executor
+from contextlib import suppress
 from typing import NamedTuple
 
 MAXIMUM_RECORD_BYTES = 16 * 1024**2 - 64 * 1024
@@ -27,7 +28,7 @@ _LONGEST_OUT_FILE = 64 * 1024**2
 _BLOCK = 256 * 1024
 _INFLATED = 1024**2
 _AHEAD = 4
-_LONGEST_HEADER = 16 * 1024
+_LONGEST_HEADERS = 16 * 1024
 """Bytes of all headers of one member: S3's own names have 1,024 bytes at most."""
 
 
@@ -80,8 +81,9 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
             try:
                 block = member.decompress(left, _INFLATED)
             except zlib.error as error:
-                if found := _before_damage(before, left):
-                    yield found
+                # Byte by byte, all is had that came before the damage.
+                with suppress(zlib.error):
+                    yield from filter(None, (before.decompress(bytes([byte])) for byte in left))
                 raise ArchiveDamaged(f"the archive is no sound gzip stream: {error}") from error
             left, member = (member.unused_data, None) if member.eof else (member.unconsumed_tail, member)
             size += len(block)
@@ -90,41 +92,41 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
             if size > MAXIMUM_ARCHIVE_BYTES:
                 raise ResultTooLarge(f"the archive holds more than {MAXIMUM_ARCHIVE_BYTES:,} bytes")
     if member or not begun:
+        # What was decompressed beyond the limit of the last call.
+        yield from filter(None, [member.flush() if member else b""])
         raise ArchiveDamaged("the archive is truncated: its gzip stream has no end")
-
-
-def _before_damage(member: zlib._Decompress, data: bytes) -> bytes:
-    """Decompress byte by byte up to the damage."""
-    found = bytearray()
-    try:
-        for at in range(len(data)):
-            found += member.decompress(data[at : at + 1])
-    except zlib.error:
-        pass
-    return bytes(found)
 
 
 def ahead(blocks: Iterator[bytes], reader: Executor) -> Iterator[bytes]:
     """Yield the same blocks, of which ``reader``, of one thread, makes some ahead; its owner sees to its end."""
-    waiting: deque[Future[bytes]] = deque()
-    while True:
-        while len(waiting) < _AHEAD:
-            waiting.append(reader.submit(next, blocks, b""))
-        block = waiting.popleft().result()
-        if not block:
-            return
+    waiting = deque(reader.submit(next, blocks, b"") for _ in range(_AHEAD))
+    while block := waiting.popleft().result():
+        waiting.append(reader.submit(next, blocks, b""))
         yield block
 
 
-class _Tape:
-    """Blocks as a file; ``damage`` is what ended them early, once all before it was read."""
+class _Tape(io.RawIOBase):
+    """Blocks as a file.
+
+    Attributes:
+        damage: what ended the blocks early, once all before it was read.
+        headers: bytes that tarfile may still read for one member.
+    """
 
     def __init__(self, blocks: Iterator[bytes]) -> None:
         self.damage: ArchiveDamaged | None = None
+        self.headers = 0
         self._blocks = blocks
         self._held = memoryview(b"")
 
-    def read(self, size: int) -> bytes:
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes of headers, or what is left of them."""
+        self.headers -= size
+        if self.headers < 0:
+            raise tarfile.ReadError(f"it holds headers of more than {_LONGEST_HEADERS:,} bytes")
+        return self.content(size)
+
+    def content(self, size: int) -> bytes:
         """Return so many bytes, or what is left of them."""
         parts = []
         while size and (self._held or self._next()):
@@ -155,6 +157,7 @@ class Member:
     def __init__(self, name: str, size: int, tape: _Tape) -> None:
         self.name, self.left, self._tape = name, size, tape
         self._padding = -size % tarfile.BLOCKSIZE
+        self._damage: ArchiveDamaged | None = None
 
     def lines(self) -> Iterator[bytes | TooLong]:
         """Yield whole lines in blocks, which depend on the archive alone.
@@ -164,33 +167,28 @@ class Member:
         """
         held = b""
         while self.left:
-            data, damage = self._read(max(_BLOCK, len(held) // 2))
+            data = self._read(max(_BLOCK, len(held) // 2))
             end = data.rfind(b"\n") + 1
             if end:
                 yield held + data[:end]
                 held = b""
             held += data[end:]
-            if damage:
-                damage.rest = held
-                raise damage
             if len(held) > MAXIMUM_RECORD_BYTES:
-                yield from self._too_long(held)
+                yield TooLong(held, len(held) + self._pass_line())
                 held = b""
+        self._raise(held)
         if held:
             yield held
 
-    def _too_long(self, head: bytes) -> Iterator[bytes | TooLong]:
-        size, end, rest = len(head), b"", b""
+    def _pass_line(self) -> int:
+        """Pass over what is left of a line; return how much that was."""
+        size, end = 0, b""
         while self.left and not end:
-            data, damage = self._read(_BLOCK)
-            passed, end, rest = data.partition(b"\n")
+            passed, end, rest = self._read(_BLOCK).partition(b"\n")
             size += len(passed)
-            if damage:
-                raise damage
-        yield TooLong(head, size)
-        # What stands behind it in the block is lines of their own.
-        self._tape.unread(rest)
-        self.left += len(rest)
+            self._tape.unread(rest)
+            self.left += len(rest)
+        return size
 
     def whole(self) -> bytes | TooLong:
         """Return all of it.
@@ -198,25 +196,31 @@ class Member:
         Raises:
             ArchiveDamaged: the file ends early.
         """
-        content, damage = self._read(_LONGEST_OUT_FILE)
-        if damage:
-            raise damage
+        content = self._read(_LONGEST_OUT_FILE)
+        self._raise()
         return TooLong(content, len(content) + self.left) if self.left else content
 
     def close(self) -> None:
         """Pass over what is left, and over what fills it up to whole blocks."""
         self.left += self._padding
-        self._padding = 0
         while self.left:
-            _, damage = self._read(_BLOCK)
-            if damage:
-                raise damage
+            self._read(_BLOCK)
+        self._raise()
 
-    def _read(self, size: int) -> tuple[bytes, ArchiveDamaged | None]:
+    def _read(self, size: int) -> bytes:
+        """Return so many bytes, or what is left of them before damage."""
         wanted = min(size, self.left)
-        data = self._tape.read(wanted)
-        self.left -= len(data)
-        return data, None if len(data) == wanted else self._tape.broken("it is truncated in the middle of a file")
+        data = self._tape.content(wanted)
+        self.left -= wanted
+        if len(data) < wanted:
+            self._damage = self._tape.broken("it is truncated in the middle of a file")
+            self.left = 0
+        return data
+
+    def _raise(self, rest: bytes = b"") -> None:
+        if self._damage:
+            self._damage.rest = rest
+            raise self._damage
 
 
 class Archive:
@@ -238,7 +242,7 @@ class Archive:
             if info.isreg():
                 yield member
             member.close()
-        while behind := self._tape.read(_BLOCK):
+        while behind := self._tape.content(_BLOCK):
             if behind.strip(b"\0"):
                 raise self._tape.broken("something follows its end")
         if self._tape.damage:
@@ -248,28 +252,14 @@ class Archive:
         info: tarfile.TarInfo | None
         try:
             # One header at a time, by blocks of its own: tarfile would read ahead, and lose what came before damage.
-            source = _Headers(self._tape)
-            with tarfile.open(None, "r|", source, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
+            self._tape.headers = _LONGEST_HEADERS
+            with tarfile.open(None, "r|", self._tape, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
                 info = tar.next()
             if info and (info.size < 0 or info.issparse()):
                 raise tarfile.ReadError("it holds a file of negative size, or a sparse one")
         except (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise self._tape.broken(str(error)) from error
         return info
-
-
-class _Headers(io.RawIOBase):
-    """The tape as tarfile reads it for one member; long names, and whatever else precedes a file, have their limit."""
-
-    def __init__(self, tape: _Tape) -> None:
-        self._tape = tape
-        self._left = _LONGEST_HEADER
-
-    def read(self, size: int = -1) -> bytes:
-        self._left -= size
-        if self._left < 0:
-            raise tarfile.ReadError(f"it holds headers of more than {_LONGEST_HEADER:,} bytes")
-        return self._tape.read(size)
 
 
 class _Header(tarfile.TarInfo):

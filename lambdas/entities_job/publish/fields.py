@@ -7,20 +7,29 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from functools import cache
-from typing import Any, NotRequired, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Any, NotRequired, cast, get_args, get_origin, get_type_hints, is_typeddict
 
 from ..contracts import Record
 
 _LARGEST = 2**63
 _LARGEST_32 = 2**31
 
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
 _DEEPEST = 64
 """Levels of objects and lists; DuckDB reads 128."""
+
+_LONGEST_NAME = 256
+_MOST_NAMES = 10_000
+"""Names of fields in one result; the service's have some dozens."""
 
 _FIELDS = list(Record.__annotations__)
 _OURS = {name.lower() for name in _FIELDS[: _FIELDS.index("File")]} | {"job_date"}
 """Fields that publishing puts in front, and the partition: the service's own must not pass for them."""
+
+_CALLED = {dict: "object", list: "list", str: "text", float: "number", int: "integer"}
 
 Json = dict[str, Any]
 
@@ -44,29 +53,35 @@ class Checker:
             if name.lower() in _OURS:
                 raise ValueError(f"has a field {name!a}, which publishing adds")
         _check("the record", record, Record)
-        self._check_any(record, "", 1)
-        if "\\ud" in text.lower() and not _is_unicode(record):
+        if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(record, ensure_ascii=False)):
             raise ValueError("holds half of a surrogate pair")
         if record.get("Entities") is None and record.get("ErrorCode") is None:
             raise ValueError("has neither Entities nor an ErrorCode")
         types: list[Any] = [(entity or {}).get("Type") for entity in record.get("Entities") or []]
         if None in types:
             raise ValueError("has an entity without a Type")
+        self._check_any(record, "", 1)
         return record, types
 
     def _check_any(self, value: object, path: str, depth: int) -> None:
-        """Check what holds for all values: depth, and that no two fields of one place differ in case only."""
+        """Check what holds for all values: depth, range, and that no two fields of one place differ in case only."""
         if depth > _DEEPEST:
             raise ValueError(f"is deeper than {_DEEPEST} levels")
         if isinstance(value, dict):
             for name, item in value.items():
                 place = f"{path}.{name}"
+                if len(name) > _LONGEST_NAME or len(self._spelled) > _MOST_NAMES:
+                    raise ValueError("has a field with a long name, or one more than can be told apart")
                 if self._spelled.setdefault(place.lower(), place) != place:
                     raise ValueError(f"has a field {place!a}, which others spell {self._spelled[place.lower()]!a}")
                 self._check_any(item, place, depth + 1)
         elif isinstance(value, list):
             for item in value:
                 self._check_any(item, path, depth + 1)
+        elif isinstance(value, int) and not -_LARGEST <= value < _LARGEST:
+            raise ValueError("holds an integer beyond 64 bits")
+        elif isinstance(value, float) and not math.isfinite(value):
+            raise ValueError("holds a number beyond double precision")
 
 
 def plain_types(record: Any, text: str) -> list[str] | None:
@@ -78,33 +93,20 @@ def plain_types(record: Any, text: str) -> list[str] | None:
     """
     types = []
     try:
-        by_line = "Line" in record
-        if (
-            len(record) != (3 if by_line else 2)
-            or type(record["File"]) is not str
-            or type(record["Entities"]) is not list
-        ):
+        name, entities, line = record["File"], record["Entities"], record.get("Line")
+        by_line = line is not None
+        if len(record) != 2 + by_line or type(name) is not str or type(entities) is not list:
             return None
-        if by_line and (type(record["Line"]) is not int or not 0 <= record["Line"] < _LARGEST):
+        if by_line and (type(line) is not int or not 0 <= line < _LARGEST):
             return None
-        for entity in record["Entities"]:
+        for entity in entities:
             begin, end, score, kind = entity["BeginOffset"], entity["EndOffset"], entity["Score"], entity["Type"]
-            if (
-                len(entity) != 5
-                or type(begin) is not int
-                or type(end) is not int
-                or begin < 0
-                or begin > end
-                or end >= _LARGEST_32
-                or type(score) is not float
-                or score < 0.0
-                or score > 1.0
-                or type(entity["Text"]) is not str
-                or type(kind) is not str
-            ):
+            numbers = type(begin) is int and type(end) is int and type(score) is float
+            texts = type(kind) is str and type(entity["Text"]) is str
+            if not (numbers and texts and len(entity) == 5 and 0 <= begin <= end < _LARGEST_32 and 0.0 <= score <= 1.0):
                 return None
             types.append(kind)
-    except (KeyError, TypeError):
+    except (AttributeError, KeyError, TypeError):
         return None
     others = text.count('"') - (8 if by_line else 6) - 14 * len(types)
     if "\\" in text:
@@ -120,14 +122,9 @@ def parse(text: str, *, without_blocks: bool = False) -> Any:
     Raises:
         ValueError: it is no JSON, or holds what DuckDB or Athena can't read.
     """
+    hook = _unless_block if without_blocks else _object
     try:
-        return json.loads(
-            text,
-            object_pairs_hook=_unless_block if without_blocks else _object,
-            parse_int=_integer,
-            parse_float=_number,
-            parse_constant=refuse_constant,
-        )
+        return json.loads(text, object_pairs_hook=hook, parse_constant=refuse_constant)
     except RecursionError as error:
         raise ValueError("is nested too deep") from error
 
@@ -137,16 +134,10 @@ def refuse_constant(name: str) -> None:
     raise ValueError(f"holds {name}, which is no JSON")
 
 
-def _is_unicode(record: Json) -> bool:
-    try:
-        return bool(json.dumps(record, ensure_ascii=False).encode())
-    except UnicodeEncodeError:
-        return False
-
-
 def _object(pairs: list[tuple[str, Any]]) -> Json:
     if len({name.lower() for name, _ in pairs}) < len(pairs):
-        raise ValueError(f"has an object with a field that repeats, or differs in case only: {_names(pairs)}")
+        names = ", ".join(f"{name[:100]!a}" for name, _ in pairs[:20])
+        raise ValueError(f"has an object with a field that repeats, or differs in case only: {names}")
     return dict(pairs)
 
 
@@ -154,58 +145,26 @@ def _unless_block(pairs: list[tuple[str, Any]]) -> Json | None:
     return None if any(name == "BlockType" for name, _ in pairs) else _object(pairs)
 
 
-def _names(pairs: list[tuple[str, Any]]) -> str:
-    return ", ".join(f"{name[:100]!a}" for name, _ in pairs[:20])
-
-
-def _integer(text: str) -> int:
-    # A longer text is not made a number: that takes time by the square of its length.
-    if len(text) > 20 or not -_LARGEST <= (value := int(text)) < _LARGEST:
-        raise ValueError("holds an integer beyond 64 bits")
-    return value
-
-
-def _number(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError("holds a number beyond double precision")
-    return value
-
-
 def _check(name: str, value: object, kind: Any) -> None:
     """Check a value against a type of a record's field; null is as good as none."""
-    arguments = get_args(kind)
-    if get_origin(kind) is NotRequired:
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is NotRequired:
         _check(name, value, arguments[0])
-    elif value is None:
-        pass
-    elif is_typeddict(kind):
-        _check_object(name, value, kind)
-    elif get_origin(kind) is list:
-        if not isinstance(value, list):
-            raise ValueError(f"has {name} that is no list")
-        for item in value:
+    elif value is not None:
+        expected = dict if is_typeddict(kind) else list if origin is list else arguments[0] if arguments else kind
+        fits = type(value) is expected or (expected is float and type(value) is int)
+        if not fits or ("int32" in arguments and not -_LARGEST_32 <= cast(int, value) < _LARGEST_32):
+            raise ValueError(
+                f"has {name} that is no {_CALLED[expected]}{' of 32 bits' if 'int32' in arguments else ''}"
+            )
+        for item in value if isinstance(value, list) else ():
             _check(f"an item of {name}", item, arguments[0])
-    elif kind is str:
-        if not isinstance(value, str):
-            raise ValueError(f"has {name} that is no text")
-    elif kind is float:
-        if type(value) not in (int, float):
-            raise ValueError(f"has {name} that is no number")
-    elif type(value) is not int or ("int32" in arguments and not -_LARGEST_32 <= value < _LARGEST_32):
-        raise ValueError(f"has {name} that is no integer{' of 32 bits' if arguments else ''}")
-
-
-def _check_object(name: str, value: object, kind: Any) -> None:
-    if not isinstance(value, dict):
-        raise ValueError(f"has {name} that is no object")
-    known = _known(kind)
-    for key, item in value.items():
-        spelled, of = known.get(key.lower(), (key, None))
-        if key != spelled:
-            raise ValueError(f"has a field {key!a} that differs from {spelled} in case only")
-        if of:
-            _check(spelled, item, of)
+        for key, item in value.items() if isinstance(value, dict) else ():
+            spelled, of = _known(kind).get(key.lower(), (key, None))
+            if key != spelled:
+                raise ValueError(f"has a field {key!a} that differs from {spelled} in case only")
+            if of:
+                _check(spelled, item, of)
 
 
 @cache

@@ -12,18 +12,18 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from typing import NamedTuple
 
 from ..aws import Location
 from ..contracts import InventoryEntry
 
-_FIELDS = ("File", "Source", "VersionId", "Size", "Lines", "Padding")
-_HELD = 1024
-_FURTHEST = 512
+_LONGEST_KEY = 1024
+_NAMES_HELD = 1024
 
 _TABLE = """
 CREATE TABLE files (
-    row INTEGER PRIMARY KEY, file TEXT, source TEXT, version TEXT, first INTEGER, documents INTEGER, by_line INTEGER,
+    file TEXT, source TEXT, version TEXT, first INTEGER, documents INTEGER, by_line INTEGER,
     padding INTEGER
 )
 """
@@ -34,7 +34,7 @@ def write(target: Location, entries: Iterable[InventoryEntry]) -> None:
     held = io.BytesIO()
     with gzip.GzipFile(fileobj=held, mode="wb", compresslevel=6, mtime=0) as packed:
         for entry in entries:
-            line = {name: entry[name] for name in _FIELDS if name in entry}  # type: ignore[literal-required]
+            line = {name: value for name, value in entry.items() if name in InventoryEntry.__annotations__}
             packed.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
     target.write(held.getvalue())
 
@@ -43,7 +43,6 @@ class Row(NamedTuple):
     """A file of the inventory.
 
     Attributes:
-        row: its place in the inventory.
         file: its name, as the service reports it.
         source: its object's URI.
         version: the object's version, if known.
@@ -53,7 +52,6 @@ class Row(NamedTuple):
         padding: whether it only fills the job up.
     """
 
-    row: int
     file: str
     source: str
     version: str | None
@@ -80,14 +78,6 @@ class Source(NamedTuple):
     uri: str | None
     version: str | None = None
     candidates: int = 0
-
-
-class Missing(NamedTuple):
-    """A document that was not received: ``line`` if a document is a line."""
-
-    file: str
-    line: int | None
-    source: Source
 
 
 @contextmanager
@@ -117,21 +107,19 @@ class Inventory:
             files.execute(f"PRAGMA {pragma} = OFF")
         files.execute("BEGIN")
         files.execute(_TABLE)
-        files.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(content))
+        files.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows(content))
         files.execute("CREATE INDEX by_name ON files (file)")
         # No COMMIT: outside of a transaction, each look-up would lock the file, which takes four times as long.
-        repeated = files.execute("SELECT 1 FROM files GROUP BY file HAVING count(*) > 1 LIMIT 1").fetchone()
-        self._furthest = 0 if repeated else _FURTHEST
-        self._held: dict[str, tuple[list[Row], Source]] = {}
-        self._next = self._ahead = 0
+        # Documents that follow each other are often lines of one file.
+        self._named = lru_cache(_NAMES_HELD)(self._find)
 
     def _rows(self, content: bytes) -> Iterator[Row]:
         first = 0
-        for number, line in enumerate(gzip.GzipFile(fileobj=io.BytesIO(content))):
+        for line in gzip.GzipFile(fileobj=io.BytesIO(content)):
             entry: InventoryEntry = json.loads(line)
             documents, padding = entry.get("Lines", 1), entry.get("Padding", False)
             version = entry.get("VersionId")
-            yield Row(number, entry["File"], entry["Source"], version, first, documents, "Lines" in entry, padding)
+            yield Row(entry["File"], entry["Source"], version, first, documents, "Lines" in entry, padding)
             self.expected += 0 if padding else documents
             first += documents
         self._received = bytearray(first)
@@ -146,7 +134,8 @@ class Inventory:
         Returns:
             What is known of its source, or None for padding.
         """
-        rows, source = self._named(name)
+        # No key is longer: what is longer still is no other name than its beginning.
+        rows, source = self._named(name[: _LONGEST_KEY + 1])
         for row in rows:
             number = row.number(line)
             if number is not None and not self._received[number]:
@@ -155,50 +144,24 @@ class Inventory:
         self.unexpected += 1
         return source
 
-    def missing(self) -> Iterator[Missing]:
-        """Yield the expected documents that were not received, in the order of the inventory."""
-        for row in map(Row._make, self._files.execute("SELECT * FROM files WHERE NOT padding ORDER BY row")):
+    def missing(self) -> Iterator[tuple[str, int | None, Source]]:
+        """Yield file, line and source of the documents that were not received, in the order of the inventory."""
+        for row in map(Row._make, self._files.execute("SELECT * FROM files WHERE NOT padding ORDER BY rowid")):
             end = row.first + row.documents
             number = self._received.find(0, row.first, end)
             while number >= 0:
                 line = number - row.first if row.by_line else None
-                yield Missing(row.file, line, self._missing_source(row, line))
+                rows, source = self._named(row.file)
+                others = (other.number(line) for other in rows)
+                # If one of the same name was received, this may be it.
+                repeats = any(other is not None and self._received[other] for other in others)
+                yield row.file, line, source if repeats else Source(row.source, row.version)
                 number = self._received.find(0, number + 1, end)
 
-    def _missing_source(self, row: Row, line: int | None) -> Source:
-        """Return the source of a missing document, unless one of the same name was received: it may be that one."""
-        rows, source = self._named(row.file)
-        others = (other.number(line) for other in rows)
-        if any(other is not None and self._received[other] for other in others):
-            return source
-        return Source(row.source, row.version)
-
-    def _named(self, name: str) -> tuple[list[Row], Source]:
+    def _find(self, name: str) -> tuple[list[Row], Source]:
         """Return the files of that name, and the source of a document that bears it."""
-        if name not in self._held:
-            if len(self._held) > _HELD:
-                self._held.clear()
-            rows = self._find(name)
-            self._held[name] = rows, _source(rows)
-            if rows:
-                self._look_ahead(rows[0].row)
-        return self._held[name]
-
-    def _look_ahead(self, found: int) -> None:
-        """Hold the files that follow, the more the longer results come in the order of the inventory."""
-        self._ahead = min(2 * self._ahead + 1, self._furthest) if found == self._next else 0
-        self._next = found + self._ahead + 1
-        if self._ahead:
-            following = (found + 1, found + self._ahead)
-            for row in self._files.execute("SELECT * FROM files WHERE row BETWEEN ? AND ?", following):
-                self._held[row[1]] = [Row(*row)], Source(row[2], row[3])
-
-    def _find(self, name: str) -> list[Row]:
         base = name.rpartition("/")[2]
-        found = self._files.execute("SELECT * FROM files WHERE file = ? ORDER BY row", (base,))
-        return [Row(*row) for row in found if base == name or row[2].endswith(f"/{name}")]
-
-
-def _source(rows: list[Row]) -> Source:
-    """Return the source of a document whose name these files bear."""
-    return Source(rows[0].source, rows[0].version) if len(rows) == 1 else Source(None, candidates=len(rows))
+        found = self._files.execute("SELECT * FROM files WHERE file = ? ORDER BY rowid", (base,))
+        rows = [Row(*row) for row in found if base == name or row[1].endswith(f"/{name}")]
+        one = Source(rows[0].source, rows[0].version) if len(rows) == 1 else Source(None, candidates=len(rows))
+        return rows, one

@@ -9,9 +9,7 @@ from __future__ import annotations
 import io
 import zlib
 from collections import deque
-from collections.abc import Iterable
 from concurrent.futures import Executor, Future
-from typing import NamedTuple
 
 from ..aws import Location
 
@@ -25,11 +23,6 @@ _WAITING = 3
 """Blocks that wait to be compressed or put into their part, at most."""
 
 
-class _Block(NamedTuple):
-    compressed: Future[bytes]
-    ends_part: bool
-
-
 class Parts:
     """Writes lines into parts ``<prefix><nnnnn>.jsonl.gz``; ``writers``, whose owner sees to their end, do the work.
 
@@ -41,17 +34,16 @@ class Parts:
     def __init__(self, prefix: Location, writers: Executor) -> None:
         self.count = self.size = 0
         self._prefix, self._writers = prefix, writers
-        self._pieces: list[bytes] = []
+        self._lines: list[bytes] = []
         self._held = self._in_part = 0
-        self._waiting: deque[_Block] = deque()
+        self._waiting: deque[tuple[Future[bytes], bool]] = deque()
         self._part = io.BytesIO()
         self._putting: Future[None] | None = None
 
-    def add(self, pieces: Iterable[bytes]) -> None:
-        """Add lines, given in pieces. Where a block or part ends depends on the calls' lines alone."""
-        for piece in pieces:
-            self._pieces.append(piece)
-            self._held += len(piece)
+    def add(self, line: bytes) -> None:
+        """Add a line. Where a block or a part ends depends on the lines alone."""
+        self._lines.append(line)
+        self._held += len(line)
         if self._held >= _BLOCK:
             self._compress(ends_part=self._in_part + self._held >= _PART_BYTES)
 
@@ -65,17 +57,17 @@ class Parts:
             self._putting.result()
 
     def _compress(self, *, ends_part: bool) -> None:
-        self._waiting.append(_Block(self._writers.submit(_compressed, self._pieces), ends_part))
+        self._waiting.append((self._writers.submit(_compressed, self._lines), ends_part))
         self._in_part = 0 if ends_part else self._in_part + self._held
-        self._pieces, self._held = [], 0
+        self._lines, self._held = [], 0
         while len(self._waiting) > _WAITING:
             self._take()
 
     def _take(self) -> None:
         """Put the oldest block into its part, and begin to put the part if it is whole."""
-        block = self._waiting.popleft()
-        self._part.write(block.compressed.result())
-        if not block.ends_part:
+        compressed, ends_part = self._waiting.popleft()
+        self._part.write(compressed.result())
+        if not ends_part:
             return
         # One part at a time, so that no more than two are held.
         if self._putting:
@@ -87,5 +79,5 @@ class Parts:
         self._part = io.BytesIO()
 
 
-def _compressed(pieces: list[bytes]) -> bytes:
-    return zlib.compress(b"".join(pieces), level=1, wbits=31)
+def _compressed(lines: list[bytes]) -> bytes:
+    return zlib.compress(b"".join(lines), level=1, wbits=31)

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import io
 import json
-from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections import Counter, deque
+from typing import cast
 
-from ..contracts import DocumentNote, Job
+from ..contracts import Counts, DocumentNote, Job
 from .archive import MAXIMUM_RECORD_BYTES, ArchiveDamaged, Member, TooLong
 from .fields import Checker, Json, parse, plain_types, refuse_constant
-from .inventory import Inventory, Missing, Source
+from .inventory import Inventory, Source
 from .out_files import join
+from .parts import Parts
 
 _LISTED = 1000
 _LISTED_CHARACTERS = 1000
@@ -28,74 +27,79 @@ _LONGEST_TYPE = 128
 _SPACE = b" \t\r\n"
 """What JSON takes for white space."""
 
+_MOST_TYPES = 10_000
+_NOT_RECEIVED = {"ErrorCode": "NOT_RECEIVED", "ErrorMessage": "The archive has no readable result of the document."}
+_TOO_LONG = f"is longer than {MAXIMUM_RECORD_BYTES:,} bytes"
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
 
 
-@dataclass
-class Tally:
-    """What was counted: documents, those with errors, missing ones, records that can't be read, entities by type."""
-
-    documents: int = 0
-    errors: int = 0
-    missing: int = 0
-    unparsed: int = 0
-    types: Counter[str] = field(default_factory=Counter)
-    failed: list[DocumentNote] = field(default_factory=list)
-    lost: list[DocumentNote] = field(default_factory=list)
-
-
-class Lines(NamedTuple):
-    """Lines to publish, in pieces: records, and those that can't be read."""
-
-    records: list[bytes]
-    unparsed: list[bytes]
-
-
 class Results:
-    """Makes records of what the archive holds, and counts."""
+    """Makes records of what the archive holds, and counts.
 
-    def __init__(self, job: Job, inventory: Inventory) -> None:
-        self.tally = Tally()
-        self._inventory = inventory
-        self._check = Checker()
-        self._types: set[str] = set()
+    Attributes:
+        failed: documents with errors, the first thousand.
+        lost: missing documents, the first thousand.
+    """
+
+    def __init__(self, job: Job, inventory: Inventory, documents: Parts, unparsed: Parts) -> None:
+        self.failed: list[DocumentNote] = []
+        self.lost: list[DocumentNote] = []
+        self._inventory, self._documents, self._unparsed = inventory, documents, unparsed
+        self._checker = Checker()
+        self._good = self._errors = self._missing = self._others = 0
+        self._types: Counter[str] = Counter()
         front = {"JobId": job["JobId"], "JobDate": job["SubmitTime"][:10], "LanguageCode": job["LanguageCode"]}
         self._front = _encode(front)[:-1].encode() + b","
 
-    def of(self, member: Member) -> Iterator[Lines]:
-        """Yield the lines of one file of the archive, in blocks.
+    def add(self, member: Member) -> None:
+        """Publish one file of the archive.
 
         Raises:
-            ArchiveDamaged: the file ends early, once all its whole records were yielded.
+            ArchiveDamaged: the file ends early, once all its whole records were published.
         """
         if member.name.endswith(".out"):
-            yield self._out_file(member.whole())
+            self._out_file(member.whole())
             return
         try:
-            # No loop: its variable would keep a block while the next one is read.
-            yield from map(self._lines, member.lines())
+            # The variable of a plain loop would keep a block while the next one is read.
+            deque(map(self._block, member.lines()), maxlen=0)
         except ArchiveDamaged as damage:
-            found = Lines([], [])
             # No part of an object is an object: what the damage left of a line is whole or nothing.
             if _is_object(damage.rest):
-                self._line(damage.rest, found)
-            yield found
+                self._line(damage.rest)
             raise
 
-    def missing(self) -> Iterator[Lines]:
-        """Yield records for the documents that the archive has no result of."""
-        return map(self._missing, self._inventory.missing())
+    def add_missing(self) -> None:
+        """Publish a record for each expected document that the archive has none of."""
+        for file, line, source in self._inventory.missing():
+            self._missing += 1
+            record: Json = {"File": file, **({} if line is None else {"Line": line}), **_NOT_RECEIVED}
+            _list(self.lost, source, record)
+            self._put(source, json.dumps(record, ensure_ascii=False).encode())
 
-    def _lines(self, block: bytes | TooLong) -> Lines:
-        found = Lines([], [])
+    def counts(self) -> Counts:
+        """Return what became of the documents."""
+        return {
+            "ExpectedDocuments": self._inventory.expected,
+            "Documents": self._good,
+            "DocumentErrors": self._errors,
+            "MissingDocuments": self._missing,
+            "UnexpectedDocuments": self._inventory.unexpected,
+            "UnparsedRecords": self._others,
+            "Entities": self._types.total(),
+            "EntitiesByType": dict(sorted(self._types.items())),
+        }
+
+    def _block(self, block: bytes | TooLong) -> None:
         if isinstance(block, TooLong):
-            self._keep(block.head, block.size, _TOO_LONG, found)
+            self._keep(block.head, block.size, _TOO_LONG)
         else:
             for line in io.BytesIO(block):
-                self._line(line, found)
-        return found
+                self._line(line)
 
-    def _line(self, line: bytes, found: Lines) -> None:
+    def _line(self, line: bytes) -> None:
         line = line.strip(_SPACE)
         if not line:
             return
@@ -104,107 +108,72 @@ class Results:
             record, end = _decode(text)
             types = plain_types(record, text) if end == len(text) else None
             if types is None:
-                record, types = self._check.record(text)
-            self._add(line, record, types, found)
+                record, types = self._checker.record(text)
+            self._add(line, record, types)
         except (ValueError, RecursionError) as error:
-            self._keep(line, len(line), str(error), found)
+            self._keep(line, len(line), str(error))
 
-    def _out_file(self, content: bytes | TooLong) -> Lines:
-        found = Lines([], [])
+    def _out_file(self, content: bytes | TooLong) -> None:
         if isinstance(content, TooLong):
-            self._keep(content.head, content.size, _TOO_LONG, found)
-            return found
+            self._keep(content.head, content.size, _TOO_LONG)
+            return
         try:
-            documents = join(parse(content.decode(), without_blocks=True))
-        except ValueError as error:
-            self._keep(content, len(content), str(error), found)
-            return found
-        for document in documents:
-            text = json.dumps(document, ensure_ascii=False)
-            try:
-                line = text.encode()
-                self._add(line, *self._check.record(text), found)
-            except ValueError as error:
-                self._keep(text.encode(errors="backslashreplace"), len(text), str(error), found)
-        return found
+            for document in join(parse(content.decode(), without_blocks=True)):
+                line = json.dumps(document, ensure_ascii=False).encode()
+                self._add(line, *self._checker.record(line.decode()))
+        except (ValueError, RecursionError) as error:
+            self._keep(content, len(content), str(error))
 
-    def _add(self, line: bytes, record: Json, types: list[str], found: Lines) -> None:
-        """Add a record that was checked, and that ``line`` holds.
+    def _add(self, line: bytes, record: Json, types: list[str]) -> None:
+        """Publish a record that was checked, and that ``line`` holds.
 
         Raises:
-            ValueError: it is longer than a record may be, or has a type whose name is.
+            ValueError: it is longer than a record may be, or its types are not as the service's can be.
         """
         if len(line) > MAXIMUM_RECORD_BYTES:
             raise ValueError(_TOO_LONG)
-        if not self._types.issuperset(types):
-            self._learn(types)
+        new = set(types) - self._types.keys()
+        if new and (len(max(new, key=len)) > _LONGEST_TYPE or len(new) + len(self._types) > _MOST_TYPES):
+            raise ValueError(
+                f"has a Type of more than {_LONGEST_TYPE} characters, or more than {_MOST_TYPES:,} of them"
+            )
         source = self._inventory.claim(record["File"], record.get("Line"))
-        if source is None:
+        if not source:
             return
-        found.records.extend((self._front, _source(source), line[1:], b"\n"))
-        self.tally.types.update(types)
+        self._types.update(types)
         if record.get("ErrorCode") is None:
-            self.tally.documents += 1
-            return
-        self.tally.errors += 1
-        if len(self.tally.failed) < _LISTED:
-            self.tally.failed.append(_note(source, record))
+            self._good += 1
+        else:
+            self._errors += 1
+            _list(self.failed, source, record)
+        self._put(source, line)
 
-    def _learn(self, types: list[str]) -> None:
-        new = set(types) - self._types
-        if any(len(name) > _LONGEST_TYPE for name in new):
-            raise ValueError(f"has a Type of more than {_LONGEST_TYPE} characters")
-        self._types |= new
+    def _put(self, source: Source, line: bytes) -> None:
+        # Most of an encoder's time goes into finding out that a value is null.
+        uri = _encode(source.uri) if source.uri else "null"
+        version = _encode(source.version) if source.version else "null"
+        candidates = f'"SourceCandidates":{source.candidates},' if source.candidates else ""
+        fields = f'"Source":{uri},"SourceVersionId":{version},{candidates}'.encode()
+        self._documents.add(b"".join((self._front, fields, line[1:], b"\n")))
 
-    def _missing(self, missing: Missing) -> Lines:
-        self.tally.missing += 1
-        record: Json = {
-            "File": missing.file,
-            **({} if missing.line is None else {"Line": missing.line}),
-            "ErrorCode": "NOT_RECEIVED",
-            "ErrorMessage": "The archive has no readable result for this document.",
-        }
-        if len(self.tally.lost) < _LISTED:
-            self.tally.lost.append(_note(missing.source, record))
-        line = json.dumps(record, ensure_ascii=False).encode()[1:]
-        return Lines([self._front, _source(missing.source), line, b"\n"], [])
-
-    def _keep(self, content: bytes, size: int, reason: str, found: Lines) -> None:
-        self.tally.unparsed += 1
+    def _keep(self, content: bytes, size: int, reason: str) -> None:
+        self._others += 1
         text = content[:_KEPT_BYTES].decode("utf-8", "backslashreplace")
         kept = {"Reason": reason[:_LISTED_CHARACTERS], "Bytes": size, "Content": text}
-        found.unparsed.extend((self._front, json.dumps(kept, ensure_ascii=False).encode()[1:], b"\n"))
+        self._unparsed.add(self._front + json.dumps(kept, ensure_ascii=False).encode()[1:] + b"\n")
 
 
-_TOO_LONG = f"is longer than {MAXIMUM_RECORD_BYTES:,} bytes"
-
-
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
-
-
-def _source(source: Source) -> bytes:
-    # Most of an encoder's time goes into finding out that a value is null.
-    uri = _encode(source.uri) if source.uri else "null"
-    version = _encode(source.version) if source.version else "null"
-    candidates = f'"SourceCandidates":{source.candidates},' if source.candidates else ""
-    return f'"Source":{uri},"SourceVersionId":{version},{candidates}'.encode()
-
-
-def _note(source: Source, record: Json) -> DocumentNote:
-    """Return what the summary says of a document without a result; a message may be of any length."""
-    note: DocumentNote = {
-        "Source": source.uri,
-        "File": record["File"][:_LISTED_CHARACTERS],
-        "ErrorCode": record["ErrorCode"][:_LISTED_CHARACTERS],
-        "ErrorMessage": (record.get("ErrorMessage") or "")[:_LISTED_CHARACTERS],
-    }
-    if record.get("Line") is not None:
-        note["Line"] = record["Line"]
-    return note
+def _list(notes: list[DocumentNote], source: Source, record: Json) -> None:
+    """List a document without a result, unless there are enough; its texts may be of any length."""
+    if len(notes) >= _LISTED:
+        return
+    texts = {name: (record.get(name) or "")[:_LISTED_CHARACTERS] for name in ("File", "ErrorCode", "ErrorMessage")}
+    line = {} if record.get("Line") is None else {"Line": record["Line"]}
+    notes.append(cast(DocumentNote, {"Source": source.uri, **texts, **line}))
 
 
 def _is_object(content: bytes) -> bool:
     try:
         return isinstance(parse(content.decode()), dict)
-    except (ValueError, RecursionError):
+    except ValueError:
         return False
