@@ -18,6 +18,7 @@ from entities_job.aws import Location
 from entities_job.handlers import publish_result
 from entities_job.publish import inventory
 from tests.events import check
+from tests.payloads import SETTINGS
 from tests.unit.lambda_context import CONTEXT
 
 ARCHIVE = "jobs/a-NER-job1/output/output.tar.gz"
@@ -182,7 +183,7 @@ def publish(
         "Inventory": {"Uri": f"s3://out/{INVENTORY}", "Documents": 0, "Files": 0, "Bytes": 0},
         "Estimate": {"Units": 3, "CostUsd": 0.0003},
         "Warnings": [],
-        "Settings": {"ResultsUri": "s3://out/results/", "WorkUri": "s3://out/work/"},
+        "Settings": SETTINGS,
         "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
         "Polls": 3,
         "LagSeconds": 4.0,
