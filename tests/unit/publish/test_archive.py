@@ -91,7 +91,7 @@ def test_cut_or_damaged_at_any_byte_all_whole_lines_before_are_delivered(chunk: 
             kept = data[BLOCK : BLOCK + len(text)]
             *expected, last = kept.split(b"\n")
             # Of a file that is there to its end, the last line needs no line end.
-            assert found == [line + b"\n" for line in expected] + [last] * (len(content) == len(text) and last != b"")
+            assert found == [line + b"\n" for line in expected] + [last] * (len(kept) == len(text) and last != b"")
             compared += 1
     assert compared > len(sound)
 
