@@ -27,7 +27,6 @@ from typing import Annotated, Any, NamedTuple
 from unittest.mock import patch
 
 import typer
-from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -76,8 +75,6 @@ def cases(gigabytes: float) -> dict[str, Case]:
 
 class Folder:
     """S3 and EventBridge as a folder."""
-
-    exceptions = SimpleNamespace(NoSuchKey=ClientError)
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -184,7 +181,7 @@ def published(case: Case, root: Path) -> None:
         "Inventory": {"Uri": INVENTORY, "Documents": case.documents},
         "Estimate": {"Units": 1, "CostUsd": 0.0001},
         "Warnings": [],
-        "Settings": {"ResultsUri": "s3://out/results/", "WorkUri": "s3://out/work/"},
+        "Settings": {"ResultsUri": "s3://out/results/"},
         "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
         **{"Polls": 1, "LagSeconds": 1.0, "StopCode": None},
     }

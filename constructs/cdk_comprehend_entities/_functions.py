@@ -42,10 +42,11 @@ class FunctionFactory:
         module: str,
         *,
         memory: Size | None = None,
+        storage: Size | None = None,
         timeout: Duration | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
     ) -> lambda_.Function:
-        """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 1 minute)."""
+        """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 512 MiB of storage, 1 minute)."""
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
         role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
@@ -59,6 +60,7 @@ class FunctionFactory:
             runtime=lambda_.Runtime.PYTHON_3_13,
             architecture=lambda_.Architecture.ARM_64,
             memory_size=memory.to_mebibytes() if memory else 256,
+            ephemeral_storage_size=storage,
             timeout=timeout or Duration.minutes(1),
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
@@ -110,8 +112,14 @@ class Functions:
             poll_job=factory.function(scope, "PollJob", "poll_job"),
             stop_job=factory.function(scope, "StopJob", "stop_job"),
             # Two processors: one compresses while the other reads. Twice the price of a second, and half the seconds.
+            # Storage for the inventory of a million files with the longest names that S3 has.
             publish_result=factory.function(
-                scope, "PublishResult", "publish_result", memory=Size.mebibytes(3538), timeout=longest
+                scope,
+                "PublishResult",
+                "publish_result",
+                memory=Size.mebibytes(3538),
+                storage=Size.gibibytes(4),
+                timeout=longest,
             ),
             publish_failure=factory.function(
                 scope,

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 from botocore.response import StreamingBody
 
+from entities_job import aws
 from entities_job.errors import RequestRefused
 from entities_job.handlers import inspect_input
-from entities_job.publish import inventory
 from tests.unit.lambda_context import CONTEXT
 
 SETTINGS: dict[str, Any] = {
@@ -60,8 +60,7 @@ class Bucket:
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Bucket:
     made = Bucket()
-    for module in (inspect_input, inventory):
-        monkeypatch.setattr(module, "client", lambda name: made)
+    monkeypatch.setattr(aws, "s3", lambda: made)
     return made
 
 

@@ -88,10 +88,10 @@ def test_cut_or_damaged_at_any_byte_all_whole_lines_before_are_delivered(chunk: 
         assert is_sound == (whole and data == tar)
         # Damaged headers are another test's.
         if data[:BLOCK] in (tar[:BLOCK], b""):
-            content = data[BLOCK : BLOCK + len(text)]
-            *expected, last = content.split(b"\n")
+            read = data[BLOCK : BLOCK + len(text)]
+            *expected, last = read.split(b"\n")
             # Of a file that is there to its end, the last line needs no line end.
-            assert found == [line + b"\n" for line in expected] + [last] * (len(content) == len(text) and last != b"")
+            assert found == [line + b"\n" for line in expected] + [last] * (len(read) == len(text) and last != b"")
             compared += 1
     assert compared > len(sound)
 
