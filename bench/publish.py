@@ -153,7 +153,7 @@ def make(case: Case, root: Path) -> int:
         if not case.out_files:
             held.seek(0)
             tar.addfile(member("output", size), held)
-    entries = ({"File": name, "Source": f"s3://in/input/{name}", "Size": 5_000} for name in names)
+    entries: Iterator[Any] = ({"File": name, "Source": f"s3://in/input/{name}", "Size": 5_000} for name in names)
     with patch("boto3.client", lambda *_, **__: Folder(root)):
         inventory.write(Location.of(INVENTORY), entries)
     return size
@@ -176,7 +176,7 @@ def published(case: Case, root: Path) -> None:
         "InputDataConfig": {"S3Uri": "s3://in/input/"},
         "OutputDataConfig": {"S3Uri": ARCHIVE},
     }
-    event: dict[str, Any] = {
+    event: Any = {
         "Job": job,
         "Inventory": {"Uri": INVENTORY, "Documents": case.documents},
         "Estimate": {"Units": 1, "CostUsd": 0.0001},

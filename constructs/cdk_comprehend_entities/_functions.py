@@ -46,7 +46,10 @@ class FunctionFactory:
         timeout: Duration | None = None,
         dead_letter_queue: sqs.IQueue | None = None,
     ) -> lambda_.Function:
-        """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 512 MiB of storage, 1 minute)."""
+        """A function whose handler is ``entities_job.<module>.handler``.
+
+        The defaults are 256 MiB of memory, Lambda's own 512 MiB of storage, and 1 minute.
+        """
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
         role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
