@@ -27,7 +27,6 @@ from typing import Annotated, Any, NamedTuple
 from unittest.mock import patch
 
 import typer
-from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -78,8 +77,6 @@ def cases(gigabytes: float) -> dict[str, Case]:
 
 class Folder:
     """S3 and EventBridge as a folder."""
-
-    exceptions = SimpleNamespace(NoSuchKey=ClientError)
 
     def __init__(self, root: Path) -> None:
         self._root = root

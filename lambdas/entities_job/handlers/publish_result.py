@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -12,13 +11,10 @@ from botocore.exceptions import ClientError
 from ..aws import Location, error_code, logger, task
 from ..contracts import OutcomeError, OutcomeOutput, PublishResultInput, Result
 from ..publish import outcome
-from ..publish.archive import Archive, ArchiveDamaged, ahead, inflated
+from ..publish.archive import ArchiveDamaged, ahead, inflated, members
 from ..publish.inventory import opened
 from ..publish.parts import Parts
 from ..publish.records import Results
-
-# Decompressing and compressing leave the interpreter free, but wait for it between blocks: at most so many seconds.
-sys.setswitchinterval(0.001)
 
 
 @task
@@ -43,7 +39,7 @@ def handler(event: PublishResultInput, context: LambdaContext) -> OutcomeOutput:
         damage: OutcomeError | None = None
         archive = Location.of(job["OutputDataConfig"]["S3Uri"])
         try:
-            for member in Archive(ahead(inflated(archive.chunks()), reader)).members():
+            for member in members(ahead(inflated(archive.chunks()), reader)):
                 found.add(member)
         except ArchiveDamaged as error:
             damage = {"Code": error.code, "Message": f"{error}: {archive.uri}"}

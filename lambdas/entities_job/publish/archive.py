@@ -13,7 +13,6 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import suppress
-from typing import NamedTuple
 
 MAXIMUM_RECORD_BYTES = 16 * 1024**2 - 64 * 1024
 """What DuckDB reads of one object unless it is asked for more (``maximum_object_size``), less room for our own fields.
@@ -26,7 +25,8 @@ MAXIMUM_ARCHIVE_BYTES = 50 * 1000**3
 
 _LONGEST_OUT_FILE = 64 * 1024**2
 _BLOCK = 256 * 1024
-_INFLATED = 1024**2
+_INFLATED = 4 * 1024**2
+"""What is decompressed at once: the more, the less often the thread has to wait for the interpreter."""
 _AHEAD = 4
 _LONGEST_HEADERS = 16 * 1024
 """Bytes of all headers of one member: S3's own names have 1,024 bytes at most."""
@@ -50,11 +50,8 @@ class ResultTooLarge(ArchiveDamaged):
     code = "ResultTooLarge"
 
 
-class TooLong(NamedTuple):
-    """The beginning of a line or file that is longer than a record may be."""
-
-    head: bytes
-    size: int
+TooLong = tuple[bytes, int]
+"""The beginning of a line or file that is longer than a record may be, and its size."""
 
 
 def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -67,8 +64,7 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
         ResultTooLarge: there are more than :data:`MAXIMUM_ARCHIVE_BYTES` of them.
     """
     member: zlib._Decompress | None = None
-    size = 0
-    begun = False
+    size, begun = 0, False
     for chunk in chunks:
         left = chunk
         while left:
@@ -174,7 +170,7 @@ class Member:
                 held = b""
             held += data[end:]
             if len(held) > MAXIMUM_RECORD_BYTES:
-                yield TooLong(held, len(held) + self._pass_line())
+                yield held, len(held) + self._pass_line()
                 held = b""
         self._raise(held)
         if held:
@@ -198,7 +194,7 @@ class Member:
         """
         content = self._read(_LONGEST_OUT_FILE)
         self._raise()
-        return TooLong(content, len(content) + self.left) if self.left else content
+        return (content, len(content) + self.left) if self.left else content
 
     def close(self) -> None:
         """Pass over what is left, and over what fills it up to whole blocks."""
@@ -223,43 +219,39 @@ class Member:
             raise self._damage
 
 
-class Archive:
-    """The decompressed bytes of a tar file, read once from front to back."""
+def members(blocks: Iterator[bytes]) -> Iterator[Member]:
+    """Yield the files of a tar file, in order; each must be read before the next.
 
-    def __init__(self, blocks: Iterator[bytes]) -> None:
-        self._tape = _Tape(blocks)
+    Raises:
+        ArchiveDamaged: the archive can't be read, has no end, or holds something behind it.
+    """
+    tape = _Tape(blocks)
+    while info := _header(tape):
+        # As tarfile has it: directories and links have no content, whatever size they claim.
+        content = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
+        member = Member(info.name, info.size if content else 0, tape)
+        if info.isreg():
+            yield member
+        member.close()
+    while behind := tape.content(_BLOCK):
+        if behind.strip(b"\0"):
+            raise tape.broken("something follows its end")
+    if tape.damage:
+        raise tape.damage
 
-    def members(self) -> Iterator[Member]:
-        """Yield the files, in order; each must be read before the next.
 
-        Raises:
-            ArchiveDamaged: the archive can't be read, has no end, or holds something behind it.
-        """
-        while info := self._header():
-            # As tarfile has it: directories and links have no content, whatever size they claim.
-            content = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
-            member = Member(info.name, info.size if content else 0, self._tape)
-            if info.isreg():
-                yield member
-            member.close()
-        while behind := self._tape.content(_BLOCK):
-            if behind.strip(b"\0"):
-                raise self._tape.broken("something follows its end")
-        if self._tape.damage:
-            raise self._tape.damage
-
-    def _header(self) -> tarfile.TarInfo | None:
-        info: tarfile.TarInfo | None
-        try:
-            # One header at a time, by blocks of its own: tarfile would read ahead, and lose what came before damage.
-            self._tape.headers = _LONGEST_HEADERS
-            with tarfile.open(None, "r|", self._tape, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
-                info = tar.next()
-            if info and (info.size < 0 or info.issparse()):
-                raise tarfile.ReadError("it holds a file of negative size, or a sparse one")
-        except (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
-            raise self._tape.broken(str(error)) from error
-        return info
+def _header(tape: _Tape) -> tarfile.TarInfo | None:
+    info: tarfile.TarInfo | None
+    try:
+        # One header at a time, by blocks of its own: tarfile would read ahead, and lose what came before damage.
+        tape.headers = _LONGEST_HEADERS
+        with tarfile.open(None, "r|", tape, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
+            info = tar.next()
+        if info and (info.size < 0 or info.issparse()):
+            raise tarfile.ReadError("it holds a file of negative size, or a sparse one")
+    except (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+        raise tape.broken(str(error)) from error
+    return info
 
 
 class _Header(tarfile.TarInfo):

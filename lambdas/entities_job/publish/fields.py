@@ -49,9 +49,8 @@ class Checker:
         record = parse(text)
         if not isinstance(record, dict) or not isinstance(record.get("File"), str):
             raise ValueError("is no object with a File")
-        for name in record:
-            if name.lower() in _OURS:
-                raise ValueError(f"has a field {name!a}, which publishing adds")
+        if ours := [name for name in record if name.lower() in _OURS]:
+            raise ValueError(f"has a field {ours[0]!a}, which publishing adds")
         _check("the record", record, Record)
         if "\\ud" in text.lower() and _SURROGATE.search(json.dumps(record, ensure_ascii=False)):
             raise ValueError("holds half of a surrogate pair")

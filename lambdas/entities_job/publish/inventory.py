@@ -12,18 +12,17 @@ import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from functools import lru_cache
 from typing import NamedTuple
 
 from ..aws import Location
 from ..contracts import InventoryEntry
 
-_LONGEST_KEY = 1024
-_NAMES_HELD = 1024
+_HELD = 1024
+_FURTHEST = 512
 
 _TABLE = """
 CREATE TABLE files (
-    file TEXT, source TEXT, version TEXT, first INTEGER, documents INTEGER, by_line INTEGER,
+    row INTEGER PRIMARY KEY, file TEXT, source TEXT, version TEXT, first INTEGER, documents INTEGER, by_line INTEGER,
     padding INTEGER
 )
 """
@@ -43,6 +42,7 @@ class Row(NamedTuple):
     """A file of the inventory.
 
     Attributes:
+        row: its place in the inventory.
         file: its name, as the service reports it.
         source: its object's URI.
         version: the object's version, if known.
@@ -52,6 +52,7 @@ class Row(NamedTuple):
         padding: whether it only fills the job up.
     """
 
+    row: int
     file: str
     source: str
     version: str | None
@@ -102,24 +103,26 @@ class Inventory:
         self.expected = self.unexpected = 0
         self._files = files
         self._received = bytearray()
-        # What a crash leaves is thrown away, so that neither journal nor flush is of use.
-        for pragma in ("journal_mode", "synchronous"):
-            files.execute(f"PRAGMA {pragma} = OFF")
+        # What a crash leaves is thrown away, so that a journal is of no use.
+        files.execute("PRAGMA journal_mode = OFF")
         files.execute("BEGIN")
         files.execute(_TABLE)
-        files.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows(content))
+        files.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?, ?)", self._rows(content))
         files.execute("CREATE INDEX by_name ON files (file)")
         # No COMMIT: outside of a transaction, each look-up would lock the file, which takes four times as long.
-        # Documents that follow each other are often lines of one file.
-        self._named = lru_cache(_NAMES_HELD)(self._find)
+        repeated = files.execute("SELECT 1 FROM files GROUP BY file HAVING count(*) > 1 LIMIT 1").fetchone()
+        self._furthest = 0 if repeated else _FURTHEST
+        self._held: dict[str, tuple[list[Row], Source]] = {}
+        self._next = self._ahead = 0
 
     def _rows(self, content: bytes) -> Iterator[Row]:
-        first = 0
-        for line in gzip.GzipFile(fileobj=io.BytesIO(content)):
-            entry: InventoryEntry = json.loads(line)
+        # json.loads would look for the encoding of each line.
+        first, decode = 0, json.JSONDecoder().raw_decode
+        for row, line in enumerate(gzip.GzipFile(fileobj=io.BytesIO(content))):
+            entry: InventoryEntry = decode(line.decode())[0]
             documents, padding = entry.get("Lines", 1), entry.get("Padding", False)
             version = entry.get("VersionId")
-            yield Row(entry["File"], entry["Source"], version, first, documents, "Lines" in entry, padding)
+            yield Row(row, entry["File"], entry["Source"], version, first, documents, "Lines" in entry, padding)
             self.expected += 0 if padding else documents
             first += documents
         self._received = bytearray(first)
@@ -134,8 +137,7 @@ class Inventory:
         Returns:
             What is known of its source, or None for padding.
         """
-        # No key is longer: what is longer still is no other name than its beginning.
-        rows, source = self._named(name[: _LONGEST_KEY + 1])
+        rows, source = self._named(name)
         for row in rows:
             number = row.number(line)
             if number is not None and not self._received[number]:
@@ -146,7 +148,7 @@ class Inventory:
 
     def missing(self) -> Iterator[tuple[str, int | None, Source]]:
         """Yield file, line and source of the documents that were not received, in the order of the inventory."""
-        for row in map(Row._make, self._files.execute("SELECT * FROM files WHERE NOT padding ORDER BY rowid")):
+        for row in map(Row._make, self._files.execute("SELECT * FROM files WHERE NOT padding ORDER BY row")):
             end = row.first + row.documents
             number = self._received.find(0, row.first, end)
             while number >= 0:
@@ -158,10 +160,24 @@ class Inventory:
                 yield row.file, line, source if repeats else Source(row.source, row.version)
                 number = self._received.find(0, number + 1, end)
 
-    def _find(self, name: str) -> tuple[list[Row], Source]:
+    def _named(self, name: str) -> tuple[list[Row], Source]:
         """Return the files of that name, and the source of a document that bears it."""
+        if name in self._held:
+            return self._held[name]
         base = name.rpartition("/")[2]
-        found = self._files.execute("SELECT * FROM files WHERE file = ? ORDER BY rowid", (base,))
-        rows = [Row(*row) for row in found if base == name or row[1].endswith(f"/{name}")]
-        one = Source(rows[0].source, rows[0].version) if len(rows) == 1 else Source(None, candidates=len(rows))
-        return rows, one
+        named = self._files.execute("SELECT * FROM files WHERE file = ? ORDER BY row", (base,))
+        rows = [Row(*row) for row in named if base == name or row[2].endswith(f"/{name}")]
+        found = rows, Source(rows[0].source, rows[0].version) if len(rows) == 1 else Source(None, candidates=len(rows))
+        if rows:
+            self._look_ahead(rows[0].row)
+            self._held[name] = found
+        return found
+
+    def _look_ahead(self, row: int) -> None:
+        """Hold the files that follow one: the more, the longer results come in the order of the inventory."""
+        if len(self._held) > _HELD:
+            self._held.clear()
+        self._ahead = min(2 * self._ahead + 1, self._furthest) if row == self._next else 0
+        self._next = row + self._ahead + 1
+        following = self._files.execute("SELECT * FROM files WHERE row > ? LIMIT ?", (row, self._ahead))
+        self._held.update((each[1], ([Row(*each)], Source(*each[2:4]))) for each in following)

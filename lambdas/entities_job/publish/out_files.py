@@ -5,13 +5,10 @@ Most of such a file are Blocks, words and their places on the page, which stay i
 
 from __future__ import annotations
 
-from typing import Any
-
-Page = dict[str, Any]
-"""A page as the service wrote it, of any shape: what becomes of it is checked as every record is."""
+from .fields import Json
 
 
-def join(parsed: object) -> list[Page]:
+def join(parsed: object) -> list[Json]:
     """Return one record a document: lists of its pages are joined, the first error of a page is its own.
 
     Example:
@@ -22,7 +19,7 @@ def join(parsed: object) -> list[Page]:
         ValueError: it is no object and no array of objects with a File.
     """
     pages = parsed if isinstance(parsed, list) else [parsed]
-    documents: dict[str, list[Page]] = {}
+    documents: dict[str, list[Json]] = {}
     for page in pages:
         if not isinstance(page, dict) or not isinstance(page.get("File"), str):
             raise ValueError("is no object with a File")
@@ -32,8 +29,8 @@ def join(parsed: object) -> list[Page]:
     return [_document(of_one) for of_one in documents.values()]
 
 
-def _document(pages: list[Page]) -> Page:
-    document: Page = {}
+def _document(pages: list[Json]) -> Json:
+    document: Json = {}
     for page in pages:
         for name, value in page.items():
             if isinstance(value, list) and isinstance(document.get(name), list):
@@ -49,14 +46,11 @@ def _document(pages: list[Page]) -> Page:
     return document
 
 
-def _number(document: Page, metadata: list[object]) -> None:
+def _number(document: Json, metadata: list[object]) -> None:
     """Join the pages' metadata, whose PageNumber is a number or a list of numbers."""
-    found = [each for each in metadata if isinstance(each, dict)]
-    if not found:
-        return
-    numbers: list[object] = []
-    for each in found:
-        number = each.get("PageNumber")
-        numbers += number if isinstance(number, list) else [] if number is None else [number]
-    counts = [count for each in found if isinstance(count := each.get("Pages"), int)]
-    document["DocumentMetadata"] = {"Pages": max([*counts, len(numbers)]), "PageNumber": numbers}
+    if found := [each for each in metadata if isinstance(each, dict)]:
+        numbers: list[object] = []
+        for number in (each.get("PageNumber") for each in found):
+            numbers += number if isinstance(number, list) else [] if number is None else [number]
+        counts = [count for each in found if isinstance(count := each.get("Pages"), int)]
+        document["DocumentMetadata"] = {"Pages": max([*counts, len(numbers)]), "PageNumber": numbers}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 from collections import Counter, deque
+from contextlib import suppress
 from typing import cast
 
 from ..contracts import Counts, DocumentNote, Job
@@ -67,8 +68,9 @@ class Results:
             deque(map(self._block, member.lines()), maxlen=0)
         except ArchiveDamaged as damage:
             # No part of an object is an object: what the damage left of a line is whole or nothing.
-            if _is_object(damage.rest):
-                self._line(damage.rest)
+            with suppress(ValueError):
+                if isinstance(parse(damage.rest.decode()), dict):
+                    self._line(damage.rest)
             raise
 
     def add_missing(self) -> None:
@@ -93,8 +95,8 @@ class Results:
         }
 
     def _block(self, block: bytes | TooLong) -> None:
-        if isinstance(block, TooLong):
-            self._keep(block.head, block.size, _TOO_LONG)
+        if isinstance(block, tuple):
+            self._keep(*block, _TOO_LONG)
         else:
             for line in io.BytesIO(block):
                 self._line(line)
@@ -114,8 +116,8 @@ class Results:
             self._keep(line, len(line), str(error))
 
     def _out_file(self, content: bytes | TooLong) -> None:
-        if isinstance(content, TooLong):
-            self._keep(content.head, content.size, _TOO_LONG)
+        if isinstance(content, tuple):
+            self._keep(*content, _TOO_LONG)
             return
         try:
             for document in join(parse(content.decode(), without_blocks=True)):
@@ -132,11 +134,9 @@ class Results:
         """
         if len(line) > MAXIMUM_RECORD_BYTES:
             raise ValueError(_TOO_LONG)
-        new = set(types) - self._types.keys()
-        if new and (len(max(new, key=len)) > _LONGEST_TYPE or len(new) + len(self._types) > _MOST_TYPES):
-            raise ValueError(
-                f"has a Type of more than {_LONGEST_TYPE} characters, or more than {_MOST_TYPES:,} of them"
-            )
+        new = not all(map(self._types.__contains__, types))
+        if new and (max(map(len, types)) > _LONGEST_TYPE or len(self._types) > _MOST_TYPES):
+            raise ValueError(f"has a Type of more than {_LONGEST_TYPE} characters, or one more than {_MOST_TYPES:,}")
         source = self._inventory.claim(record["File"], record.get("Line"))
         if not source:
             return
@@ -170,10 +170,3 @@ def _list(notes: list[DocumentNote], source: Source, record: Json) -> None:
     texts = {name: (record.get(name) or "")[:_LISTED_CHARACTERS] for name in ("File", "ErrorCode", "ErrorMessage")}
     line = {} if record.get("Line") is None else {"Line": record["Line"]}
     notes.append(cast(DocumentNote, {"Source": source.uri, **texts, **line}))
-
-
-def _is_object(content: bytes) -> bool:
-    try:
-        return isinstance(parse(content.decode()), dict)
-    except ValueError:
-        return False

@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
 from entities_job import aws
+from entities_job.handlers import publish_result
 from entities_job.publish import archive
 from tests.unit.publish.oracle import unpacked
 from tests.unit.publish.publishing import (
@@ -65,7 +66,7 @@ def found_lines(chunks: list[bytes]) -> tuple[list[bytes], bool]:
     """The whole lines that are delivered, and whether the archive is sound."""
     found: list[bytes] = []
     try:
-        for each in archive.Archive(archive.inflated(chunks)).members():
+        for each in archive.members(archive.inflated(chunks)):
             for block in each.lines():
                 assert isinstance(block, bytes)
                 found += block.splitlines(keepends=True)
@@ -341,7 +342,7 @@ def test_no_thread_is_left(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> N
 
     publish(bucket, {"output": A}, EXPECTED)
     assert not list(ended())
-    monkeypatch.setattr(archive.Archive, "members", lambda self: iter([None]))
+    monkeypatch.setattr(publish_result, "members", lambda blocks: iter([None]))
     with pytest.raises(AttributeError):
         publish(bucket, {"output": A}, EXPECTED)
     assert not list(ended())
