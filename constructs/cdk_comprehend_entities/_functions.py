@@ -29,6 +29,8 @@ from .rights.acknowledged import acknowledge
 METRICS_NAMESPACE = "EntitiesDetection"
 
 _LONGEST = Duration.minutes(15)
+# The inventory of a million files with the longest keys.
+_INVENTORY = Size.gibibytes(4)
 # A vCPU comes with 1,769 MB.
 _ONE_PROCESSOR, _TWO_PROCESSORS = Size.mebibytes(1769), Size.mebibytes(3538)
 # An account runs ten jobs at a time, unless its quotas are raised; each batch of uploads is staged by ten functions.
@@ -80,6 +82,7 @@ class FunctionFactory:
             construct_id: the id, unique in ``scope``.
             module: the handler's module.
             memory: default: 256 MiB.
+            storage: of its temporary folder (default: 512 MiB).
             timeout: default: 1 minute.
             concurrency: how many may run at a time with strict hardening.
             dead_letter_queue: gets events that the function failed on (default: none does).
@@ -146,7 +149,9 @@ def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.I
         poll_job=make(scope, "PollJob", "poll_job"),
         stop_job=make(scope, "StopJob", "stop_job"),
         # One processor compresses while the other reads. Twice the price of a second, and half the seconds.
-        publish_result=make(scope, "PublishResult", "publish_result", memory=_TWO_PROCESSORS, timeout=_LONGEST),
+        publish_result=make(
+            scope, "PublishResult", "publish_result", memory=_TWO_PROCESSORS, storage=_INVENTORY, timeout=_LONGEST
+        ),
         publish_failure=make(
             scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5), dead_letter_queue=unreported
         ),
