@@ -140,7 +140,12 @@ def test_a_cut_out_file_is_no_record(bucket: Bucket) -> None:
         assert found["Counts"]["UnparsedRecords"] == 0
 
 
-@pytest.mark.parametrize("result", [None, b"", b"no gzip", gzip.compress(b"no tar" * 1000), gzip.compress(b"")])
+# gzip notes the time: as a test's name it would differ between processes.
+@pytest.mark.parametrize(
+    "result",
+    [None, b"", b"no gzip", gzip.compress(b"no tar" * 1000), gzip.compress(b"")],
+    ids=["missing", "empty", "no gzip", "no tar", "empty gzip"],
+)
 def test_no_archive(bucket: Bucket, result: bytes | None) -> None:
     found = publish(bucket, result, EXPECTED)
     assert (found["Error"]["Code"], found["Counts"]["MissingDocuments"]) == ("ArchiveDamaged", 2)
