@@ -86,6 +86,8 @@ class Aws:
         jobs: Comprehend's jobs by id, in the API's own fields.
         waiting: task tokens that an execution waits with.
         woken: those that were used.
+        reads: range and ETag that each reading of an object asked for.
+        broken: how the connections of the next readings end, each after so many bytes.
     """
 
     def __init__(self) -> None:
@@ -101,6 +103,8 @@ class Aws:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.waiting: set[str] = set()
         self.woken: list[str] = []
+        self.reads: list[tuple[str, str]] = []
+        self.broken: list[tuple[Exception, int]] = []
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
         self._lock = Lock()
 
@@ -203,6 +207,7 @@ class Aws:
 
     def _GetObject(self, given: dict[str, Any]) -> dict[str, Any]:
         found = self._found(given)
+        self.reads.append((given.get("Range", "bytes=0-"), given.get("IfMatch", "")))
         if "IfMatch" in given and given["IfMatch"] != found.etag:
             raise _Refused("PreconditionFailed")
         body = found.body
@@ -211,7 +216,8 @@ class Aws:
             if int(first) >= len(body):
                 raise _Refused("InvalidRange")
             body = body[int(first) : int(last) + 1 if last else None]
-        return {"Body": StreamingBody(io.BytesIO(body), len(body)), "ETag": found.etag, "ContentLength": len(body)}
+        held = _Broken(body, *self.broken.pop(0)) if self.broken else io.BytesIO(body)
+        return {"Body": StreamingBody(held, len(body)), "ETag": found.etag, "ContentLength": len(body)}
 
     def _HeadObject(self, given: dict[str, Any]) -> dict[str, Any]:
         found = self._found(given, missing="404")
@@ -359,6 +365,20 @@ class Aws:
             and job["SubmitTime"] >= wanted.get("SubmitTimeAfter", job["SubmitTime"])
         ]
         return {"EntitiesDetectionJobPropertiesList": found}
+
+
+class _Broken(io.BytesIO):
+    """An object's body, whose connection breaks."""
+
+    def __init__(self, body: bytes, fault: Exception, after: int) -> None:
+        super().__init__(body[:after])
+        self._fault = fault
+
+    def read(self, size: int | None = -1) -> bytes:
+        data = super().read(size)
+        if not data:
+            raise self._fault
+        return data
 
 
 class _Refused(Exception):

@@ -99,7 +99,7 @@ def test_an_event_counts_the_most_frequent_types_and_the_summary_all(bucket: Buc
     result = lines({"File": "a.txt", "Entities": [found(kind) for kind in kinds + frequent]})
     outcome = publish(bucket, {"output": result}, [entry("a.txt")])
     [event] = bucket.events
-    assert json.loads(event["Detail"]) == outcome
+    assert event == outcome
     check(outcome)
     assert outcome["Counts"]["EntitiesByType"] == dict.fromkeys(frequent, 2)
     assert outcome["Counts"]["Entities"] == 3100
@@ -141,7 +141,8 @@ def test_a_job_that_ran_too_long_is_a_failure_with_a_result(bucket: Bucket, caps
 def test_an_event_that_the_bus_refuses_is_not_measured(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(Bucket, "put_events", lambda self, Entries: {"FailedEntryCount": 1, "Entries": Entries})
+    refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]}
+    monkeypatch.setattr(bucket.account, "_PutEvents", lambda given: refused)
     with pytest.raises(Exception, match="the event bus refused the event"):
         publish(bucket, {"output": lines({"File": "a.txt", "Entities": []})}, [entry("a.txt")])
     assert '{"_aws"' not in capsys.readouterr().out

@@ -155,11 +155,17 @@ class Definition:
         names = ("Job", "Inventory", "Estimate", "Warnings", "Settings", "Polls", "LagSeconds", "StopCode")
         given = {"Execution": _EXECUTION, **_variables(*names)}
         contract = contracts.PublishResultInput
-        task = self._task("PublishResult", function, contract, given, outputs=jsonata(RESULT), timed_out=1)
-        outcome = read(contracts.OutcomeOutput, "Outcome", of=INPUT)
-        timed_out = f"{read(contracts.OutcomeOutput, 'Outcome.Status', of=INPUT)} = 'TIMED_OUT'"
-        ended = sfn.Succeed.jsonata(self._scope, "JobEnded", outputs=jsonata(outcome))
+        task = self._task(
+            "PublishResult",
+            function,
+            contract,
+            given,
+            outputs=jsonata(read(contracts.OutcomeOutput, "Outcome")),
+            timed_out=1,
+        )
+        timed_out = f"{read(contracts.Outcome, 'Status', of=INPUT)} = 'TIMED_OUT'"
         published = sfn.Choice.jsonata(self._scope, "Published")
+        ended = sfn.Succeed.jsonata(self._scope, "JobEnded")
         published.when(sfn.Condition.jsonata(jsonata(timed_out)), self._fail("JobTimedOut")).otherwise(ended)
         task.next(published)
         return task
@@ -180,14 +186,14 @@ class Definition:
                 },
             ),
             retry_on_service_exceptions=False,
-            outputs=jsonata(RESULT),
+            outputs=jsonata(read(contracts.OutcomeOutput, "Outcome")),
         )
         _retry(task, [*_TROUBLE, *_TIMED_OUT, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
         return task.next(self._fail("JobFailed"))
 
     def _fail(self, name: str) -> sfn.Fail:
         code, message, hint = (
-            read(contracts.OutcomeOutput, f"Outcome.Error.{field}", of=INPUT) for field in ("Code", "Message", "Hint")
+            read(contracts.Outcome, f"Error.{field}", of=INPUT) for field in ("Code", "Message", "Hint")
         )
         cause = f"{message} & ($exists({hint}) ? ' | ' & {hint} : '')"
         return sfn.Fail.jsonata(self._scope, name, error=jsonata(code), cause=jsonata(cause))

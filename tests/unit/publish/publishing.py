@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import io
 import json
 import tarfile
-from collections.abc import Iterable
-from typing import IO, Any
+from collections.abc import Iterable, Iterator, MutableMapping
+from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
 
-from entities_job import aws
 from entities_job.aws import Location
+from entities_job.contracts import Outcome
 from entities_job.handlers import publish_result
 from entities_job.publish import inventory
-from tests.events import check
+from tests.aws import Aws, installed
 from tests.payloads import SETTINGS
 from tests.unit.lambda_context import CONTEXT
 
 ARCHIVE = "jobs/a-NER-job1/output/output.tar.gz"
 INVENTORY = "work/run/inventory.jsonl.gz"
+ROOT = "s3://out/"
 JOB = {
     "JobId": "job1",
     "JobArn": "arn:aws:comprehend:us-east-1:111122223333:entities-detection-job/job1",
@@ -36,68 +35,43 @@ STOPPED = {**JOB, "JobStatus": "STOPPED"}
 PERSON = {"BeginOffset": 0, "EndOffset": 3, "Score": 0.9, "Text": "Ada", "Type": "PERSON"}
 
 
-class Killed(BaseException):
-    """The function ended in the middle: no handler of an exception runs for that."""
+class Objects(MutableMapping[str, bytes]):
+    """The objects of one bucket, by key."""
 
+    def __init__(self, account: Aws) -> None:
+        self._account = account
 
-class Body(io.BytesIO):
-    """An object's body, whose connection may break."""
+    def __getitem__(self, key: str) -> bytes:
+        return self._account.get(f"{ROOT}{key}")
 
-    def __init__(self, content: bytes, fault: Exception | None, after: int) -> None:
-        super().__init__(content[:after] if fault else content)
-        self._fault = fault
+    def __setitem__(self, key: str, body: bytes) -> None:
+        self._account.put(f"{ROOT}{key}", body)
 
-    def read(self, size: int | None = -1) -> bytes:
-        data = super().read(size)
-        if not data and self._fault:
-            raise self._fault
-        return data
+    def __delitem__(self, key: str) -> None:
+        del self._account.objects[f"{ROOT}{key}"]
+
+    def __iter__(self) -> Iterator[str]:
+        return (uri.removeprefix(ROOT) for uri in self._account.uris(ROOT))
+
+    def __len__(self) -> int:
+        return len(self._account.uris(ROOT))
 
 
 class Bucket:
-    """S3 and EventBridge in memory, as far as publishing uses them.
+    """What publishing reads and writes of an account in memory.
 
     Attributes:
-        objects: all objects of all buckets, by key.
-        events: entries that the event bus took.
-        reads: the range and ETag asked for, of each read.
-        faults: how the next connections end, each after so many bytes.
-        calls_until_crash: which call kills the function, counted from 0.
+        account: the account.
+        objects: the objects of the one bucket that publishing uses, by key.
     """
 
-    def __init__(self) -> None:
-        self.objects: dict[str, bytes] = {}
-        self.events: list[dict[str, Any]] = []
-        self.reads: list[tuple[str, str]] = []
-        self.faults: list[tuple[Exception, int]] = []
-        self.calls_until_crash = -1
-        self.calls = 0
+    def __init__(self, account: Aws) -> None:
+        self.account, self.objects = account, Objects(account)
 
-    def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-", IfMatch: str = "") -> dict[str, Any]:
-        self._count()
-        if Key not in self.objects:
-            raise error("NoSuchKey")
-        content, start = self.objects[Key], int(Range[6:-1])
-        etag = hashlib.md5(content, usedforsecurity=False).hexdigest()
-        self.reads.append((Range, IfMatch))
-        if IfMatch not in ("", etag):
-            raise error("PreconditionFailed")
-        if start and start >= len(content):
-            raise error("InvalidRange")
-        fault, after = self.faults.pop(0) if self.faults else (None, 0)
-        return {"Body": Body(content[start:], fault, after), "ETag": etag}
-
-    def put_object(self, *, Bucket: str, Key: str, Body: bytes | IO[bytes]) -> dict[str, Any]:
-        self._count()
-        self.objects[Key] = Body if isinstance(Body, bytes) else Body.read()
-        return {}
-
-    def put_events(self, *, Entries: list[dict[str, Any]]) -> dict[str, Any]:
-        self._count()
-        for each in Entries:
-            check(json.loads(each["Detail"]))
-        self.events += Entries
-        return {"FailedEntryCount": 0}
+    @property
+    def events(self) -> list[Outcome]:
+        """The outcomes that the event bus took."""
+        return self.account.events
 
     def published(self) -> dict[str, bytes]:
         """What result readers see."""
@@ -121,24 +95,10 @@ class Bucket:
         found: dict[str, Any] = json.loads(self.objects["results/summaries/job_date=2026-11-23/job1.json"])
         return found
 
-    def _count(self) -> None:
-        if self.calls == self.calls_until_crash:
-            raise Killed
-        self.calls += 1
-
-
-def error(code: str) -> ClientError:
-    """The service's own error."""
-    return ClientError({"Error": {"Code": code}}, "GetObject")
-
 
 def memory(monkeypatch: pytest.MonkeyPatch) -> Bucket:
     """A bucket that the functions take for AWS."""
-    made = Bucket()
-    for client in ("s3", "events"):
-        monkeypatch.setattr(aws, client, lambda: made)
-    monkeypatch.setenv("EVENT_BUS_NAME", "default")
-    return made
+    return Bucket(installed(monkeypatch))
 
 
 def tarred(members: dict[str, bytes]) -> bytes:

@@ -87,7 +87,7 @@ def test_sources_are_the_originals_of_staged_copies(bucket: Bucket) -> None:
 
 
 def test_the_connection_to_the_inventory_breaks(bucket: Bucket) -> None:
-    bucket.faults = [(ConnectionResetError("broken"), 40), (TimeoutError("broken"), 0)]
+    bucket.account.broken = [(ConnectionResetError("broken"), 40), (TimeoutError("broken"), 0)]
     found = publish(bucket, {"output": lines({"File": "a.txt", "Entities": []})}, [entry("a.txt")])
     assert found["Status"] == "COMPLETED"
-    assert [begin for begin, _ in bucket.reads] == ["bytes=0-", "bytes=40-", "bytes=40-", "bytes=0-"]
+    assert [begin for begin, _ in bucket.account.reads] == ["bytes=0-", "bytes=40-", "bytes=40-", "bytes=0-"]

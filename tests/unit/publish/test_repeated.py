@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from entities_job.publish import archive, outcome, parts
-from tests.unit.publish.publishing import PERSON, Bucket, Killed, entry, lines, publish
+from tests.aws import Crash
+from tests.unit.publish.publishing import PERSON, Bucket, entry, lines, publish
 
 
 @pytest.fixture
@@ -42,17 +43,18 @@ def large(files: int = 400) -> tuple[dict[str, bytes], list[dict[str, Any]]]:
 def test_killed_at_every_call_and_repeated_it_publishes_the_same_bytes(bucket: Bucket) -> None:
     result, expected = large()
     once = publish(bucket, result, expected)
-    whole, calls = bucket.published(), bucket.calls
+    whole, calls = bucket.published(), bucket.account.calls.total()
     assert once["Result"]["Parts"] > 5
     for crash in range(1, calls):
         bucket.objects.clear()
-        bucket.calls, bucket.calls_until_crash = 0, crash
-        with pytest.raises(Killed):
+        bucket.account.calls.clear()
+        bucket.account.crash_at = crash + 1
+        with pytest.raises(Crash):
             publish(bucket, result, expected)
         # A part that was put is one of the whole; the summary is the last.
         assert bucket.published().items() <= whole.items()
         assert bucket.published() == whole or not any("/summaries/" in key for key in bucket.published())
-        bucket.calls_until_crash = -1
+        bucket.account.crash_at = None
         assert publish(bucket, result, expected, again=True) == once
         assert bucket.published() == whole
 
@@ -64,10 +66,10 @@ def test_parts_do_not_depend_on_how_the_archive_arrives(bucket: Bucket) -> None:
     whole = bucket.published()
     for size in (1000, 5000):
         # Of the first read, which is the inventory's, nothing breaks.
-        bucket.faults = [(OSError("broken"), 10**9), *((OSError("broken"), size) for _ in range(40))]
+        bucket.account.broken = [(OSError("broken"), 10**9), *((OSError("broken"), size) for _ in range(40))]
         publish(bucket, result, expected)
         assert bucket.published() == whole
-        bucket.faults.clear()
+        bucket.account.broken.clear()
 
 
 def test_an_event_that_is_refused_is_sent_again_after_the_same_summary(
@@ -75,7 +77,8 @@ def test_an_event_that_is_refused_is_sent_again_after_the_same_summary(
 ) -> None:
     result, expected = large(50)
     with monkeypatch.context() as refusing:
-        refusing.setattr(bucket, "put_events", lambda **_: {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]})
+        refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]}
+        refusing.setattr(bucket.account, "_PutEvents", lambda given: refused)
         with pytest.raises(outcome.EventNotAccepted):
             publish(bucket, result, expected)
     whole = bucket.published()
