@@ -3,17 +3,20 @@
 from entities_job.job.schedule import PollSchedule
 
 from ._functions import Functions
-from ._query import ResultsCatalog
-from ._upload import UploadTrigger
-from .values import DocumentReader, Hardening, InputFormat, LanguageCode, Recognizer
-from .workflow import EntitiesDetectionWorkflow
+from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
+from ._workflow import EntitiesDetectionWorkflow
+from .network.job import JobNetwork
+from .queries.catalog import ResultsCatalog
+from .uploads.trigger import UploadTrigger
 
 __all__ = [
     "DocumentReader",
     "EntitiesDetectionWorkflow",
+    "ExecutionLimits",
     "Functions",
     "Hardening",
     "InputFormat",
+    "JobNetwork",
     "LanguageCode",
     "PollSchedule",
     "Recognizer",

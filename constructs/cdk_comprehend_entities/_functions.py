@@ -1,8 +1,17 @@
-"""The Lambda functions: one asset for all, and for each its own role and log group."""
+"""The Lambda functions: their one asset, and for each its own role and log group.
+
+The asset is assembled while a template is made, with no pip, no Docker and no network: this library's own handlers and
+the pure-Python packages they need, as installed here. boto3 comes with the Lambda runtime.
+"""
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
+from functools import cache
+from importlib.metadata import distribution
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_iam as iam
@@ -11,15 +20,30 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ._access import acknowledge, acknowledge_wildcards, service
-from ._asset import code
+import entities_job
+
+from ._strict import StandardHardening, StrictHardening
+from .rights.access import service
+from .rights.acknowledged import acknowledge
 
 METRICS_NAMESPACE = "EntitiesDetection"
+
+_LONGEST = Duration.minutes(15)
+# A vCPU comes with 1,769 MB.
+_ONE_PROCESSOR, _TWO_PROCESSORS = Size.mebibytes(1769), Size.mebibytes(3538)
+# An account runs ten jobs at a time, unless its quotas are raised; each batch of uploads is staged by ten functions.
+_CONCURRENCY, _CONCURRENT_STAGING = 10, 100
+
+_DISTRIBUTIONS = ("aws-lambda-powertools", "jmespath", "typing-extensions")
+_NATIVE = {".so", ".pyd", ".dylib"}
+
+# Lives as long as the process: CDK copies the folder into the cloud assembly as soon as a function names it.
+_folder = TemporaryDirectory(prefix="entities-job-")
 
 
 @dataclass(frozen=True)
 class FunctionFactory:
-    """Makes functions that have in common all that one workflow's functions have in common.
+    """Makes functions with what all functions of one workflow have in common.
 
     Attributes:
         service: the name that the workflow bears in logs and metrics.
@@ -27,6 +51,7 @@ class FunctionFactory:
         jobs_uri: what the output of all jobs lies under.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
+        hardening: how far functions and log groups are locked down.
     """
 
     service: str
@@ -34,6 +59,7 @@ class FunctionFactory:
     jobs_uri: str
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy
+    hardening: StandardHardening | StrictHardening
 
     def function(
         self,
@@ -43,14 +69,25 @@ class FunctionFactory:
         *,
         memory: Size | None = None,
         timeout: Duration | None = None,
+        concurrency: int = _CONCURRENCY,
         dead_letter_queue: sqs.IQueue | None = None,
     ) -> lambda_.Function:
-        """A function whose handler is ``entities_job.<module>.handler`` (default: 256 MiB, 1 minute)."""
+        """Return a function whose handler is ``entities_job.handlers.<module>.handler``.
+
+        Args:
+            scope: the parent.
+            construct_id: the id, unique in ``scope``.
+            module: the handler's module.
+            memory: default: 256 MiB.
+            timeout: default: 1 minute.
+            concurrency: how many may run at a time with strict hardening.
+            dead_letter_queue: gets events that the function failed on (default: none does).
+        """
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
         role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
         log_group.grant_write(role)
-        acknowledge_wildcards(role, ["*"], "IAM knows no resources for sending traces to X-Ray")
+        acknowledge(role, "no-resources", arns=["*"])
         function = lambda_.Function(
             parts,
             "Resource",
@@ -71,18 +108,17 @@ class FunctionFactory:
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },
         )
-        pinned = "pinned to the version the functions are tested with, so that a new one is a change of this library"
-        for rule in ("AwsSolutions-L1", "Serverless-LambdaLatestVersion"):
-            acknowledge(parts, rule, pinned)
-        caught = "called by a state machine or for a queue, which see to what fails, or for an event that may get lost"
+        self.hardening.function(function, concurrency=concurrency)
+        acknowledge(parts, "runtime")
         if not dead_letter_queue:
-            for rule in ("Serverless-LambdaDLQ", "LambdaDLQ", "CKV_AWS_116"):
-                acknowledge(parts, rule, caught)
+            acknowledge(parts, "no-dead-letters")
         return function
 
     def log_group(self, scope: Construct) -> logs.LogGroup:
-        """A log group that forgets in time."""
-        return logs.LogGroup(scope, "LogGroup", retention=self.log_retention, removal_policy=self.removal_policy)
+        """Return a log group that keeps what is logged for a time."""
+        made = logs.LogGroup(scope, "LogGroup", retention=self.log_retention, removal_policy=self.removal_policy)
+        self.hardening.log_group(made)
+        return made
 
 
 @dataclass(frozen=True)
@@ -99,26 +135,50 @@ class Functions:
 
     @classmethod
     def made_by(cls, factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
-        """All of them, sized for what they do; none has a right of its own yet."""
-        longest = Duration.minutes(15)
+        """Return all of them, sized for what they do; none has a right of its own yet."""
+        make = factory.function
         return cls(
-            # Listing a million documents takes minutes; a vCPU comes with 1,769 MB.
-            inspect_input=factory.function(
-                scope, "InspectInput", "inspect_input", memory=Size.mebibytes(1769), timeout=longest
+            # Listing a million documents takes minutes.
+            inspect_input=make(scope, "InspectInput", "inspect_input", memory=_ONE_PROCESSOR, timeout=_LONGEST),
+            start_job=make(scope, "StartJob", "start_job"),
+            poll_job=make(scope, "PollJob", "poll_job"),
+            stop_job=make(scope, "StopJob", "stop_job"),
+            # One processor compresses while the other reads. Twice the price of a second, and half the seconds.
+            publish_result=make(scope, "PublishResult", "publish_result", memory=_TWO_PROCESSORS, timeout=_LONGEST),
+            publish_failure=make(
+                scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5), dead_letter_queue=unreported
             ),
-            start_job=factory.function(scope, "StartJob", "start_job"),
-            poll_job=factory.function(scope, "PollJob", "poll_job"),
-            stop_job=factory.function(scope, "StopJob", "stop_job"),
-            # Two processors: one compresses while the other reads. Twice the price of a second, and half the seconds.
-            publish_result=factory.function(
-                scope, "PublishResult", "publish_result", memory=Size.mebibytes(3538), timeout=longest
+            stage=make(
+                scope, "Stage", "stage", memory=_ONE_PROCESSOR, timeout=_LONGEST, concurrency=_CONCURRENT_STAGING
             ),
-            publish_failure=factory.function(
-                scope,
-                "PublishFailure",
-                "publish_failure",
-                timeout=Duration.minutes(5),
-                dead_letter_queue=unreported,
-            ),
-            stage=factory.function(scope, "Stage", "stage", memory=Size.mebibytes(1769), timeout=longest),
         )
+
+
+def code() -> lambda_.AssetCode:
+    """Return the code that all functions share. The same installed bytes give the same asset hash."""
+    return lambda_.Code.from_asset(str(_assembled()))
+
+
+@cache
+def _assembled() -> Path:
+    target = Path(_folder.name)
+    shutil.copytree(
+        Path(entities_job.__file__).parent, target / "entities_job", ignore=shutil.ignore_patterns("__pycache__")
+    )
+    for name in _DISTRIBUTIONS:
+        _copy(name, target)
+    return target
+
+
+def _copy(name: str, target: Path) -> None:
+    """Copy a distribution's modules and licences; what installers write beside them differs from machine to machine."""
+    installed = distribution(name)
+    for file in installed.files or []:
+        records = ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper()
+        if records or ".." in file.parts or "__pycache__" in file.parts:
+            continue
+        if file.suffix in _NATIVE:
+            raise RuntimeError(f"{name} {installed.version} has the native file {file}, which the asset can't carry")
+        destination = target / file
+        destination.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(str(file.locate()), destination)

@@ -1,22 +1,21 @@
-"""What the construct tells its functions: the default request, judged by the API's rules, and more settings."""
+"""What the construct tells its functions: the default request, checked by the API's rules, and more settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from aws_cdk import Duration, Stack, Token
+from aws_cdk import Stack, Token
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
+from entities_job.contracts import CONTRACT_VERSION, BatchSettings, JobRequest, Settings, TriggerRequest
 from entities_job.job.schedule import PollSchedule
-from entities_job.request import limits, rules
+from entities_job.request import limits as service
+from entities_job.request import rules
 
-from ._network import JobNetwork
 from ._storage import Storage
-from .values import DocumentReader, InputFormat, LanguageCode, Recognizer
-
-_MODELS = {"EntityRecognizerArn", "FlywheelArn"}
+from ._values import DocumentReader, ExecutionLimits, InputFormat, LanguageCode, Recognizer
+from .network.job import JobNetwork
 
 
 def settings(
@@ -31,14 +30,11 @@ def settings(
     storage: Storage,
     network: JobNetwork | None,
     allow_overrides: Sequence[str],
-    maximum_duration: Duration,
-    duration_per_gigabyte: Duration,
-    maximum_queue_duration: Duration,
+    limits: ExecutionLimits,
     poll_schedule: PollSchedule,
     completion_events: bool,
-    ceilings: Mapping[str, float | None],
-) -> dict[str, Any]:
-    """The ``Settings`` of docs/architecture.md, section 2.
+) -> Settings:
+    """Return what each task of the state machine gets as ``Settings``.
 
     Raises:
         ValueError: with all rules that the request breaks, or a name in ``allow_overrides`` that is no protected field.
@@ -46,23 +42,28 @@ def settings(
     unknown = sorted(set(allow_overrides) - set(rules.PROTECTED))
     if unknown:
         raise ValueError(f"allow_overrides can name {', '.join(rules.PROTECTED)}; got {', '.join(unknown)}")
-    reader = document_reader.request() if document_reader else None
-    request = {
+    request: JobRequest = {
         "LanguageCode": str(language_code),
         "DataAccessRoleArn": data_access_role.role_arn,
-        "InputDataConfig": {"InputFormat": str(input_format), **({"DocumentReaderConfig": reader} if reader else {})},
+        "InputDataConfig": {"InputFormat": str(input_format)},
         "OutputDataConfig": {"S3Uri": storage.jobs.uri, "KmsKeyId": storage.output_key.key_arn},
         "VolumeKmsKeyId": storage.volume_key.key_arn,
-        **({recognizer.field: recognizer.arn} if recognizer else {}),
-        **({"VpcConfig": network.request()} if network else {}),
-        **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
     }
+    if document_reader:
+        request["InputDataConfig"]["DocumentReaderConfig"] = document_reader.request()
+    if recognizer:
+        request[recognizer.field] = recognizer.arn
+    if network:
+        request["VpcConfig"] = network.request
+    if tags:
+        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     # Members of the enums may be newer than the rules, plain text may be mistaken.
     accepted = sorted(
         str(value) for value in (language_code, input_format) if isinstance(value, LanguageCode | InputFormat)
     )
     _check(scope, request, storage, accepted)
     return {
+        "ContractVersion": CONTRACT_VERSION,
         "Request": request,
         "AcceptedValues": accepted,
         "AllowedOverrides": sorted(allow_overrides),
@@ -70,56 +71,67 @@ def settings(
         "StagingUri": storage.staging.uri,
         "WorkUri": storage.work.uri,
         "ResultsUri": storage.results.uri,
-        "Limits": {name: ceiling for name, ceiling in ceilings.items() if ceiling is not None},
-        "MaximumSeconds": maximum_duration.to_seconds(),
-        "SecondsPerGigabyte": duration_per_gigabyte.to_seconds(),
-        "MaximumQueueSeconds": maximum_queue_duration.to_seconds(),
+        "Limits": limits.ceilings(),
+        "MaximumSeconds": limits.duration.to_seconds(),
+        "SecondsPerGigabyte": limits.duration_per_gigabyte.to_seconds(),
+        "MaximumQueueSeconds": limits.queue_duration.to_seconds(),
         "CompletionEvents": completion_events,
         "Schedule": poll_schedule.settings(),
     }
 
 
-def upload_settings(
-    scope: Construct, settings: Mapping[str, Any], storage: Storage, own: Mapping[str, str], maximum_documents: int
-) -> dict[str, Any]:
-    """What an upload trigger tells the dispatcher: its ``own`` request fields, and the limits of its batches.
+def batch_settings(
+    scope: Construct,
+    settings: Settings,
+    storage: Storage,
+    *,
+    language_code: LanguageCode | str | None,
+    recognizer: Recognizer | None,
+    suffixes: Sequence[str],
+    maximum_documents: int,
+) -> BatchSettings:
+    """Return what an upload trigger's batches ask for and may hold.
 
     Raises:
         ValueError: a field that may not be overridden, or all rules that the request breaks.
     """
+    own: TriggerRequest = {}
+    if language_code:
+        own["LanguageCode"] = str(language_code)
+    if recognizer:
+        own[recognizer.field] = recognizer.arn
     refused = sorted(own.keys() & set(rules.PROTECTED) - set(settings["AllowedOverrides"]))
     if refused:
         raise ValueError(f"uploads that set {', '.join(refused)} need a workflow whose allow_overrides name it")
-    # A job uses one model: the trigger's own replaces the workflow's, of either kind.
-    replaced = _MODELS if _MODELS & own.keys() else set()
-    request = {**{field: value for field, value in settings["Request"].items() if field not in replaced}, **own}
-    ceilings = settings["Limits"]
+    request = settings["Request"].copy()
+    if recognizer:
+        # A job uses one model: the trigger's own replaces the workflow's, of either kind.
+        request.pop("EntityRecognizerArn", None)
+        request.pop("FlywheelArn", None)
+    request = {**request, **own}
     _check(scope, request, storage, settings["AcceptedValues"])
+    most = settings["Limits"]
     return {
-        "request": own,
-        "custom": is_custom(request),
-        "by_line": request["InputDataConfig"]["InputFormat"] == InputFormat.ONE_DOC_PER_LINE,
-        "limits": {
-            **ceilings,
-            "Documents": min(maximum_documents, ceilings.get("Documents", maximum_documents)),
-            "Bytes": ceilings.get("Bytes", limits.MAXIMUM_BYTES),
+        "Request": own,
+        "Suffixes": list(suffixes),
+        "Custom": rules.is_custom(request),
+        "ByLine": request["InputDataConfig"].get("InputFormat") == InputFormat.ONE_DOC_PER_LINE,
+        "Limits": {
+            **most,
+            "Documents": min(maximum_documents, most.get("Documents", maximum_documents)),
+            "Bytes": most.get("Bytes", service.MAXIMUM_BYTES),
         },
     }
 
 
-def is_custom(request: Mapping[str, Any]) -> bool:
-    """Whether a custom model reads the documents."""
-    return bool(_MODELS & request.keys())
-
-
-def _check(scope: Construct, request: Mapping[str, Any], storage: Storage, accepted: Sequence[str]) -> None:
-    judged = {
+def _check(scope: Construct, request: JobRequest, storage: Storage, accepted: Sequence[str]) -> None:
+    checked: JobRequest = {
         **request,
-        "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.judged_uri},
-        "OutputDataConfig": {**request["OutputDataConfig"], "S3Uri": storage.jobs.judged_uri},
+        "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.comparable_uri},
+        "OutputDataConfig": {**request["OutputDataConfig"], "S3Uri": storage.jobs.comparable_uri},
     }
     found = rules.violations(
-        judged,
+        checked,
         region=Stack.of(scope).region,
         is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
         accepted=frozenset(accepted),

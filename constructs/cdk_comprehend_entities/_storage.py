@@ -1,8 +1,12 @@
-"""Buckets, keys, and the prefixes in them: who may do what is said of a prefix, never of a bucket."""
+"""Buckets, keys, and the prefixes in them: rights are given on a prefix, never on a bucket.
+
+Sources of the rights: Amazon S3 User Guide, using-with-s3-policy-actions (what each call needs), amazon-s3-policy-keys
+(``s3:prefix``) and mpuoverview#mpuAndPermissions (keys of multipart uploads).
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
@@ -11,11 +15,14 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ._access import acknowledge, allow
+from ._strict import StandardHardening, StrictHardening
+from .rights.access import allow, via
+from .rights.acknowledged import acknowledge
 
 _STAGING, _WORK = "staging/", "work/"
 _WORK_DAYS = 14
-_CDK_HANDLER = "BucketNotificationsHandler050a0587b7544547bf325f094a3db834"
+_S3_GUIDE = "Amazon S3 User Guide, "
+_CALLS = f"{_S3_GUIDE}using-with-s3-policy-actions"
 
 
 @dataclass(frozen=True)
@@ -32,15 +39,20 @@ class Prefix:
         return f"s3://{self.bucket.bucket_name}/{self.path}"
 
     @property
-    def judged_uri(self) -> str:
+    def comparable_uri(self) -> str:
         """The same with a stand-in for a bucket name not known yet, so that prefixes of one bucket still compare."""
         name = self.bucket.bucket_name
         return f"s3://{self.bucket.node.addr if Token.is_unresolved(name) else name}/{self.path}"
 
-    def grant_list(self, grantee: iam.IGrantable) -> iam.Grant:
+    def below(self, path: str) -> Prefix:
+        """Return a prefix below this one."""
+        return replace(self, path=f"{self.path}{path}")
+
+    def grant_list(self, grantee: iam.IGrantable, *, source: str = f"{_S3_GUIDE}amazon-s3-policy-keys") -> iam.Grant:
         """Let ``grantee`` list the keys under the prefix."""
         prefix = {"StringLike": {"s3:prefix": f"{self.path}*"}}
-        return allow(grantee, "s3:ListBucket", on=[self.bucket.bucket_arn], when=prefix, owner=self.bucket)
+        arns = [self.bucket.bucket_arn]
+        return allow(grantee, "s3:ListBucket", on=arns, when=prefix, owner=self.bucket, source=source)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` get objects, and decrypt them."""
@@ -54,19 +66,28 @@ class Prefix:
         """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
         return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
 
-    def grant_tell_missing(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let S3 tell ``grantee`` that an object is missing; who may not list only hears that access is denied."""
-        return allow(grantee, "s3:ListBucket", on=[self.bucket.bucket_arn], owner=self.bucket)
+    def grant_see_missing(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let S3 answer ``grantee`` that an object is missing; without it, S3 only answers that access is denied."""
+        arns = [self.bucket.bucket_arn]
+        return allow(
+            grantee, "s3:ListBucket", on=arns, owner=self.bucket, source="Amazon S3 API Reference, API_GetObject"
+        )
 
     def _grant(self, grantee: iam.IGrantable, actions: list[str], key_actions: list[str]) -> iam.Grant:
         objects = [self.bucket.arn_for_objects(f"{self.path}*")]
-        why = f"all objects under {self.path or 'the bucket'}, whose names are not known before"
-        grant = allow(grantee, *actions, on=objects, owner=self.bucket, wildcard=why)
+        grant = allow(grantee, *actions, on=objects, owner=self.bucket, wildcard="object-keys", source=_CALLS)
         if self.key is None:
             return grant
-        via_s3 = {"StringEquals": {"kms:ViaService": f"s3.{Stack.of(self.bucket).region}.amazonaws.com"}}
-        # A key policy that named its key would refer to itself.
-        on_key = allow(grantee, *key_actions, on=[self.key.key_arn], when=via_s3, owner=self.key, own_arns=["*"])
+        on_key = allow(
+            grantee,
+            *key_actions,
+            on=[self.key.key_arn],
+            when=via("s3", self.bucket),
+            owner=self.key,
+            # A key policy that named its key would refer to itself.
+            own_arns=["*"],
+            source=f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms",
+        )
         return grant.combine(on_key)
 
 
@@ -94,8 +115,9 @@ def storage(
     output_key: kms.IKey | None,
     volume_key: kms.IKey | None,
     removal_policy: RemovalPolicy,
+    hardening: StandardHardening | StrictHardening,
 ) -> Storage:
-    """What is given, completed by what has to be made.
+    """Return what is given, completed by new buckets and keys.
 
     Raises:
         ValueError: a prefix or key that can't be used.
@@ -110,9 +132,11 @@ def storage(
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
         input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, documents=True)
+        hardening.bucket(input_bucket)
     if not output_bucket:
         work = f"{output_prefix}{_WORK}"
         output_bucket = _bucket(scope, "OutputBucket", output_key, work, removal_policy, documents=False)
+        hardening.bucket(output_bucket)
     return Storage(
         output_key=output_key,
         volume_key=volume_key,
@@ -126,13 +150,15 @@ def storage(
 
 def announce_objects(bucket: s3.IBucket) -> None:
     """Have a given bucket send its events to EventBridge."""
+    stack = Stack.of(bucket)
+    before = {child.node.id for child in stack.node.children}
     bucket.enable_event_bridge_notification()
-    if handler := Stack.of(bucket).node.try_find_child(_CDK_HANDLER):
-        logs = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
-        own = "CDK's own function, which sets notifications while a stack is deployed"
-        for rule in (f"AwsSolutions-IAM4[Policy::{logs}]", "CKV_AWS_115", "CKV_AWS_116", "CKV_AWS_117"):
-            acknowledge(handler, rule, own)
-        acknowledge(bucket, "IAMNoInlinePolicy", own)
+    for child in stack.node.children:
+        # CDK makes one function a stack for this.
+        if child.node.id not in before:
+            acknowledge(child, "notifications-function")
+            acknowledge(child, "notifications-role")
+    acknowledge(bucket, "notifications-policy")
 
 
 def _check_prefix(name: str, value: str) -> None:
@@ -166,7 +192,7 @@ def _bucket(
     *,
     documents: bool,
 ) -> s3.Bucket:
-    """A bucket that only its key opens and that announces what is put; what lies under ``passing`` expires.
+    """Return a bucket that only its key opens and that announces what is put; objects under ``passing`` expire.
 
     One for ``documents`` keeps their versions, since a result names the version it comes from.
     """

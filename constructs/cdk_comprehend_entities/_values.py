@@ -1,16 +1,20 @@
-"""Values of a job request as Python objects; ``of()`` takes values that are newer than this library."""
+"""Values of a workflow's arguments as Python objects; ``of()`` takes values that are newer than this library."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Self
+from typing import Literal, Self
+
+from aws_cdk import Duration, Size
+
+from entities_job.contracts import Ceilings, DocumentReaderConfig
 
 
 class _OpenEnum(StrEnum):
     @classmethod
     def of(cls, value: str) -> Self:
-        """A value that the service offers and this library does not know yet; it is passed on unjudged."""
+        """Return a value that the service offers and this library does not know yet; it is passed on unchecked."""
         member = str.__new__(cls, value)
         member._name_ = member._value_ = value
         return member
@@ -56,17 +60,17 @@ class Recognizer:
         arn: the ARN of the recognizer (with or without version) or flywheel.
     """
 
-    field: str
+    field: Literal["EntityRecognizerArn", "FlywheelArn"]
     arn: str
 
     @classmethod
     def from_arn(cls, arn: str) -> Recognizer:
-        """A trained custom entity recognizer."""
+        """Return a trained custom entity recognizer."""
         return cls("EntityRecognizerArn", arn)
 
     @classmethod
     def from_flywheel_arn(cls, arn: str) -> Recognizer:
-        """The active model of a flywheel."""
+        """Return the active model of a flywheel."""
         return cls("FlywheelArn", arn)
 
 
@@ -105,10 +109,48 @@ class DocumentReader:
         features = tuple(name for name, wanted in (("TABLES", tables), ("FORMS", forms)) if wanted)
         return cls("TEXTRACT_ANALYZE_DOCUMENT", _mode(every_pdf), features)
 
-    def request(self) -> dict[str, Any]:
-        """The request's ``DocumentReaderConfig``."""
-        features = {"FeatureTypes": list(self.features)} if self.features else {}
-        return {"DocumentReadAction": self.action, "DocumentReadMode": self.mode, **features}
+    def request(self) -> DocumentReaderConfig:
+        """Return the request's ``DocumentReaderConfig``."""
+        made: DocumentReaderConfig = {"DocumentReadAction": self.action, "DocumentReadMode": self.mode}
+        if self.features:
+            made["FeatureTypes"] = list(self.features)
+        return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExecutionLimits:
+    """What one execution may take: checked before a job is paid for, or while it runs.
+
+    Attributes:
+        documents: the most documents (default: the service's limit).
+        size: the most documents' size in total (default: the service's limit).
+        cost_usd: the highest estimated price of the analysis in US dollars (default: no limit).
+        duration: a job that runs longer is stopped, and its partial result published (default: 24 hours).
+        duration_per_gigabyte: what each gigabyte of documents adds to ``duration`` (default: nothing).
+        queue_duration: a job that the service has not begun by then is stopped (default: 4 hours).
+
+    Example:
+        >>> ExecutionLimits(documents=1000, cost_usd=5).ceilings()
+        {'Documents': 1000, 'CostUsd': 5}
+    """
+
+    documents: int | None = None
+    size: Size | None = None
+    cost_usd: float | None = None
+    duration: Duration = field(default_factory=lambda: Duration.hours(24))
+    duration_per_gigabyte: Duration = field(default_factory=lambda: Duration.seconds(0))
+    queue_duration: Duration = field(default_factory=lambda: Duration.hours(4))
+
+    def ceilings(self) -> Ceilings:
+        """Return the limits that are checked before the start, as the functions get them."""
+        made: Ceilings = {}
+        if self.documents is not None:
+            made["Documents"] = self.documents
+        if self.size is not None:
+            made["Bytes"] = int(self.size.to_bytes())
+        if self.cost_usd is not None:
+            made["CostUsd"] = self.cost_usd
+        return made
 
 
 def _mode(every_pdf: bool) -> str:

@@ -393,15 +393,20 @@ class CustomResourceEvent(TypedDict):
 # --- Uploads ---
 
 
-class TriggerSettings(TypedDict):
-    """One upload trigger; ``Limits`` are those of one batch."""
+class BatchSettings(TypedDict):
+    """What the batches of one upload trigger ask for and may hold; ``Limits`` are those of one batch."""
 
-    QueueUrl: str
     Request: TriggerRequest
     Suffixes: list[str]
     Custom: bool
     ByLine: bool
     Limits: Ceilings
+
+
+class TriggerSettings(BatchSettings):
+    """One upload trigger: its batches, and the queue in which its uploads wait."""
+
+    QueueUrl: str
 
 
 class DispatcherSettings(TypedDict):

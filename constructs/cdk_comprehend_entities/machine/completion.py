@@ -1,6 +1,6 @@
 """How the end of a job is noticed at once: the event of its output wakes the execution that waits for it.
 
-Lost events cost time only: the wait ends with the next look of the poll schedule at the latest.
+Lost events cost time only: the wait ends with the next poll of the schedule at the latest.
 """
 
 from __future__ import annotations
@@ -12,23 +12,24 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import acknowledge, allow
-from ._functions import FunctionFactory
-from ._storage import Prefix, Storage
+from entities_job import contracts, operation
+
+from .._functions import FunctionFactory
+from .._payloads import jsonata, payload
+from .._storage import Storage
+from ..rights.access import allow
+from ..rights.acknowledged import acknowledge
+from ..rights.functions import grant_await_output, grant_wake
 
 
 class CompletionEvents(Construct):
-    """The function that keeps task tokens until their job's output is there, and the rule that tells it of outputs."""
+    """The function that keeps task tokens until their job's output is there, and the rule that announces outputs."""
 
     def __init__(self, scope: Construct, construct_id: str, *, factory: FunctionFactory, storage: Storage) -> None:
         super().__init__(scope, construct_id)
-        jobs, work = storage.jobs, storage.work
+        jobs, waiting = storage.jobs, storage.work.below("waiting/")
         self._function = factory.function(self, "AwaitOutput", "await_output")
-        waiting = Prefix(work.bucket, f"{work.path}waiting/", work.key)
-        waiting.grant_write(self._function)
-        waiting.grant_read(self._function)
-        jobs.grant_read(self._function)
-        jobs.grant_tell_missing(self._function)
+        grant_await_output(self._function, storage, waiting)
         self._function.add_environment("WAITING_URI", waiting.uri)
         rule = events.Rule(
             self,
@@ -39,32 +40,27 @@ class CompletionEvents(Construct):
                 detail_type=["Object Created"],
                 detail={
                     "bucket": {"name": [jobs.bucket.bucket_name]},
-                    "object": {"key": [{"wildcard": f"{jobs.path}*/output/output.tar.gz"}]},
+                    "object": {"key": [{"wildcard": f"{jobs.path}*/{operation.ARCHIVE}"}]},
                 },
             ),
             targets=[targets.LambdaFunction(self._function)],
         )
-        acknowledge(rule, "Serverless-EventBusDLQ", "a lost event costs time only: the next look is due all the same")
-
-    @property
-    def _role(self) -> iam.IRole:
-        role = self._function.role
-        assert role is not None
-        return role
+        acknowledge(rule, "output-rule")
 
     def grant(self, machine: sfn.IStateMachine, role: iam.IRole) -> None:
         """Let the machine's ``role`` call the function, and the function wake executions of the machine."""
-        allow(role, "lambda:InvokeFunction", on=[self._function.function_arn])
-        # Among the role's own rights it would make a circle: the function waits for them, the machine for the function.
-        wake = iam.PolicyStatement(actions=["states:SendTaskSuccess"], resources=[machine.state_machine_arn])
-        iam.Policy(self, "Wake", statements=[wake], roles=[self._role])
+        called = [self._function.function_arn]
+        allow(role, "lambda:InvokeFunction", on=called, source="AWS Step Functions Developer Guide, connect-lambda")
+        own = self._function.role
+        assert own is not None
+        grant_wake(self, own, machine)
 
-    def state(self, *, look: str, without: str) -> sfn.CustomState:
-        """The state that waits for the output, at most ``$waitSeconds``.
+    def state(self, *, poll: str, without: str) -> sfn.CustomState:
+        """Return the state that waits for the output, at most ``$waitSeconds``.
 
         Args:
-            look: the name of the state that comes next.
-            without: the name of the state that waits where the function fails.
+            poll: the name of the state that comes next.
+            without: the name of the state that waits if the function fails.
         """
         # CDK renders a JSONata state's timeout as TimeoutSecondsPath, which Step Functions refuses there.
         return sfn.CustomState(
@@ -76,16 +72,20 @@ class CompletionEvents(Construct):
                 "Resource": f"arn:{Stack.of(self).partition}:states:::lambda:invoke.waitForTaskToken",
                 "Arguments": {
                     "FunctionName": self._function.function_arn,
-                    "Payload": {
-                        "Token": "{% $states.context.Task.Token %}",
-                        "JobId": "{% $job.JobId %}",
-                        "OutputUri": "{% $job.OutputDataConfig.S3Uri %}",
-                    },
+                    "Payload": payload(
+                        "WaitForOutput",
+                        contracts.AwaitOutputInput,
+                        {
+                            "Token": jsonata("$states.context.Task.Token"),
+                            "JobId": jsonata("$job.JobId"),
+                            "OutputUri": jsonata("$job.OutputDataConfig.S3Uri"),
+                        },
+                    ),
                 },
-                "TimeoutSeconds": "{% $waitSeconds %}",
+                "TimeoutSeconds": jsonata("$waitSeconds"),
                 "Assign": {"looks": 1},
                 "Catch": [
-                    {"ErrorEquals": ["States.Timeout"], "Next": look},
+                    {"ErrorEquals": ["States.Timeout"], "Next": poll},
                     {"ErrorEquals": ["States.ALL"], "Next": without},
                 ],
             },

@@ -1,12 +1,12 @@
 """The state machine's definition: start, wait, poll through the job's states, publish.
 
-Payloads of the tasks: docs/architecture.md, section 2.
+Payloads of the tasks: :mod:`entities_job.contracts`, shown in docs/architecture.md, section 2.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
@@ -14,15 +14,25 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-if TYPE_CHECKING:
-    from ._completion import CompletionEvents
-    from ._functions import Functions
+from entities_job import contracts
 
-_EXECUTION = {
-    "Id": "{% $states.context.Execution.Id %}",
-    "Name": "{% $states.context.Execution.Name %}",
-    "StateMachineArn": "{% $states.context.StateMachine.Id %}",
-}
+from .._payloads import INPUT, RESULT, jsonata, payload, read
+
+if TYPE_CHECKING:
+    from .._functions import Functions
+    from .completion import CompletionEvents
+
+_EXECUTION = payload(
+    "each task",
+    contracts.Execution,
+    {
+        "Id": jsonata("$states.context.Execution.Id"),
+        "Name": jsonata("$states.context.Execution.Name"),
+        "StateMachineArn": jsonata("$states.context.StateMachine.Id"),
+    },
+)
+
+_JOB_ID = jsonata(read(contracts.Job, "JobId", of="$job"))
 
 # What stands for the job in the outcome of an execution that never started one.
 _NO_JOB = "{'JobStatus': 'NOT_STARTED'}"
@@ -53,105 +63,63 @@ class Definition:
     """The states, wired; :attr:`start` is the first one, :attr:`publish_failure` where all errors end."""
 
     def __init__(
-        self,
-        scope: Construct,
-        functions: Functions,
-        settings: Mapping[str, Any],
-        completion: CompletionEvents | None,
+        self, scope: Construct, functions: Functions, settings: contracts.Settings, completion: CompletionEvents | None
     ) -> None:
         self._scope = scope
         self._settings = settings
         self.publish_failure = self._failure(functions.publish_failure)
         inspect = self._inspect_input(functions.inspect_input)
         start_job = self._start_job(functions.start_job)
-        wait = sfn.Wait.jsonata(scope, "WaitForJob", time=sfn.WaitTime.seconds("{% $waitSeconds %}"))
+        wait = sfn.Wait.jsonata(scope, "WaitForJob", time=sfn.WaitTime.seconds(jsonata("$waitSeconds")))
         poll = self._poll_job(functions.poll_job)
         stop = self._stop_job(functions.stop_job)
         publish = self._publish_result(functions.publish_result)
         restart = sfn.Wait.jsonata(
             scope,
             "WaitBeforeRestart",
-            time=sfn.WaitTime.seconds("{% $attempt * 60 %}"),
-            assign={"attempt": "{% $attempt + 1 %}", "looks": 0},
+            time=sfn.WaitTime.seconds(jsonata("$attempt * 60")),
+            assign={"attempt": jsonata("$attempt + 1"), "looks": 0},
         )
         self.start: sfn.IChainable = inspect.next(start_job).next(wait).next(poll)
         restart.next(start_job)
         stop.next(wait)
-        output = completion.state(look=poll.id, without=wait.id).next(poll) if completion else None
+        output = completion.state(poll=poll.id, without=wait.id).next(poll) if completion else None
         poll.next(self._job_status(wait=wait, output=output, stop=stop, publish=publish, restart=restart))
 
     def _inspect_input(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
         return self._task(
             "InspectInput",
             function,
-            {"Input": "{% $states.input %}", "Settings": self._settings, "Execution": _EXECUTION},
+            contracts.InspectInputInput,
+            {"Input": jsonata(INPUT), "Settings": self._settings, "Execution": _EXECUTION},
             assign={
-                "settings": self._settings,
-                "request": "{% $states.result.Payload.Request %}",
-                "inventory": "{% $states.result.Payload.Inventory %}",
-                "estimate": "{% $states.result.Payload.Estimate %}",
-                "warnings": "{% $states.result.Payload.Warnings %}",
-                "attempt": 1,
-                "polls": 0,
-                "looks": 0,
-                "stopped": "{% null %}",
-                "job": f"{{% {_NO_JOB} %}}",
+                **_answers(contracts.InspectInputOutput, "Request", "Inventory", "Estimate", "Warnings"),
+                **{"settings": self._settings, "attempt": 1, "polls": 0, "looks": 0},
+                **{"stopCode": jsonata("null"), "job": jsonata(_NO_JOB)},
             },
             job_when_it_fails=_NO_JOB,
         )
 
     def _start_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        task = self._task(
-            "StartJob",
-            function,
-            {
-                "Request": "{% $request %}",
-                "Settings": "{% $settings %}",
-                "Execution": _EXECUTION,
-                "Attempt": "{% $attempt %}",
-            },
-            assign={
-                "job": "{% $states.result.Payload.Job %}",
-                "waitSeconds": "{% $states.result.Payload.WaitSeconds %}",
-            },
-        )
+        given = {"Execution": _EXECUTION, **_variables("Request", "Settings", "Attempt")}
+        assign = _answers(contracts.StartJobOutput, "Job", "WaitSeconds")
+        task = self._task("StartJob", function, contracts.StartJobInput, given, assign=assign)
         # A recognizer that is just being made ready, or a key policy that has not propagated yet.
         _retry(task, _NOT_READY, seconds=30, attempts=4, maximum=Duration.minutes(2))
         return task
 
     def _poll_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        result = "$states.result.Payload"
-        task = self._task(
-            "PollJob",
-            function,
-            {
-                "JobId": "{% $job.JobId %}",
-                "Settings": "{% $settings %}",
-                "Polls": "{% $polls %}",
-                "Attempt": "{% $attempt %}",
-                "Looks": "{% $looks %}",
-                "InputBytes": "{% $inventory.Bytes %}",
-            },
-            assign={
-                "job": f"{{% {result}.Job %}}",
-                "polls": f"{{% {result}.Polls %}}",
-                "looks": f"{{% {result}.Looks %}}",
-                "lagSeconds": f"{{% {result}.LagSeconds %}}",
-                "waitSeconds": f"{{% {result}.WaitSeconds %}}",
-            },
-            outputs=f"{{% {result} %}}",
-        )
+        size = jsonata(read(contracts.InventoryReference, "Bytes", of="$inventory"))
+        given = {"JobId": _JOB_ID, "InputBytes": size, **_variables("Settings", "Polls", "Attempt", "Looks")}
+        assign = _answers(contracts.PollJobOutput, "Job", "Polls", "Looks", "LagSeconds", "WaitSeconds")
+        task = self._task("PollJob", function, contracts.PollJobInput, given, assign=assign, outputs=jsonata(RESULT))
         # Read after write: the service may not know a job at once that it has just accepted.
         _retry(task, ["JobNotFoundException"], seconds=5, attempts=3, maximum=Duration.minutes(1))
         return task
 
     def _stop_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        return self._task(
-            "StopJob",
-            function,
-            {"JobId": "{% $job.JobId %}"},
-            assign={"stopped": "{% $states.input.Overdue %}"},
-        )
+        assign = {"stopCode": jsonata(read(contracts.PollJobOutput, "Overdue", of=INPUT))}
+        return self._task("StopJob", function, contracts.StopJobInput, {"JobId": _JOB_ID}, assign=assign)
 
     def _job_status(
         self,
@@ -163,8 +131,9 @@ class Definition:
         restart: sfn.IChainable,
     ) -> sfn.Choice:
         def status(name: str, and_: str | None = None) -> sfn.Condition:
-            also = f" and $boolean($states.input.{and_})" if and_ else ""
-            return sfn.Condition.jsonata(f"{{% $states.input.JobStatus = '{name}'{also} %}}")
+            also = f" and $boolean({read(contracts.PollJobOutput, and_, of=INPUT)})" if and_ else ""
+            is_it = f"{read(contracts.PollJobOutput, 'JobStatus', of=INPUT)} = '{name}'"
+            return sfn.Condition.jsonata(jsonata(f"{is_it}{also}"))
 
         choice = sfn.Choice.jsonata(self._scope, "JobStatus")
         for running in ("SUBMITTED", "IN_PROGRESS"):
@@ -183,30 +152,15 @@ class Definition:
         )
 
     def _publish_result(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        task = self._task(
-            "PublishResult",
-            function,
-            {
-                "Job": "{% $job %}",
-                "Inventory": "{% $inventory %}",
-                "Estimate": "{% $estimate %}",
-                "Warnings": "{% $warnings %}",
-                "Settings": "{% $settings %}",
-                "Execution": _EXECUTION,
-                "Polls": "{% $polls %}",
-                "LagSeconds": "{% $lagSeconds %}",
-                "StopCode": "{% $stopped %}",
-                "Checkpoint": "{% $exists($states.input.Checkpoint) ? $states.input.Checkpoint : null %}",
-            },
-            outputs="{% $states.result.Payload %}",
-        )
-        ended = sfn.Succeed.jsonata(self._scope, "JobEnded")
-        published = (
-            sfn.Choice.jsonata(self._scope, "Published")
-            .when(sfn.Condition.jsonata("{% $not($states.input.Done) %}"), task)
-            .when(sfn.Condition.jsonata("{% $states.input.Outcome.Status = 'TIMED_OUT' %}"), self._fail("JobTimedOut"))
-            .when(sfn.Condition.jsonata("{% true %}"), ended, outputs="{% $states.input.Outcome %}")
-        )
+        names = ("Job", "Inventory", "Estimate", "Warnings", "Settings", "Polls", "LagSeconds", "StopCode")
+        given = {"Execution": _EXECUTION, **_variables(*names)}
+        contract = contracts.PublishResultInput
+        task = self._task("PublishResult", function, contract, given, outputs=jsonata(RESULT))
+        outcome = read(contracts.OutcomeOutput, "Outcome", of=INPUT)
+        timed_out = f"{read(contracts.OutcomeOutput, 'Outcome.Status', of=INPUT)} = 'TIMED_OUT'"
+        ended = sfn.Succeed.jsonata(self._scope, "JobEnded", outputs=jsonata(outcome))
+        published = sfn.Choice.jsonata(self._scope, "Published")
+        published.when(sfn.Condition.jsonata(jsonata(timed_out)), self._fail("JobTimedOut")).otherwise(ended)
         task.next(published)
         return task
 
@@ -215,36 +169,37 @@ class Definition:
             self._scope,
             "PublishFailure",
             lambda_function=function,
-            payload=sfn.TaskInput.from_object(
+            payload=_payload(
+                "PublishFailure",
+                contracts.PublishFailureInput,
                 {
-                    "Error": "{% $exists($states.input.Error) ? $states.input : null %}",
+                    "Error": jsonata(f"$exists({INPUT}.Error) ? {INPUT} : null"),
                     # A staging that fails has no job yet.
-                    "Job": "{% $exists($states.input.Job) ? $states.input.Job : {} %}",
+                    "Job": jsonata(f"$exists({INPUT}.Job) ? {INPUT}.Job : {{}}"),
                     "Execution": _EXECUTION,
-                }
+                },
             ),
             retry_on_service_exceptions=False,
-            outputs="{% $states.result.Payload %}",
+            outputs=jsonata(RESULT),
         )
         _retry(task, [*_TROUBLE, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
         return task.next(self._fail("JobFailed"))
 
     def _fail(self, name: str) -> sfn.Fail:
-        return sfn.Fail.jsonata(
-            self._scope,
-            name,
-            error="{% $states.input.Outcome.Error.Code %}",
-            cause="{% $states.input.Outcome.Error.Message & "
-            "($exists($states.input.Outcome.Error.Hint) ? ' | ' & $states.input.Outcome.Error.Hint : '') %}",
+        code, message, hint = (
+            read(contracts.OutcomeOutput, f"Outcome.Error.{field}", of=INPUT) for field in ("Code", "Message", "Hint")
         )
+        cause = f"{message} & ($exists({hint}) ? ' | ' & {hint} : '')"
+        return sfn.Fail.jsonata(self._scope, name, error=jsonata(code), cause=jsonata(cause))
 
     def _task(
         self,
         name: str,
         function: lambda_.IFunction,
-        payload: Mapping[str, Any],
+        contract: type,
+        given: Mapping[str, object],
         *,
-        assign: Mapping[str, Any] | None = None,
+        assign: Mapping[str, object] | None = None,
         outputs: str | None = None,
         job_when_it_fails: str = "$job",
     ) -> tasks.LambdaInvoke:
@@ -252,7 +207,7 @@ class Definition:
             self._scope,
             name,
             lambda_function=function,
-            payload=sfn.TaskInput.from_object(payload),
+            payload=_payload(name, contract, given),
             retry_on_service_exceptions=False,
             assign=assign,
             outputs=outputs,
@@ -261,9 +216,27 @@ class Definition:
         # With all of the account's slots taken, one is free after minutes: sat out for an hour and a half.
         # A failed poll is never a failed job, either: the job runs on.
         _retry(task, _THROTTLING, seconds=2, attempts=50, maximum=Duration.minutes(2))
-        error = f"{{% $merge([$states.errorOutput, {{'Job': {job_when_it_fails}}}]) %}}"
+        error = jsonata(f"$merge([$states.errorOutput, {{'Job': {job_when_it_fails}}}])")
         task.add_catch(self.publish_failure, errors=["States.ALL"], outputs=error)
         return task
+
+
+def _variables(*keys: str) -> dict[str, str]:
+    """Return keys of a payload with the variables of the same names."""
+    return {key: jsonata(f"${_variable(key)}") for key in keys}
+
+
+def _answers(contract: type, *keys: str) -> dict[str, object]:
+    """Return variables with the keys of the same names in the answer of a task."""
+    return {_variable(key): jsonata(read(contract, key)) for key in keys}
+
+
+def _variable(key: str) -> str:
+    return key[0].lower() + key[1:]
+
+
+def _payload(name: str, contract: type, given: Mapping[str, object]) -> sfn.TaskInput:
+    return sfn.TaskInput.from_object(payload(name, contract, given))
 
 
 def _retry(task: tasks.LambdaInvoke, errors: list[str], *, seconds: int, attempts: int, maximum: Duration) -> None:

@@ -1,12 +1,11 @@
-"""The state machine around its definition, and the watch over executions that end without its doing."""
+"""The state machine around its definition, and the rule for executions that end without reporting it."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
-from aws_cdk import Duration, Stack
+from aws_cdk import Duration, Stack, Tags
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
@@ -15,14 +14,19 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from entities_job.contracts import Settings
 from entities_job.request import limits
 
-from ._access import acknowledge, acknowledge_wildcards, executions_arn, service
-from ._completion import CompletionEvents
-from ._definition import Definition
-from ._functions import FunctionFactory, Functions
-from ._staging import stage_batch
-from ._storage import Storage
+from .._functions import FunctionFactory, Functions
+from .._storage import Storage
+from .._strict import StandardHardening, StrictHardening
+from ..rights.access import executions_arn, service
+from ..rights.acknowledged import acknowledge
+from .completion import CompletionEvents
+from .definition import Definition
+from .staging import stage_batch
+
+_TAG = "cdk-comprehend-entities"
 
 # The last two errors are such as no state can catch.
 _UNREPORTED = [
@@ -39,18 +43,18 @@ def state_machine(
     functions: Functions,
     *,
     factory: FunctionFactory,
-    settings: Mapping[str, Any],
+    settings: Settings,
     storage: Storage,
     completion: CompletionEvents | None,
 ) -> sfn.StateMachine:
-    """A Standard state machine whose logs hold no payloads: documents' names may be private."""
+    """Return a Standard state machine whose logs hold no payloads: documents' names may be private."""
     stack = Stack.of(scope)
     parts = Construct(scope, "StateMachine")
     every_machine = stack.format_arn(service="states", resource="*")
     role = iam.Role(parts, "Role", assumed_by=service(scope, "states.amazonaws.com", every_machine))
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
-    acknowledge_wildcards(role, versions, "the Lambda task of Step Functions may call any version of its one function")
-    acknowledge_wildcards(role, ["*"], "IAM knows no resources for log delivery and X-Ray")
+    acknowledge(role, "function-versions", arns=versions)
+    acknowledge(role, "no-resources", arns=["*"])
     definition = Definition(parts, functions, settings, completion)
     start = stage_batch(
         parts,
@@ -73,13 +77,18 @@ def state_machine(
     if completion:
         completion.grant(machine, role)
     runs = executions_arn(machine).removesuffix(":*")
-    followed = "a Distributed Map follows its child executions, whatever their names"
-    acknowledge_wildcards(machine, [f"{runs}:*", f"{runs}/*:*"], followed)
+    acknowledge(machine, "map-runs", arns=[f"{runs}:*", f"{runs}/*:*"])
     return machine
 
 
-def unreported_queue(scope: Construct) -> sqs.Queue:
-    """Keeps the events of executions whose end could not be reported."""
+def tag(machine: sfn.StateMachine, values: Mapping[str, str]) -> None:
+    """Tag the state machine, by which command lines find a deployment and its parts; ``docs/architecture.md``."""
+    for name, value in values.items():
+        Tags.of(machine).add(f"{_TAG}:{name}", value)
+
+
+def unreported_queue(scope: Construct, hardening: StandardHardening | StrictHardening) -> sqs.Queue:
+    """Return a new queue of events of executions whose end could not be reported."""
     queue = sqs.Queue(
         scope,
         "Unreported",
@@ -87,8 +96,8 @@ def unreported_queue(scope: Construct) -> sqs.Queue:
         enforce_ssl=True,
         retention_period=Duration.days(14),
     )
-    for rule in ("AwsSolutions-SQS3", "Serverless-SQSRedrivePolicy"):
-        acknowledge(queue, rule, "this queue is itself a dead-letter queue")
+    hardening.queue(queue)
+    acknowledge(queue, "unreported-queue")
     return queue
 
 

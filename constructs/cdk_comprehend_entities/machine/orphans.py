@@ -1,4 +1,4 @@
-"""Stopping jobs that nobody waits for."""
+"""Stopping orphaned jobs: those whose execution is gone."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._access import allow, executions_arn
-from ._functions import FunctionFactory
-from ._permissions import grant_stop
+from entities_job import contracts
+
+from .._functions import FunctionFactory
+from .._payloads import payload
+from ..rights.functions import grant_stop_orphans
 
 _EVERY = Duration.minutes(15)
 
 
-class AbandonedJobs(Construct):
+class OrphanedJobs(Construct):
     """Stops jobs whose execution is gone every 15 minutes and, if wanted, all jobs when the stack is deleted.
 
     An execution that is aborted has its job stopped at once; this finds a job that was just being started.
@@ -35,18 +37,17 @@ class AbandonedJobs(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         function = factory.function(
-            self, "StopAbandoned", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
+            self, "StopOrphans", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
-        grant_stop(function, bus)
-        allow(function, "states:ListExecutions", on=[machine.state_machine_arn])
-        allow(function, "states:DescribeExecution", on=[executions_arn(machine)], wildcard="executions are named later")
-        told = events.RuleTargetInput.from_object({"StateMachineArn": machine.state_machine_arn})
+        grant_stop_orphans(function, machine, bus)
+        sent = payload("StopOrphans", contracts.StopOrphansInput, {"StateMachineArn": machine.state_machine_arn})
+        event = events.RuleTargetInput.from_object(sent)
         events.Rule(
             self,
             "Schedule",
             description="Looks for entity-detection jobs without an execution",
             schedule=events.Schedule.rate(_EVERY),
-            targets=[targets.LambdaFunction(function, event=told, dead_letter_queue=unreported)],
+            targets=[targets.LambdaFunction(function, event=event, dead_letter_queue=unreported)],
         )
         if stop_on_delete:
             resource = CustomResource(self, "OnDelete", service_token=function.function_arn)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from aws_cdk import Duration
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from ._access import allow
-from ._storage import Prefix, Storage
+from entities_job import contracts
+
+from .._payloads import INPUT, jsonata, payload, read
+from .._storage import Storage
 
 # Ten functions of sixteen threads stay below the 3,500 writes a second that S3 takes under one prefix.
 _CONCURRENT_SHARDS = 10
@@ -24,11 +25,11 @@ def stage_batch(
     inspect_input: sfn.IChainable,
     publish_failure: sfn.IChainable,
 ) -> sfn.Choice:
-    """The machine's first state: a batch of uploads is staged, any other input goes to ``inspect_input`` at once.
+    """Return the machine's first state: a batch of uploads is staged, other inputs go to ``inspect_input`` at once.
 
     Args:
         scope: where the states are defined.
-        stage: the function of ``entities_job.stage``.
+        stage: the function that copies one file of a batch's manifest.
         storage: where batches are staged, and refused uploads reported.
         inspect_input: gets the execution's input.
         publish_failure: gets ``Error`` and ``Cause`` of a staging that failed, and an empty variable ``job``.
@@ -36,26 +37,28 @@ def stage_batch(
     shards = _shards(scope, stage, storage)
     shards.add_catch(publish_failure, errors=["States.ALL"])
     # Refused uploads are reported, and what another batch analyses needs no second report: a job has nothing to do.
-    found = "$states.input.Shards"
-    nothing = f"$sum([{found}.Staged]) = 0 and $sum([{found}.Refused, {found}.Duplicates]) > 0"
+    staged, refused, duplicates = (
+        read(contracts.StageOutput, name, of=f"{INPUT}.Shards") for name in ("Staged", "Refused", "Duplicates")
+    )
+    nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
     shards.next(
         sfn.Choice.jsonata(scope, "AnythingStaged")
         .when(
-            sfn.Condition.jsonata(f"{{% $not({nothing}) %}}"),
+            sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
             inspect_input,
-            outputs="{% $states.context.Execution.Input %}",
+            outputs=jsonata("$states.context.Execution.Input"),
         )
         .otherwise(sfn.Succeed.jsonata(scope, "NothingToAnalyse"))
     )
-    uri, staging = "$string($states.input.InputDataConfig.S3Uri)", storage.staging
+    uri, staging = f"$string({read(contracts.JobRequest, 'InputDataConfig.S3Uri', of=INPUT)})", storage.staging
     batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
     return (
         sfn.Choice.jsonata(scope, "BatchOfUploads")
         .when(
-            sfn.Condition.jsonata(f"{{% $substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}' %}}"),
+            sfn.Condition.jsonata(jsonata(f"$substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}'")),
             shards,
             assign={"job": {}},
-            outputs={"Manifest": f"{{% {batch} & 'manifest/' %}}"},
+            outputs={"Manifest": jsonata(f"{batch} & 'manifest/'")},
         )
         .otherwise(inspect_input)
     )
@@ -68,10 +71,11 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
         scope,
         "StageBatch",
         item_reader=sfn.S3ObjectsItemReader(bucket=bucket, prefix=sfn.JsonPath.string_at("$.Manifest")),
-        item_selector={
-            "Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key),
-            "ResultsUri": storage.results.uri,
-        },
+        item_selector=payload(
+            "StageShard",
+            contracts.StageInput,
+            {"Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key), "ResultsUri": storage.results.uri},
+        ),
         max_concurrency=_CONCURRENT_SHARDS,
         result_path="$.Shards",
     )
@@ -90,18 +94,3 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
         )
     shards.item_processor(task)
     return shards
-
-
-def grant_staging(
-    storage: Storage, *, stage: iam.IGrantable, inspect_input: iam.IGrantable, data_access_role: iam.IGrantable
-) -> None:
-    """Staging itself, and reading what was staged; the originals are granted with each upload trigger."""
-    staging, results = storage.staging, storage.results
-    for reader in (inspect_input, data_access_role):
-        staging.grant_list(reader)
-        staging.grant_read(reader)
-    staging.grant_read(stage)
-    staging.grant_write(stage)
-    Prefix(results.bucket, f"{results.path}refused/", results.key).grant_write(stage)
-    # With it, S3 says that an upload is gone; without, it only says that access is denied.
-    allow(stage, "s3:ListBucket", on=[staging.bucket.bucket_arn], owner=staging.bucket)

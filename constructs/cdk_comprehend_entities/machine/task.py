@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -11,9 +10,9 @@ from constructs import Construct
 
 
 def execution_task(
-    scope: Construct, construct_id: str, *, machine: sfn.IStateMachine, request: Mapping[str, Any] | None
+    scope: Construct, construct_id: str, *, machine: sfn.IStateMachine, request: Mapping[str, object] | None
 ) -> sfn.Parallel:
-    """A state that runs an execution to its end; arguments: ``EntitiesDetectionWorkflow.as_task``.
+    """Return a state that runs an execution to its end; arguments: ``EntitiesDetectionWorkflow.as_task``.
 
     Step Functions names every failure of an execution States.TaskFailed; the one branch raises the job's own error.
     """

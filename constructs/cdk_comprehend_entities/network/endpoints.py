@@ -1,102 +1,125 @@
-"""The network of a workflow: what its jobs, and with strict hardening its functions, reach in a VPC and how."""
+"""Endpoints of the VPC: S3's for jobs and functions, and those of other services that functions call.
+
+Sources: Amazon Comprehend Developer Guide, usingVPC; AWS PrivateLink Guide, vpc-endpoints-access.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
+from aws_cdk import Fn, Stack
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
-from aws_cdk import aws_stepfunctions as sfn
-from constructs import Node
+from constructs import Construct
 
-from ._hardening import StrictHardening
-from ._network import JobNetwork, lock_bucket
-from ._settings import is_custom
-from ._storage import Storage
+from entities_job import operation
+
+from ..rights.access import NARROWER, statement
+
+_GUIDE = "Amazon Comprehend Developer Guide, usingVPC"
+
+# What the guide's endpoint policy lets through, and the versions that uploads are copied from.
+_READ = ("s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket")
+_WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject")
+
+# What the functions call besides S3; logs and traces leave them through Lambda itself.
+_CALLED = {
+    "Comprehend": (
+        ec2.InterfaceVpcEndpointAwsService.COMPREHEND,
+        "comprehend",
+        (operation.DESCRIBE, operation.LIST, operation.START, operation.STOP, "TagResource"),
+    ),
+    "Events": (ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE, "events", ("PutEvents",)),
+    "Queues": (
+        ec2.InterfaceVpcEndpointAwsService.SQS,
+        "sqs",
+        ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage"),
+    ),
+    "States": (
+        ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
+        "states",
+        ("DescribeExecution", "ListExecutions", "SendTaskSuccess", "StartExecution"),
+    ),
+}
 
 
-class PrivateNetwork:
-    """Methods of a workflow."""
+def s3_endpoint(
+    scope: Construct, vpc: ec2.IVpc, subnets: Sequence[ec2.ISubnet], buckets: Sequence[s3.IBucket], *, custom: bool
+) -> ec2.GatewayVpcEndpoint:
+    """Return a new gateway endpoint whose policy names the buckets.
 
-    node: Node
-    network: JobNetwork | None
-    input_bucket: s3.IBucket
-    output_bucket: s3.IBucket
-    state_machine: sfn.StateMachine
-    _hardening: StrictHardening | None
-    _settings: Mapping[str, Any]
-    _storage: Storage
+    Args:
+        scope: the parent.
+        vpc: where it is.
+        subnets: whose route tables lead to it.
+        buckets: what jobs read and write.
+        custom: jobs use a custom model, whose artifacts lie in buckets of the service that have no known names.
+    """
+    endpoint = ec2.GatewayVpcEndpoint(
+        scope,
+        "S3",
+        vpc=vpc,
+        service=ec2.GatewayVpcEndpointAwsService.S3,
+        subnets=[ec2.SubnetSelection(subnets=subnets)],
+    )
+    objects = [bucket.arn_for_objects("*") for bucket in buckets]
+    read = ["*"] if custom else [*(bucket.bucket_arn for bucket in buckets), *objects]
+    for actions, resources in ((_READ, read), (_WRITE, objects)):
+        endpoint.add_to_policy(statement(*actions, on=resources, to=iam.AnyPrincipal(), source=f"{NARROWER}: {_GUIDE}"))
+    return endpoint
 
-    @property
-    def connections(self) -> ec2.Connections:
-        """The connections of the jobs' security groups.
 
-        Raises:
-            ValueError: jobs don't run in a VPC.
-        """
-        return self._job_network().connections
+def let_answers_through(endpoint: ec2.GatewayVpcEndpoint) -> None:
+    """Let the functions' answers to CloudFormation through an S3 endpoint: they go to a bucket of CloudFormation."""
+    region = Fn.join("", Fn.split("-", Stack.of(endpoint).region))
+    answers = f"arn:{Stack.of(endpoint).partition}:s3:::cloudformation-custom-resource-response-{region}/*"
+    guide = "AWS CloudFormation User Guide, cfn-vpce-bucketnames"
+    endpoint.add_to_policy(statement("s3:PutObject", on=[answers], to=iam.AnyPrincipal(), source=guide))
 
-    def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.
 
-        Raises:
-            ValueError: jobs don't run in a VPC.
-        """
-        buckets = {prefix.bucket.node.path: prefix for prefix in (self._storage.documents, self._storage.jobs)}
-        custom = is_custom(self._settings["Request"])
-        endpoint = self._job_network().add_s3_endpoint(buckets.values(), custom=custom)
-        if self._hardening:
-            self._hardening.adopt_s3_endpoint(endpoint)
-        return endpoint
+def interface_endpoints(
+    scope: Construct, vpc: ec2.IVpc, subnets: Sequence[ec2.ISubnet], callers: ec2.ISecurityGroup
+) -> list[ec2.InterfaceVpcEndpoint]:
+    """Return new endpoints for what the functions call besides S3.
 
-    @property
-    def function_connections(self) -> ec2.Connections:
-        """The connections of the functions' security group, for endpoints that the VPC has already.
-
-        Raises:
-            ValueError: the functions are not in a VPC.
-        """
-        return self._strict().connections
-
-    def add_interface_endpoints(self) -> list[ec2.InterfaceVpcEndpoint]:
-        """Add endpoints for all that the functions call besides S3 to the jobs' subnets; for a VPC that has none.
-
-        Their policies let no other calls through, whoever in the VPC makes them. With ``add_s3_endpoint``, isolated
-        subnets are enough.
-
-        Raises:
-            ValueError: the functions are not in a VPC.
-        """
-        return self._strict().add_interface_endpoints()
-
-    def lock_buckets(self, s3_endpoint: ec2.IVpcEndpoint, *, except_roles: Sequence[iam.IRole] = ()) -> None:
-        """Refuse every reading and writing of objects that does not come through an S3 endpoint.
-
-        Uploaders and readers outside of the VPC are refused, too, in the console as well. Who may change a bucket's
-        policy still may, so that nobody is locked out for good.
-
-        Args:
-            s3_endpoint: the endpoint of the jobs' subnets.
-            except_roles: who may still come from elsewhere (default: only Step Functions, which lists uploads).
-
-        Raises:
-            ValueError: the functions are not in a VPC.
-        """
-        self._strict()
-        role: Any = self.state_machine.role
-        for bucket in (self.input_bucket, self.output_bucket):
-            lock_bucket(bucket, s3_endpoint, [role, *except_roles])
-
-    def _strict(self) -> StrictHardening:
-        if self._hardening is None:
-            raise ValueError(
-                f'the functions of {self.node.path} are not in a VPC; give the workflow hardening="strict"'
+    Args:
+        scope: the parent.
+        vpc: where they are.
+        subnets: the subnets of jobs and functions.
+        callers: the security group of the functions, the only one that is admitted.
+    """
+    group = ec2.SecurityGroup(
+        scope,
+        "EndpointsSecurityGroup",
+        vpc=vpc,
+        description="Endpoints for functions around entity-detection jobs",
+        allow_all_outbound=False,
+    )
+    group.connections.allow_from(callers, ec2.Port.HTTPS)
+    own = {"StringEquals": {"aws:PrincipalAccount": Stack.of(scope).account}}
+    endpoints = []
+    for name, (called, prefix, operations) in _CALLED.items():
+        endpoint = ec2.InterfaceVpcEndpoint(
+            scope,
+            name,
+            vpc=vpc,
+            service=called,
+            subnets=ec2.SubnetSelection(subnets=subnets),
+            security_groups=[group],
+            # CDK would let in the whole VPC.
+            open=False,
+        )
+        actions = [f"{prefix}:{each}" for each in operations]
+        # The functions' roles say on what: an endpoint's policy adds no right.
+        endpoint.add_to_policy(
+            statement(
+                *actions,
+                on=["*"],
+                to=iam.AnyPrincipal(),
+                when=own,
+                source="AWS PrivateLink Guide, vpc-endpoints-access",
             )
-        return self._hardening
-
-    def _job_network(self) -> JobNetwork:
-        if self.network is None:
-            raise ValueError(f"the jobs of {self.node.path} run in the service's own network; give the workflow a vpc")
-        return self.network
+        )
+        endpoints.append(endpoint)
+    return endpoints

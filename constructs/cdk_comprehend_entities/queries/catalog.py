@@ -1,4 +1,4 @@
-"""Published results as tables and views of Amazon Athena; the views' SQL lies in ``_views/``, one file a view."""
+"""Published results as tables and views of Amazon Athena; the views' SQL lies in ``views/``, one file a view."""
 
 from __future__ import annotations
 
@@ -13,76 +13,14 @@ from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from ._access import allow
-from ._storage import Prefix, Storage
+from .._storage import Storage
+from ..rights.access import allow
+from .tables import PARTITION, TABLES, VIEWS, trino_type
 
 # Before any result; Athena looks into the folder of each day from here that a query does not exclude.
 _FIRST_DAY = "2026-01-01"
 
-_STRING, _INTEGER, _LONG, _DOUBLE = "string", "int", "bigint", "double"
-_ENTITY = "struct<beginoffset:int,endoffset:int,score:double,text:string,type:string>"
-_PAGE_ERROR = "struct<page:int,errorcode:string,errormessage:string>"
-_JOB = "struct<jobid:string,jobname:string,jobstatus:string,submittime:string,endtime:string>"
-_COUNTS = (
-    "struct<expecteddocuments:bigint,documents:bigint,documenterrors:bigint,missingdocuments:bigint,"
-    "unexpecteddocuments:bigint,unparsedrecords:bigint,entities:bigint,offsetsample:bigint,offsetmismatches:bigint>"
-)
-
-# Glue knows lower case only; the JSON SerDe finds JobId as jobid.
-_SOURCE = {"source": _STRING, "sourceversionid": _STRING}
-_ERROR = {"errorcode": _STRING, "errormessage": _STRING}
-_TABLES = {
-    "documents": {
-        "jobid": _STRING,
-        "languagecode": _STRING,
-        **_SOURCE,
-        "sourcecandidates": _INTEGER,
-        "file": _STRING,
-        "line": _LONG,
-        "entities": f"array<{_ENTITY}>",
-        **_ERROR,
-        "errors": f"array<{_PAGE_ERROR}>",
-    },
-    "refused": {"batch": _STRING, **_SOURCE, "size": _LONG, **_ERROR},
-    "unparsed": {"jobid": _STRING, "languagecode": _STRING, "reason": _STRING, "bytes": _LONG, "content": _STRING},
-    "summaries": {
-        "status": _STRING,
-        "executionarn": _STRING,
-        "job": _JOB,
-        "counts": _COUNTS,
-        "polls": _INTEGER,
-        "lagseconds": _DOUBLE,
-        "units": _LONG,
-        "estimatedcostusd": _DOUBLE,
-    },
-}
-_DAY = {"job_date": _STRING}
-_PLACE = {**_DAY, "jobid": _STRING}
-_NAME = {"type": _STRING, "text": _STRING}
-_VIEWS = {
-    "entities": {
-        **_PLACE,
-        "languagecode": _STRING,
-        **_SOURCE,
-        "file": _STRING,
-        "line": _LONG,
-        "document": _STRING,
-        **_NAME,
-        "score": _DOUBLE,
-        "beginoffset": _INTEGER,
-        "endoffset": _INTEGER,
-    },
-    "top_entities": {**_NAME, "mentions": _LONG, "found_in": _LONG, "mean_score": _DOUBLE},
-    "documents_by_entity": {**_NAME, **_PLACE, "document": _STRING, "mentions": _LONG, "best_score": _DOUBLE},
-    "errors": {
-        **_PLACE,
-        "source": _STRING,
-        "file": _STRING,
-        "line": _LONG,
-        "page": _INTEGER,
-        **_ERROR,
-    },
-}
+_GUIDE = "Amazon Athena User Guide, "
 _OPERATIONS = (
     "StartQueryExecution",
     "StopQueryExecution",
@@ -92,7 +30,6 @@ _OPERATIONS = (
     "GetWorkGroup",
 )
 _PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
-_TRINO = {_STRING: "varchar", _INTEGER: "integer"}
 
 
 class ResultsCatalog(Construct):
@@ -112,9 +49,8 @@ class ResultsCatalog(Construct):
         """Define the catalog over ``storage.results``; a query that scans more than the cutoff is ended."""
         super().__init__(scope, construct_id)
         self._results = storage.results
-        work = storage.work
         # What queries answer may be as private as the results, and expires with the functions' own files.
-        self._answers = Prefix(work.bucket, f"{work.path}queries/", work.key)
+        self._answers = storage.work.below("queries/")
         name = Names.unique_resource_name(self, max_length=100, separator="_", allowed_special_characters="_")
         self.database_name = name.lower()
         catalog_id = Stack.of(self).account
@@ -126,9 +62,9 @@ class ResultsCatalog(Construct):
                 name=self.database_name, description="Results of entity-detection jobs"
             ),
         )
-        for table, columns in _TABLES.items():
+        for table, columns in TABLES.items():
             self._table(_table(table, columns, f"{self._results.uri}{table}/"))
-        for view, columns in _VIEWS.items():
+        for view, columns in VIEWS.items():
             self._table(_view(view, columns, self.database_name))
         self.work_group = athena.CfnWorkGroup(
             self,
@@ -158,10 +94,7 @@ class ResultsCatalog(Construct):
         )
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer.
-
-        Source of the actions: Athena User Guide, "Control access to Amazon S3 from Athena".
-        """
+        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer."""
         stack, answers = Stack.of(self), self._answers
         work_group = stack.format_arn(service="athena", resource="workgroup", resource_name=self.work_group.name)
         catalog = [
@@ -169,16 +102,25 @@ class ResultsCatalog(Construct):
             stack.format_arn(service="glue", resource="database", resource_name=self.database_name),
             stack.format_arn(service="glue", resource="table", resource_name=f"{self.database_name}/*"),
         ]
-        of_database, of_answers = "all tables and views of this database", "each query's answers have new names"
         objects, bucket = [answers.bucket.arn_for_objects(f"{answers.path}*")], answers.bucket
+        s3_guide = f"{_GUIDE}s3-permissions"
         grants = [
-            *(allow(grantee, f"athena:{operation}", on=[work_group]) for operation in _OPERATIONS),
             *(
-                allow(grantee, f"glue:Get{of}", on=catalog, wildcard=of_database)
+                allow(grantee, f"athena:{operation}", on=[work_group], source=f"{_GUIDE}example-policies-workgroup")
+                for operation in _OPERATIONS
+            ),
+            *(
+                allow(
+                    grantee,
+                    f"glue:Get{of}",
+                    on=catalog,
+                    wildcard="catalog-tables",
+                    source=f"{_GUIDE}fine-grained-access-to-glue-resources",
+                )
                 for of in ("Database", "Table", "Tables")
             ),
-            allow(grantee, "s3:GetBucketLocation", on=[bucket.bucket_arn], owner=bucket),
-            allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard=of_answers),
+            allow(grantee, "s3:GetBucketLocation", on=[bucket.bucket_arn], owner=bucket, source=s3_guide),
+            allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard="query-answers", source=s3_guide),
             *(grant(grantee) for each in (self._results, answers) for grant in (each.grant_list, each.grant_read)),
         ]
         return reduce(iam.Grant.combine, grants, answers.grant_write(grantee))
@@ -189,18 +131,18 @@ def _columns(columns: dict[str, str]) -> list[glue.CfnTable.ColumnProperty]:
 
 
 def _table(name: str, columns: dict[str, str], location: str) -> glue.CfnTable.TableInputProperty:
-    """A table whose partitions, one a day, Athena works out by itself."""
+    """Return a table whose partitions, one a day, Athena works out by itself."""
     return glue.CfnTable.TableInputProperty(
         name=name,
         table_type="EXTERNAL_TABLE",
-        partition_keys=_columns(_DAY),
+        partition_keys=_columns({PARTITION: "string"}),
         parameters={
             "classification": "json",
             "projection.enabled": "true",
-            "projection.job_date.type": "date",
-            "projection.job_date.range": f"{_FIRST_DAY},NOW",
-            "projection.job_date.format": "yyyy-MM-dd",
-            "storage.location.template": f"{location}job_date=${{job_date}}/",
+            f"projection.{PARTITION}.type": "date",
+            f"projection.{PARTITION}.range": f"{_FIRST_DAY},NOW",
+            f"projection.{PARTITION}.format": "yyyy-MM-dd",
+            "storage.location.template": f"{location}{PARTITION}=${{{PARTITION}}}/",
         },
         storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
             columns=_columns(columns),
@@ -213,12 +155,12 @@ def _table(name: str, columns: dict[str, str], location: str) -> glue.CfnTable.T
 
 
 def _view(name: str, columns: dict[str, str], database: str) -> glue.CfnTable.TableInputProperty:
-    """A view as Athena itself stores it (source: Trino's ViewReaderUtil); CloudFormation has no other way."""
+    """Return a view as Athena itself stores it (source: Trino's ViewReaderUtil); CloudFormation has no other way."""
     definition = {
-        "originalSql": (Path(__file__).parent / "_views" / f"{name}.sql").read_text(encoding="utf-8"),
+        "originalSql": (Path(__file__).parent / "views" / f"{name}.sql").read_text(encoding="utf-8"),
         "catalog": "awsdatacatalog",
         "schema": database,
-        "columns": [{"name": column, "type": _TRINO.get(kind, kind)} for column, kind in columns.items()],
+        "columns": [{"name": column, "type": trino_type(kind)} for column, kind in columns.items()],
     }
     encoded = base64.b64encode(json.dumps(definition).encode()).decode()
     return glue.CfnTable.TableInputProperty(

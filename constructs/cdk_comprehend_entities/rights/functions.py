@@ -1,141 +1,253 @@
-"""Who may do what: the role that the service assumes for a job, and the roles of the functions.
+"""The rights of every function: the calls that it makes, on what it makes them, under the conditions that IAM knows.
 
-Each gets the calls it makes, on what it makes them on, under the conditions that IAM knows for them. Rights add up, so
-what is too narrow for a special case is widened by ``workflow.data_access_role.add_to_principal_policy(...)``.
-Sources: Amazon Comprehend Developer Guide, security_iam_id-based-policy-examples and
-cross-service-confused-deputy-prevention; Service Authorization Reference of Amazon Comprehend.
+Rights add up, so that what is too narrow for a special case is widened by ``function.add_to_role_policy(...)``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
+from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_sqs as sqs
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE
+from entities_job import operation
+from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
-from ._access import allow, service
-from ._functions import Functions
-from ._network import JobNetwork
-from ._staging import grant_staging
-from ._storage import Storage
+from .access import NARROWER, Conditions, allow, executions_arn, statement, via
 
-_COMPREHEND = "comprehend.amazonaws.com"
-_NO_RESOURCES = "IAM knows no resources for these actions"
-_JOBS = "a job's number is made by the service"
+if TYPE_CHECKING:
+    from .._functions import Functions
+    from .._storage import Prefix, Storage
+
+COMPREHEND = "comprehend.amazonaws.com"
+GUIDE = "Amazon Comprehend Developer Guide, security_iam_id-based-policy-examples"
+
+_REFERENCE = "Service Authorization Reference, "
+_COMPREHEND_ACTIONS = f"{_REFERENCE}list_amazoncomprehend"
+_STATES_ACTIONS = f"{_REFERENCE}list_awsstepfunctions"
+_EC2_ACTIONS = "AWS Lambda Developer Guide, configuration-vpc"
+_SQS_ACTIONS = "Amazon SQS Developer Guide, sqs-api-permissions-reference"
+_READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
-def data_access_role(scope: Construct) -> iam.Role:
-    """A role that only Comprehend can assume, and only for an entity-detection job of this account and Region."""
-    return iam.Role(
-        scope,
-        "DataAccessRole",
-        description="Assumed by Amazon Comprehend for entity-detection jobs",
-        assumed_by=service(scope, _COMPREHEND, _arn(scope, "entities-detection-job")),
+def grant_tasks(functions: Functions, storage: Storage, settings: Settings, bus: events.IEventBus) -> None:
+    """Give the functions that the state machine calls their rights."""
+    _grant_inspect(functions.inspect_input, storage)
+    _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"])
+    _allow_on_jobs(functions.poll_job, operation.DESCRIBE)
+    _allow_on_jobs(functions.stop_job, operation.STOP)
+    _grant_publish(functions.publish_result, storage)
+    _grant_emit(functions.publish_result, bus)
+    _grant_end(functions.publish_failure, bus)
+    _grant_stage(functions.stage, storage)
+
+
+def grant_await_output(function: lambda_.Function, storage: Storage, waiting: Prefix) -> None:
+    """Let ``function`` keep tokens under ``waiting``, and see whether the output of a job is there."""
+    waiting.grant_write(function)
+    waiting.grant_read(function)
+    storage.jobs.grant_read(function)
+    storage.jobs.grant_see_missing(function)
+
+
+def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) -> None:
+    """Let ``role`` wake executions of ``machine``.
+
+    Among the role's own rights it would make a circle: the function waits for them, the machine for the function.
+    """
+    wake = statement(
+        "states:SendTaskSuccess", on=[machine.state_machine_arn], source="AWS CDK, StateMachine.grantTaskResponse"
+    )
+    iam.Policy(scope, "Wake", statements=[wake], roles=[role])
+
+
+def grant_stop_orphans(function: lambda_.Function, machine: sfn.IStateMachine, bus: events.IEventBus) -> None:
+    """Let ``function`` find jobs without an execution of ``machine``, stop them and report it."""
+    _grant_end(function, bus)
+    allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
+    allow(
+        function,
+        "states:DescribeExecution",
+        on=[executions_arn(machine)],
+        wildcard="execution-names",
+        source=_STATES_ACTIONS,
     )
 
 
-def grant(
-    functions: Functions,
-    role: iam.IRole,
+def grant_dispatch(
+    function: lambda_.Function,
     storage: Storage,
-    settings: Mapping[str, Any],
+    machine: sfn.IStateMachine,
     *,
-    network: JobNetwork | None,
-    bus: events.IEventBus,
+    wake_queue: sqs.IQueue,
+    queue_key: kms.IKey,
 ) -> None:
-    """Give the service's ``role`` and each function its rights."""
-    semi_structured = "DocumentReaderConfig" in settings["Request"]["InputDataConfig"]
-    _grant_service(role, storage, network, semi_structured=semi_structured)
-    _grant_objects(functions, storage)
-    grant_staging(storage, stage=functions.stage, inspect_input=functions.inspect_input, data_access_role=role)
-    _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"])
-    _grant_jobs(functions)
-    _grant_emit(functions.publish_result, bus)
-    grant_stop(functions.publish_failure, bus)
+    """Let ``function`` count what runs, write manifests and its note, start executions and wake itself."""
+    source = "AWS Lambda Developer Guide, services-sqs-configure (execution role)"
+    allow(function, *_READ_QUEUE, "sqs:SendMessage", on=[wake_queue.queue_arn], source=source)
+    allow(
+        function,
+        "kms:Decrypt",
+        "kms:GenerateDataKey",
+        on=[queue_key.key_arn],
+        when=via("sqs", function),
+        source="Amazon SQS Developer Guide, sqs-key-management; AWS KMS Developer Guide, conditions-kms",
+    )
+    for own in ("*/manifest/", "dispatcher/"):
+        storage.staging.below(own).grant_write(function)
+    storage.staging.below("dispatcher/").grant_read(function)
+    storage.staging.grant_see_missing(function)
+    machine.grant_start_execution(function)
+    allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
+    _allow_list(function)
 
 
-def grant_stop(function: lambda_.Function, bus: events.IEventBus) -> None:
+def grant_uploads(uploads: Prefix, queue: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function) -> None:
+    """Let ``dispatcher`` read a queue of uploads, and ``stage`` copy what they announce."""
+    actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
+    allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
+    uploads.grant_read_versions(stage)
+
+
+def grant_vpc(
+    function: lambda_.Function, *, subnets: Sequence[ec2.ISubnet], group: ec2.ISecurityGroup, key: kms.IKey
+) -> None:
+    """Let Lambda put ``function`` into subnets, and decrypt its environment."""
+    interfaces = ec2_arn(function, "network-interface", "*")
+    created = [
+        *(ec2_arn(function, "subnet", subnet.subnet_id) for subnet in subnets),
+        ec2_arn(function, "security-group", group.security_group_id),
+        interfaces,
+    ]
+    wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
+    allow(function, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=source)
+    # Lambda refuses a role that may delete less, whatever it will delete.
+    deleted = ("DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
+    every = [ec2_arn(function, "*", "*")]
+    allow(function, *(f"ec2:{action}" for action in deleted), on=every, wildcard=wildcard, source=source)
+    described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
+    allow(function, *described, on=["*"], wildcard="no-resources", source=_EC2_ACTIONS)
+    # A message that Lambda puts into a dead-letter queue is encrypted with a data key that the role asks for.
+    puts = ["kms:GenerateDataKey"] if function.dead_letter_queue else []
+    guides = (
+        "AWS Lambda Developer Guide, configuration-envvars-encryption; Amazon SQS Developer Guide, sqs-key-management"
+    )
+    allow(function, "kms:Decrypt", *puts, on=[key.key_arn], source=guides)
+
+
+def allow_textract(grantee: iam.IGrantable) -> None:
+    """Let images and scans be read; the guide does not say whether the job's role or its caller needs the right."""
+    actions = ("textract:DetectDocumentText", "textract:AnalyzeDocument")
+    allow(grantee, *actions, on=["*"], wildcard="no-resources", source=GUIDE)
+
+
+def jobs_arn(scope: Construct) -> str:
+    """Return the ARN of every job of this account and Region."""
+    return _comprehend_arn(scope, operation.ARN_RESOURCE)
+
+
+def ec2_arn(scope: Construct, resource: str, name: str) -> str:
+    """Return the ARN of a part of a network."""
+    return Stack.of(scope).format_arn(service="ec2", resource=resource, resource_name=name)
+
+
+def _grant_inspect(function: lambda_.Function, storage: Storage) -> None:
+    for documents in (storage.documents, storage.staging):
+        documents.grant_list(function)
+        documents.grant_read(function)
+    storage.work.grant_write(function)
+
+
+def _grant_publish(function: lambda_.Function, storage: Storage) -> None:
+    # A sample of entities is compared with the text that they were found in.
+    storage.documents.grant_read(function)
+    storage.staging.grant_read(function)
+    storage.jobs.grant_read(function)
+    storage.jobs.grant_see_missing(function)
+    storage.work.grant_read(function)
+    storage.work.grant_write(function)
+    storage.results.grant_write(function)
+
+
+def _grant_stage(function: lambda_.Function, storage: Storage) -> None:
+    storage.staging.grant_read(function)
+    storage.staging.grant_write(function)
+    storage.results.below("refused/").grant_write(function)
+    storage.staging.grant_see_missing(function)
+
+
+def _grant_end(function: lambda_.Function, bus: events.IEventBus) -> None:
     """Let ``function`` find active jobs, stop them and report it on the ``bus``."""
-    jobs = [_arn(function, "entities-detection-job")]
-    allow(function, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-    allow(function, "comprehend:ListEntitiesDetectionJobs", on=["*"], wildcard=_NO_RESOURCES)
+    _allow_on_jobs(function, operation.STOP)
+    _allow_list(function)
     _grant_emit(function, bus)
 
 
 def _grant_emit(function: lambda_.Function, bus: events.IEventBus) -> None:
     own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
-    allow(function, "events:PutEvents", on=[bus.event_bus_arn], when={"StringEquals": own_event})
+    allow(
+        function,
+        "events:PutEvents",
+        on=[bus.event_bus_arn],
+        when={"StringEquals": own_event},
+        source="Amazon EventBridge User Guide, eb-use-conditions",
+    )
 
 
-def _grant_service(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
-    storage.documents.grant_list(role)
-    storage.documents.grant_read(role)
-    storage.jobs.grant_write(role)
-    allow(role, "kms:CreateGrant", on=[storage.volume_key.key_arn])
-    if network:
-        network.grant_interfaces(role)
-    if semi_structured:
-        _allow_textract(role)
-
-
-def _grant_objects(functions: Functions, storage: Storage) -> None:
-    inspect_input, publish_result = functions.inspect_input, functions.publish_result
-    storage.documents.grant_list(inspect_input)
-    storage.documents.grant_read(inspect_input)
-    storage.work.grant_write(inspect_input)
-    # A sample of entities is compared with the text that they were found in.
-    storage.documents.grant_read(publish_result)
-    storage.staging.grant_read(publish_result)
-    storage.jobs.grant_read(publish_result)
-    storage.jobs.grant_tell_missing(publish_result)
-    storage.work.grant_read(publish_result)
-    storage.work.grant_write(publish_result)
-    storage.results.grant_write(publish_result)
-
-
-def _grant_jobs(functions: Functions) -> None:
-    jobs = [_arn(functions.poll_job, "entities-detection-job")]
-    allow(functions.poll_job, "comprehend:DescribeEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-    allow(functions.stop_job, "comprehend:StopEntitiesDetectionJob", on=jobs, wildcard=_JOBS)
-
-
-def _grant_start(function: lambda_.Function, request: Mapping[str, Any], overridable: Collection[str]) -> None:
-    """Starting jobs with the keys, network, role and model of the construct's own ``request`` only.
+def _grant_start(function: lambda_.Function, request: JobRequest, overridable: Collection[str]) -> None:
+    """Let ``function`` start jobs with the keys, network, role and model of the construct's own ``request`` only.
 
     What ``overridable`` fields need beyond them is opened, as far as the service's own rights go.
     """
-    models = [request[field] for field in ("EntityRecognizerArn", "FlywheelArn") if field in request]
+    models = [arn for arn in (request.get("EntityRecognizerArn"), request.get("FlywheelArn")) if arn]
     for field, resource in (("EntityRecognizerArn", "entity-recognizer"), ("FlywheelArn", "flywheel")):
         if field in overridable:
-            models.append(_arn(function, resource))
-    jobs = [_arn(function, "entities-detection-job")]
-    start = "comprehend:StartEntitiesDetectionJob"
-    allow(function, start, on=[*jobs, *models], when=_pinned(request, overridable), wildcard=_JOBS)
-    to_service = {"StringEquals": {"iam:PassedToService": _COMPREHEND}}
-    allow(function, "iam:PassRole", on=[request["DataAccessRoleArn"]], when=to_service)
-    # The guide's sample for callers has these, too: the service may check the key with the caller's rights.
-    via_service = {"StringEquals": {"kms:ViaService": f"comprehend.{Stack.of(function).region}.amazonaws.com"}}
-    allow(function, "kms:CreateGrant", "kms:DescribeKey", on=[request["VolumeKmsKeyId"]], when=via_service)
+            models.append(_comprehend_arn(function, resource))
+    jobs = [jobs_arn(function)]
+    allow(
+        function,
+        f"comprehend:{operation.START}",
+        on=[*jobs, *models],
+        when=_pinned(request, overridable),
+        wildcard="job-numbers",
+        source=f"{NARROWER}: {GUIDE}; {_COMPREHEND_ACTIONS} (condition keys)",
+    )
+    to_service = {"StringEquals": {"iam:PassedToService": COMPREHEND}}
+    passed = [request["DataAccessRoleArn"]]
+    allow(
+        function, "iam:PassRole", on=passed, when=to_service, source=f"{GUIDE}; IAM User Guide, id_roles_use_passrole"
+    )
+    # The service may check the key with the caller's rights.
+    allow(
+        function,
+        "kms:CreateGrant",
+        "kms:DescribeKey",
+        on=[request["VolumeKmsKeyId"]],
+        when=via("comprehend", function),
+        source=f"{NARROWER}: {GUIDE}#auth-kms-permissions",
+    )
     if "Tags" in request or "Tags" in overridable:
-        allow(function, "comprehend:TagResource", on=jobs, wildcard=_JOBS)
+        _allow_on_jobs(function, "TagResource", source=f"{GUIDE}#tagging-resources")
     if "DocumentReaderConfig" in request["InputDataConfig"]:
-        _allow_textract(function)
+        allow_textract(function)
 
 
-def _pinned(request: Mapping[str, Any], overridable: Collection[str]) -> dict[str, dict[str, Any]]:
-    """Conditions that pin what a request may name: refused by IAM, whatever the function's code does."""
+def _pinned(request: JobRequest, overridable: Collection[str]) -> Conditions:
+    """Return conditions that pin what a request may name: refused by IAM, whatever the function's code does."""
     keys = {
         "VolumeKmsKeyId": ("comprehend:VolumeKmsKey", request["VolumeKmsKeyId"]),
         "OutputDataConfig": ("comprehend:OutputKmsKey", request["OutputDataConfig"]["KmsKeyId"]),
     }
     equal = dict(pinned for field, pinned in keys.items() if field not in overridable)
-    conditions: dict[str, dict[str, Any]] = {"StringEquals": equal} if equal else {}
+    conditions: dict[str, dict[str, object]] = {"StringEquals": {**equal}} if equal else {}
     if "VpcConfig" in overridable:
         return conditions
     network, subnets, groups = request.get("VpcConfig"), "comprehend:VpcSubnets", "comprehend:VpcSecurityGroupIds"
@@ -149,10 +261,14 @@ def _pinned(request: Mapping[str, Any], overridable: Collection[str]) -> dict[st
     }
 
 
-def _allow_textract(grantee: iam.IGrantable) -> None:
-    """Reading images and scans; the guide does not say whether the job's role or its caller is judged."""
-    allow(grantee, "textract:DetectDocumentText", "textract:AnalyzeDocument", on=["*"], wildcard=_NO_RESOURCES)
+def _allow_on_jobs(function: lambda_.Function, action: str, *, source: str = _COMPREHEND_ACTIONS) -> None:
+    allow(function, f"comprehend:{action}", on=[jobs_arn(function)], wildcard="job-numbers", source=source)
 
 
-def _arn(scope: Construct, resource: str) -> str:
+def _allow_list(function: lambda_.Function) -> None:
+    action = f"comprehend:{operation.LIST}"
+    allow(function, action, on=["*"], wildcard="no-resources", source=_COMPREHEND_ACTIONS)
+
+
+def _comprehend_arn(scope: Construct, resource: str) -> str:
     return Stack.of(scope).format_arn(service="comprehend", resource=resource, resource_name="*")

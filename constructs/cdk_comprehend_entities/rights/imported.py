@@ -1,4 +1,4 @@
-"""What the owner of an imported resource must see to, because CDK can't change it: warnings at synth time."""
+"""Warnings of imported resources, which CDK can't change: what their owners must see to."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
-from ._storage import Storage
+from .._storage import Storage
 
 _PREFIX = "cdk-comprehend-entities"
 
@@ -24,14 +24,14 @@ def warn_of_imported(
     _warn(
         documents.bucket,
         "input-bucket",
-        "its policy must not refuse the data-access role and the functions, and should refuse requests without TLS; "
+        "its policy must not deny the data-access role and the functions, and should deny requests without TLS; "
         f"objects under {storage.staging.path} and incomplete multipart uploads should expire"
         + ("" if documents.key else "; if it is encrypted with a KMS key, give that as input_key"),
     )
     _warn(
         jobs.bucket,
         "output-bucket",
-        "its policy must not refuse the data-access role and the functions, and should refuse requests without TLS; "
+        "its policy must not deny the data-access role and the functions, and should deny requests without TLS; "
         f"objects under {storage.work.path} and incomplete multipart uploads should expire",
     )
     _warn(storage.output_key, "output-key", key_policy)

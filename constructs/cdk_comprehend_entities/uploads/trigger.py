@@ -1,9 +1,8 @@
-"""Uploads that start everything by themselves: the queue in which those under one prefix wait, and what watches it."""
+"""Upload triggers: the queue in which uploads under one prefix wait, and the alarms that watch it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aws_cdk import Duration, Token
@@ -13,9 +12,11 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from ._access import acknowledge, allow
-from ._dispatcher import LOST_WAKE, READ, UploadDispatcher, deliver
-from ._storage import Prefix, Storage
+from entities_job.contracts import BatchSettings
+
+from .._storage import Prefix, Storage
+from ..rights.acknowledged import acknowledge
+from .dispatcher import UploadDispatcher, deliver, wake
 
 MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
@@ -27,7 +28,7 @@ _LATE = Duration.minutes(30)
 
 
 class UploadTrigger(Construct):
-    """Every object put under a prefix is analysed, in batches as large as the waiting makes them.
+    """Analyses every object put under a prefix, in batches that grow with the waiting time.
 
     Attributes:
         queue: where uploads wait.
@@ -38,17 +39,7 @@ class UploadTrigger(Construct):
     """
 
     def __init__(
-        self,
-        scope: Construct,
-        construct_id: str,
-        *,
-        dispatcher: UploadDispatcher,
-        prefix: str,
-        suffixes: Sequence[str] = (),
-        request: Mapping[str, Any],
-        custom: bool,
-        by_line: bool,
-        limits: Mapping[str, float],
+        self, scope: Construct, construct_id: str, *, dispatcher: UploadDispatcher, prefix: str, batches: BatchSettings
     ) -> None:
         """Define the trigger.
 
@@ -57,11 +48,7 @@ class UploadTrigger(Construct):
             construct_id: the id, unique in ``scope``; its executions' names begin with it.
             dispatcher: what makes batches.
             prefix: where uploads are put; ends in ``/``.
-            suffixes: an upload that ends in none of them is refused (default: all are taken).
-            request: fields of StartEntitiesDetectionJob that differ from the workflow's own.
-            custom: whether a custom recognizer reads the documents.
-            by_line: whether a document is a line.
-            limits: the most that one job may hold: ``Documents`` (files), ``Bytes``, ``CostUsd``.
+            batches: what batches ask for and may hold.
 
         Raises:
             ValueError: an id or prefix that can't be used.
@@ -75,7 +62,7 @@ class UploadTrigger(Construct):
         self.dead_letter_queue = sqs.Queue(
             self, "DeadLetterQueue", encryption_master_key=key, enforce_ssl=True, retention_period=_KEPT
         )
-        acknowledge(self.dead_letter_queue, "Serverless-SQSRedrivePolicy", "it is the end of the redrive policy itself")
+        acknowledge(self.dead_letter_queue, "dead-letter-queue")
         self.queue = sqs.Queue(
             self,
             "Queue",
@@ -86,25 +73,12 @@ class UploadTrigger(Construct):
             dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=_RECEIVES),
         )
         self.rule = self._rule(storage.documents.bucket.bucket_name, prefix, dispatcher.wake_queue)
-        allow(dispatcher.function, *READ, "sqs:ChangeMessageVisibility", on=[self.queue.queue_arn])
-        uploads.grant_read_versions(dispatcher.stage)
-        dispatcher.add(
-            construct_id,
-            prefix,
-            {
-                "queue_url": self.queue.queue_url,
-                "request": dict(request),
-                "suffixes": list(suffixes),
-                "custom": custom,
-                "by_line": by_line,
-                "limits": dict(limits),
-            },
-        )
+        dispatcher.add(construct_id, uploads, self.queue, batches)
         self.oldest_upload_alarm = self._alarm(
             "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
         )
         self.dead_letter_alarm = self._alarm(
-            "DeadLetters", self.metric_dead_letters(), 0, "Uploads wait for somebody to look at them"
+            "DeadLetters", self.metric_dead_letters(), 0, "Uploads in the dead-letter queue need attention"
         )
 
     def _rule(self, bucket_name: str, prefix: str, wake_queue: sqs.IQueue) -> events.Rule:
@@ -120,8 +94,8 @@ class UploadTrigger(Construct):
         )
         announced = events.RuleTargetInput.from_event_path("$.detail")
         deliver(rule, self.queue, announced, dead_letter_queue=self.dead_letter_queue)
-        deliver(rule, wake_queue, events.RuleTargetInput.from_object({"Trigger": self.node.id}))
-        acknowledge(rule, "Serverless-EventBusDLQ", f"the uploads' queue has one; {LOST_WAKE}")
+        deliver(rule, wake_queue, wake(self.node.id))
+        acknowledge(rule, "uploads-rule")
         return rule
 
     def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, above: float, description: str) -> cloudwatch.Alarm:
@@ -135,7 +109,7 @@ class UploadTrigger(Construct):
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             alarm_description=description,
         )
-        acknowledge(alarm, "CloudWatchAlarmAction", "whom it tells is the user's choice: alarm.add_alarm_action")
+        acknowledge(alarm, "alarm-action")
         return alarm
 
     def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
@@ -143,15 +117,15 @@ class UploadTrigger(Construct):
         return self._uploads.grant_write(grantee)
 
     def metric_oldest_upload_age(self, **options: Any) -> cloudwatch.Metric:
-        """Seconds that the oldest upload has waited; ``options`` are those of ``cloudwatch.Metric``."""
+        """Return the seconds that the oldest upload has waited; ``options`` are those of ``cloudwatch.Metric``."""
         return self.queue.metric_approximate_age_of_oldest_message(**options)
 
     def metric_waiting_uploads(self, **options: Any) -> cloudwatch.Metric:
-        """How many uploads wait; ``options`` are those of ``cloudwatch.Metric``."""
+        """Return the number of uploads that wait; ``options`` are those of ``cloudwatch.Metric``."""
         return self.queue.metric_approximate_number_of_messages_visible(**options)
 
     def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
-        """How many uploads are in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
+        """Return the number of uploads in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)
 
 
@@ -164,5 +138,7 @@ def _check(construct_id: str, prefix: str) -> None:
 
 def _check_place(uploads: Prefix, storage: Storage) -> None:
     for own in (storage.staging, storage.jobs, storage.results, storage.work):
-        if uploads.judged_uri.startswith(own.judged_uri) or own.judged_uri.startswith(uploads.judged_uri):
+        if uploads.comparable_uri.startswith(own.comparable_uri) or own.comparable_uri.startswith(
+            uploads.comparable_uri
+        ):
             raise ValueError(f"uploads can't lie under {uploads.path!r}: the workflow writes under {own.path!r} itself")

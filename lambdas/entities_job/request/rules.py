@@ -30,6 +30,10 @@ PROTECTED = (
 """Fields that would widen rights: an execution's input may override them only where the construct allows it."""
 
 
+MODELS = ("EntityRecognizerArn", "FlywheelArn")
+"""Fields that name a custom model; a job uses at most one."""
+
+
 class Violation(NamedTuple):
     """One broken rule: the field's path, its value, what the rule asks for, and where the rule comes from."""
 
@@ -172,10 +176,15 @@ def _matches(pattern: str, value: str) -> bool:
     return re.fullmatch(re.sub(r"\\p\{(\w+)\}", characters, pattern), value) is not None
 
 
+def is_custom(request: Mapping[str, object]) -> bool:
+    """Return whether a custom model reads the documents: the request names a recognizer or a flywheel."""
+    return any(request.get(field) for field in MODELS)
+
+
 def _cross_field(request: Mapping[str, Any], known: Callable[..., Any]) -> Iterator[Violation]:
     """Rules over several fields; ``known`` finds a path's value, or None where it is missing, a token or malformed."""
     recognizer, flywheel = known(str, "EntityRecognizerArn"), known(str, "FlywheelArn")
-    custom = bool(request.get("EntityRecognizerArn") or request.get("FlywheelArn"))
+    custom = is_custom(request)
     if recognizer and flywheel:
         rule = "must be left out where EntityRecognizerArn is given: a job uses a recognizer or a flywheel"
         yield Violation("FlywheelArn", flywheel, rule, f"{GUIDE}flywheels-inference")

@@ -1,4 +1,4 @@
--- One row an entity. `document` names where it stands: the source, and the line where a document is a line.
+-- One row an entity. `document` names where it stands: the source, and the line if a document is a line.
 SELECT
     documents.job_date,
     documents.jobid,
@@ -14,4 +14,4 @@ SELECT
     entity.beginoffset,
     entity.endoffset
 FROM documents
-CROSS JOIN UNNEST(documents.entities) AS entity (beginoffset, endoffset, score, text, type)
+CROSS JOIN UNNEST(documents.entities) AS entity (beginoffset, endoffset, score, text, type, blockreferences)

@@ -1,0 +1,1 @@
+"""The network: subnets and groups of jobs and functions, endpoints, and buckets that only endpoints reach."""

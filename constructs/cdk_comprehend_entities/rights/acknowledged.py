@@ -1,0 +1,114 @@
+"""What checkers of templates (cdk-nag, checkov) are told: each finding that is meant to be, with the reason."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
+from constructs import IConstruct
+
+# Packs of cdk-nag that give most of their rules the same names.
+_PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
+_WIDE = "AwsSolutions-IAM5[Resource::{arn}]"
+_CDK_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+_STRICT = "strict hardening has it"
+_LOST_WAKE = "a lost wake is made up for by the next one, or by the rule EveryFiveMinutes"
+_CDKS_OWN = "CDK's own function, which sets notifications while a stack is deployed"
+
+ACKNOWLEDGED = {
+    # Wildcards in ARNs.
+    "no-resources": (_WIDE, "IAM knows no resources for these actions"),
+    "job-numbers": (_WIDE, "the service makes the numbers of jobs"),
+    "object-keys": (_WIDE, "all objects under a prefix, whose names are not known before"),
+    "execution-names": (_WIDE, "executions are named when they start"),
+    "map-runs": (_WIDE, "a Distributed Map follows its child executions, whatever their names"),
+    "function-versions": (_WIDE, "the Lambda task may call any version of its one function"),
+    "network-interfaces": (_WIDE, "network interfaces are made later, by a service"),
+    "catalog-tables": (_WIDE, "all tables and views of this database"),
+    "query-answers": (_WIDE, "the answers of each query have new names"),
+    # Functions.
+    "runtime": (
+        "AwsSolutions-L1 Serverless-LambdaLatestVersion",
+        "pinned to the version that functions are tested with",
+    ),
+    "no-dead-letters": (
+        "Serverless-LambdaDLQ LambdaDLQ CKV_AWS_116",
+        "its caller sees what fails, or may lose an event",
+    ),
+    "function-concurrency": ("CKV_AWS_115", f"a state machine or a queue bounds how many run; {_STRICT}"),
+    "function-outside-vpc": ("CKV_AWS_117", f"it calls AWS only, over TLS; {_STRICT}"),
+    "function-environment": ("CKV_AWS_173", f"its environment holds names, under Lambda's own key; {_STRICT}"),
+    "inline-policies": ("IAMNoInlinePolicy", "a policy of one role goes with it, and no other role can have it"),
+    # Buckets and logs.
+    "log-group-key": ("CKV_AWS_158", f"logs hold no documents, and CloudWatch encrypts them; {_STRICT}"),
+    "bucket-access-logs": ("AwsSolutions-S1 CKV_AWS_18", f"logging accesses is the account's choice; {_STRICT}"),
+    "bucket-versions": ("CKV_AWS_21", f"results are written once; {_STRICT}"),
+    "bucket-replication": ("S3BucketReplicationEnabled", "copies in other Regions are the user's choice"),
+    "access-logs": (
+        "AwsSolutions-S1 S3BucketLoggingEnabled CKV_AWS_18",
+        "a log of the deliveries of logs would never end",
+    ),
+    "access-logs-key": ("S3DefaultEncryptionKMS", "S3 delivers access logs only to buckets with its own encryption"),
+    "notifications-function": ("CKV_AWS_115 CKV_AWS_116 CKV_AWS_117", _CDKS_OWN),
+    "notifications-role": (f"AwsSolutions-IAM4[Policy::{_CDK_POLICY}]", _CDKS_OWN),
+    "notifications-policy": ("IAMNoInlinePolicy", _CDKS_OWN),
+    # Queues, rules and alarms.
+    "queue-key": ("CKV_AWS_27", f"messages hold no documents, and the service encrypts them; {_STRICT}"),
+    "unreported-queue": ("AwsSolutions-SQS3 Serverless-SQSRedrivePolicy", "this queue is itself a dead-letter queue"),
+    "dead-letter-queue": ("Serverless-SQSRedrivePolicy", "it is the end of the redrive policy itself"),
+    "wake-queue": ("AwsSolutions-SQS3 Serverless-SQSRedrivePolicy", _LOST_WAKE),
+    "wake-mapping": ("Serverless-LambdaEventSourceMappingDestination", _LOST_WAKE),
+    "wake-rule": ("Serverless-EventBusDLQ", _LOST_WAKE),
+    "uploads-rule": ("Serverless-EventBusDLQ", f"the queue of the uploads has one; {_LOST_WAKE}"),
+    "output-rule": ("Serverless-EventBusDLQ", "a lost event costs time only: the next poll is due all the same"),
+    "alarm-action": ("CloudWatchAlarmAction", "whom it notifies is the user's choice: alarm.add_alarm_action"),
+    # Networks.
+    "jobs-group": ("EC2RestrictedCommonPorts", "the group admits only itself"),
+}
+"""Rules of checkers, separated by spaces, and why what they find is meant to be, by name.
+
+A rule without the name of its pack is one of HIPAA, NIST 800-53 and PCI DSS; ``{arn}`` stands for an ARN as cdk-nag
+shows it.
+"""
+
+
+def acknowledge(scope: IConstruct, name: str, *, arns: Sequence[str] = ("",)) -> None:
+    """Tell checkers why what they find under ``scope`` is meant to be: the entry ``name`` of :data:`ACKNOWLEDGED`.
+
+    Args:
+        scope: where it is found. Checkov reads it in the template, of one resource: ``scope`` is that, or has it as
+            its default child.
+        name: the entry.
+        arns: ARNs with wildcards that are meant; others are still found.
+    """
+    rules, reason = ACKNOWLEDGED[name]
+    for arn in arns:
+        shown = _shown(Stack.of(scope).resolve(arn))
+        for rule in rules.split():
+            _tell(scope, rule.replace("{arn}", shown), reason)
+
+
+def _tell(scope: IConstruct, rule: str, reason: str) -> None:
+    if rule.startswith("CKV_"):
+        resource: Any = scope
+        while not isinstance(resource, CfnResource):
+            resource = resource.node.default_child
+        known = resource.get_metadata("checkov") or {"skip": []}
+        resource.add_metadata("checkov", {"skip": [*known["skip"], {"id": rule, "comment": reason}]})
+        return
+    for name in [rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS]:
+        Validations.of(scope).acknowledge(Acknowledgment(id=name, reason=reason))
+
+
+def _shown(value: Any) -> str:
+    """Return a resolved ARN as cdk-nag shows it: ``<LogicalId.Arn>``, ``<AWS::Region>`` for what is not known yet."""
+    if not isinstance(value, dict):
+        return str(value)
+    ((function, argument),) = value.items()
+    if function == "Fn::Join":
+        return str(argument[0]).join(map(_shown, argument[1]))
+    if function in {"Ref", "Fn::GetAtt"}:
+        return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
+    return json.dumps(value, separators=(",", ":"))

@@ -1,0 +1,67 @@
+"""The role that the service assumes for a job.
+
+Sources: Amazon Comprehend Developer Guide, security_iam_id-based-policy-examples (role-based permissions),
+cross-service-confused-deputy-prevention and usingVPC.
+"""
+
+from __future__ import annotations
+
+from aws_cdk import aws_iam as iam
+from constructs import Construct
+
+from .._storage import Storage
+from ..network.job import JobNetwork
+from .access import NARROWER, allow, service
+from .functions import COMPREHEND, GUIDE, allow_textract, ec2_arn, jobs_arn
+
+
+def data_access_role(scope: Construct) -> iam.Role:
+    """Return a role that only Comprehend can assume, and only for a job of this account and Region."""
+    return iam.Role(
+        scope,
+        "DataAccessRole",
+        description="Assumed by Amazon Comprehend for entity-detection jobs",
+        assumed_by=service(scope, COMPREHEND, jobs_arn(scope)),
+    )
+
+
+def grant_job(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
+    """Let the service run a job with ``role``.
+
+    Args:
+        role: what the service assumes.
+        storage: the documents, the output and the keys.
+        network: where jobs run, if not in the service's own network.
+        semi_structured: documents may be images and scans.
+    """
+    for documents in (storage.documents, storage.staging):
+        documents.grant_list(role, source=f"{NARROWER}: {GUIDE}#auth-role-permissions")
+        documents.grant_read(role)
+    storage.jobs.grant_write(role)
+    allow(role, "kms:CreateGrant", on=[storage.volume_key.key_arn], source=f"{GUIDE}#auth-kms-permissions")
+    if network:
+        _grant_interfaces(role, network)
+    if semi_structured:
+        allow_textract(role)
+
+
+def _grant_interfaces(role: iam.IRole, network: JobNetwork) -> None:
+    """Give the nine rights on network interfaces, each as narrow as IAM can say it."""
+    guide = "Amazon Comprehend Developer Guide, usingVPC"
+    subnets = [ec2_arn(network, "subnet", subnet.subnet_id) for subnet in network.subnets]
+    groups = [ec2_arn(network, "security-group", group.security_group_id) for group in network.security_groups]
+    interfaces, wildcard = ec2_arn(network, "network-interface", "*"), "network-interfaces"
+    created = [*subnets, *groups, interfaces]
+    allow(role, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=f"{NARROWER}: {guide}")
+    allow(
+        role,
+        "ec2:CreateNetworkInterfacePermission",
+        "ec2:DeleteNetworkInterface",
+        "ec2:DeleteNetworkInterfacePermission",
+        on=[interfaces],
+        when={"ArnEquals": {"ec2:Subnet": subnets}},
+        wildcard=wildcard,
+        source=f"{NARROWER}: {guide}",
+    )
+    described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+    allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], wildcard="no-resources", source=guide)

@@ -1,0 +1,1 @@
+"""Upload triggers, and the dispatcher that makes batches of what waits in their queues."""
