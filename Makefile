@@ -6,6 +6,8 @@ PORT ?= 4566
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
+# A file's tests run in one process, which shares what they deploy; the files that take longest begin.
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := -m pip --quiet --disable-pip-version-check
 INSTALL := $(PIP) install --require-hashes -r
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
@@ -27,8 +29,11 @@ down: ## end everything that the demo started
 redrive: setup ## move uploads of the demo out of its dead-letter queues
 	@$(BIN)/python -m local.redrive
 
-test: setup-dev check ## run every test
-	$(BIN)/python -m pytest
+test: setup-dev check ## run every test that is not marked as long
+	$(PYTEST) -m "not long"
+
+test-all: setup-dev check ## run every test
+	$(PYTEST)
 
 check: setup-dev ## format, lint and types
 	$(BIN)/ruff format --check .
@@ -36,7 +41,7 @@ check: setup-dev ## format, lint and types
 	$(BIN)/mypy
 
 unit: setup-dev ## only the tests without I/O
-	$(BIN)/python -m pytest tests/unit
+	$(PYTEST) tests/unit
 
 wheel: setup-dev ## build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
@@ -58,6 +63,9 @@ audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is in
 
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
+
+contracts: setup-dev ## write docs/event-schema.json and the tables of payloads of docs/architecture.md
+	$(BIN)/python -m bench.contracts --write
 
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
 	$(BIN)/python -m bench.prove_iam --write

@@ -17,7 +17,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from entities_job.request.rules import model
+from entities_job.request.model import model
 
 PAGE = Path(__file__).parents[1] / "docs" / "conformance.md"
 OPERATIONS = ("StartEntitiesDetectionJob", "DescribeEntitiesDetectionJob", "StopEntitiesDetectionJob")

@@ -8,9 +8,9 @@ import itertools
 import json
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any
 
+from local.waiting import wait_until
 from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
 
 PATIENCE_SECONDS = 60
@@ -45,14 +45,14 @@ def abort(deployed: Deployed) -> str:
     arn = deployed.start()
     deployed.job(arn, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
     rehearsal.client("stepfunctions").stop_execution(executionArn=arn)
-    until = time.monotonic() + PATIENCE_SECONDS
-    while time.monotonic() < until:
-        if denied := denials(deployed, begun):
-            return denied
-        with suppress(KeyError):
-            deployed.event(arn, patience_seconds=0.5)
-            return ""
-    return f"{arn} was neither reported nor refused"
+
+    def heard() -> tuple[str, bool]:
+        return denials(deployed, begun), arn in deployed.received()
+
+    try:
+        return wait_until(heard, any, awaited="the execution's event or a denial", seconds=PATIENCE_SECONDS)[0]
+    except TimeoutError as error:
+        return str(error)
 
 
 def wake(deployed: Deployed) -> str:
@@ -80,7 +80,7 @@ def abandon(deployed: Deployed) -> str:
         OutputDataConfig=place,
     )
     payload = json.dumps({"StateMachineArn": outputs["StateMachineArn"]})
-    function = _function(deployed, "StopAbandoned")
+    function = _function(deployed, "StopOrphans")
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
     text = answer["Payload"].read().decode()
     deployed.rehearsal.ended_execution(living)

@@ -62,9 +62,6 @@ RULES: dict[str, NotProvable | str] = {
     r".*DispatchUploadsRole kms:(Decrypt|GenerateDataKey) <UploadDispatcherQueueKey.Arn> .*": NotProvable(
         "MiniStack's SQS uses no keys", _DISPATCHER
     ),
-    r"PublishResultRole s3:PutObject <OutputBucket.Arn>/work/\* ": NotProvable(
-        "a run of the publisher that ends early keeps its state there, and none ends early here", _FUNCTION
-    ),
     r".*BucketPolicy Deny s3:\* .*": NotProvable(
         _TLS_ONLY, f"{_RESOURCES}test_buckets_refuse_requests_without_tls_and_let_nobody_in"
     ),
@@ -84,7 +81,7 @@ RULES: dict[str, NotProvable | str] = {
         _SERVICES, f"{_RIGHTS}test_nobody_invokes_a_function_but_rules_of_the_workflow"
     ),
     # The way of bench.iam_paths that needs the others.
-    r"(DataAccess|InspectInput|PublishResult)Role s3:(ListBucket|GetObject) .*staging/\*.*": "batch",
+    r"(DataAccess|InspectInput)Role s3:(ListBucket|GetObject) .*staging/\*.*": "batch",
     rf"DataAccessRole (sts:AssumeRole|{_OBJECTS}|kms:CreateGrant|textract:\w+) .*": "job",
     rf"InspectInputRole ({_OBJECTS}) .*": "job",
     r"StartJobRole (comprehend:(StartEntitiesDetectionJob|TagResource)|iam:PassRole) .*": "job",
@@ -96,7 +93,7 @@ RULES: dict[str, NotProvable | str] = {
     r"PublishFailureRole events:PutEvents .*": "refusal",
     rf"StageRole ({_OBJECTS}|s3:GetObjectVersion) .*": "batch",
     rf".*AwaitOutputRole ({_OBJECTS}|states:SendTaskSuccess) .*": "wake",
-    r".*StopAbandonedRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
+    r".*StopOrphansRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
     rf".*DispatchUploadsRole ({_OBJECTS}|{_QUEUE}|sqs:(SendMessage|ChangeMessageVisibility)) .*": "dispatch",
     r".*DispatchUploadsRole (states:(List|Start)Execution|comprehend:ListEntities)\w* .*": "dispatch",
     r"OutputKey kms:\* .*": "job",

@@ -11,10 +11,10 @@ import gzip
 import json
 import os
 import sys
-import time
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ import aws_cdk as cdk
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from local.rehearsal import Rehearsal
+from local.waiting import wait_until
 
 UPLOADS = 10_000
 STACK = "Load"
@@ -80,16 +81,19 @@ class Burst:
 
     def wait(self) -> None:
         """Until no upload waits and no execution runs, or patience ends."""
-        deadline, shown = time.monotonic() + PATIENCE_SECONDS, ""
-        while time.monotonic() < deadline:
+        shown = ""
+
+        def left() -> int:
+            nonlocal shown
             waiting = sum(self._messages(self._outputs[name]) for name in ("Queueen", "Queuees"))
             states = Counter(status for _, status in self._executions())
             if (text := f"{waiting:,} uploads wait, executions: {dict(states)}") != shown:
                 print(text, flush=True)
                 shown = text
-            if not waiting and not states["RUNNING"]:
-                return
-            time.sleep(5)
+            return waiting + states["RUNNING"]
+
+        with suppress(TimeoutError):
+            wait_until(left, lambda left: not left, awaited="all uploads", seconds=PATIENCE_SECONDS, pause=5)
 
     def _messages(self, queue: str) -> int:
         names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]

@@ -33,8 +33,10 @@ from rich.progress import track
 from rich.table import Table
 
 from entities_job.aws import Location
+from entities_job.contracts import InventoryEntry, Job, PublishResultInput
 from entities_job.handlers import publish_result
 from entities_job.publish import inventory
+from tests.payloads import RUN, SETTINGS
 
 ARCHIVE = "s3://out/output.tar.gz"
 INVENTORY = "s3://out/inventory.jsonl.gz"
@@ -83,8 +85,6 @@ class Folder:
         self._root = root
 
     def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-", **_: str) -> dict[str, Any]:
-        if Bucket == "in":
-            return {"Body": io.BytesIO(b"x" * 5_000), "ContentLength": 5_000}
         body = (self._root / Key).open("rb")
         body.seek(int(Range[6:-1]))
         return {"Body": body, "ETag": "e"}
@@ -158,7 +158,9 @@ def make(case: Case, root: Path) -> int:
         if not case.out_files:
             held.seek(0)
             tar.addfile(member("output", size), held)
-    entries = ({"File": name, "Source": f"s3://in/input/{name}", "Size": 5_000} for name in names)
+    entries: Iterator[InventoryEntry] = (
+        {"File": name, "Source": f"s3://in/input/{name}", "Size": 5_000} for name in names
+    )
     with patch("boto3.client", lambda *_, **__: Folder(root)):
         inventory.write(Location.of(INVENTORY), entries)
     return size
@@ -173,7 +175,7 @@ def member(name: str, size: int) -> tarfile.TarInfo:
 
 def published(case: Case, root: Path) -> None:
     """Publish the archive as the function does."""
-    job = {
+    job: Job = {
         "JobId": "0123456789abcdef0123456789abcdef",
         "JobStatus": "COMPLETED",
         "SubmitTime": "2026-01-01T00:00:00+00:00",
@@ -181,14 +183,16 @@ def published(case: Case, root: Path) -> None:
         "InputDataConfig": {"S3Uri": "s3://in/input/"},
         "OutputDataConfig": {"S3Uri": ARCHIVE},
     }
-    event: dict[str, Any] = {
+    event: PublishResultInput = {
         "Job": job,
-        "Inventory": {"Uri": INVENTORY, "Documents": case.documents},
+        "Inventory": {"Uri": INVENTORY, "Documents": case.documents, "Files": case.documents, "Bytes": 0},
         "Estimate": {"Units": 1, "CostUsd": 0.0001},
         "Warnings": [],
-        "Settings": {"ResultsUri": "s3://out/results/", "WorkUri": "s3://out/work/"},
-        "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
-        **{"Polls": 1, "LagSeconds": 1.0, "StopCode": None, "Checkpoint": None},
+        "Settings": SETTINGS,
+        "Execution": RUN,
+        "Polls": 1,
+        "LagSeconds": 1.0,
+        "StopCode": None,
     }
     os.environ.update(EVENT_BUS_NAME="default", POWERTOOLS_METRICS_DISABLED="true")
     with patch("boto3.client", lambda *_, **__: Folder(root)):
@@ -220,7 +224,8 @@ def measured(way: Callable[[Case, Path], None], case: Case, root: Path) -> tuple
 
 def alone(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as process:
+    # Forked off a process that has only imported this module: its peak is that of the work, as if it were spawned.
+    with ProcessPoolExecutor(1, mp_context=get_context("forkserver")) as process:
         return process.submit(call, *arguments).result()
 
 

@@ -24,7 +24,7 @@ from typing import NamedTuple
 from rich.console import Console
 from rich.table import Table
 
-from cdk_comprehend_entities._upload import MAXIMUM_DOCUMENTS
+from cdk_comprehend_entities.uploads.trigger import MAXIMUM_DOCUMENTS
 from entities_job.uploads.rules import Note, Usage, look
 
 HOURS = 2.0

@@ -24,6 +24,7 @@ from local.executions import ExecutionView, records_of
 from local.processes import ROOT, end_rehearsal
 from local.rehearsal import Rehearsal, RehearsalError
 from local.report import Run, write_report
+from local.waiting import wait_until
 
 FOLDER = ROOT / ".rehearsal" / "demo"
 REPORT = ROOT / "report.html"
@@ -47,7 +48,7 @@ def run(
     """Start AWS on loopback, deploy, run documents three ways, and write the report."""
     try:
         _run(documents, port)
-    except RehearsalError as error:
+    except (RehearsalError, TimeoutError) as error:
         console.print(Panel(escape(str(error)), title="The demo can't go on", border_style="red"))
         raise typer.Exit(1) from error
 
@@ -61,7 +62,7 @@ def down() -> None:
 def _run(documents: Path | None, port: int) -> None:
     given = _read(documents.expanduser()) if documents else {}
     FOLDER.mkdir(parents=True, exist_ok=True)
-    rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port)
+    rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port, outlives=True)
     with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
         rehearsal.start()
     with _step("cdk bootstrap"):
@@ -144,17 +145,16 @@ class _Demo:
                 view: progress.add_task(view.title, total=_USUAL_SECONDS, state="waiting for the uploads to be batched")
                 for view in views
             }
-            deadline = time.monotonic() + _PATIENCE_SECONDS
-            while not all(view.ended for view in views):
-                if time.monotonic() > deadline:
-                    waiting = ", ".join(f"{view.title} ({view.state})" for view in views if not view.ended)
-                    raise RehearsalError(f"not ended after {_PATIENCE_SECONDS} s: {waiting}; the logs are in {FOLDER}")
+
+            def running() -> list[str]:
                 for view, row in rows.items():
                     view.look()
-                    progress.update(row, completed=min(view.job_seconds, _USUAL_SECONDS - 1), state=view.state)
-                    if view.ended:
-                        progress.update(row, completed=_USUAL_SECONDS)
-                time.sleep(0.2)
+                    completed = _USUAL_SECONDS if view.ended else min(view.job_seconds, _USUAL_SECONDS - 1)
+                    progress.update(row, completed=completed, state=view.state)
+                return [f"{view.title} ({view.state})" for view in views if not view.ended]
+
+            awaited = f"executions to end; their logs are in {FOLDER}"
+            wait_until(running, lambda left: not left, awaited=awaited, seconds=_PATIENCE_SECONDS, pause=0.2)
         self.runs += [self._run_of(view) for view in views]
 
     def _run_of(self, view: ExecutionView) -> Run:

@@ -24,7 +24,7 @@ PAPER_TYPES = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress"
 """CloudFormation types that MiniStack does not know; accepted on paper, so that the real template deploys."""
 
 _FORWARDED = ("x-amz-target", "content-type", "authorization", "x-amz-security-token")
-_ERROR_MARK = "@@error-type@@"
+_RAISED = "@@raised@@"
 
 if version("ministack") != PINNED:
     sys.exit(
@@ -37,7 +37,7 @@ from ministack.core import iam_actions, lambda_runtime, router  # noqa: E402  (a
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402  (as above)
 from ministack.services.cloudformation import provisioners  # noqa: E402  (as above)
 
-from local import authorization, machines  # noqa: E402  (as above)
+from local import authorization, machines, processes  # noqa: E402  (as above)
 
 
 def register_comprehend(emulator: str) -> None:
@@ -69,25 +69,39 @@ def register_comprehend(emulator: str) -> None:
 
 
 def name_exceptions() -> None:
-    """Lambda reports a Python exception by its class name; MiniStack calls each one Runtime.HandlerError."""
-    plain = '"trace": traceback.format_exc()}'
+    """Lambda reports a Python exception by its class name, and goes on in the same environment.
+
+    MiniStack calls each exception Runtime.HandlerError and kills the worker; here it is a result of a worker that goes
+    on, made an error again outside.
+    """
+    plain = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
     if script.count(plain) != 1:
         sys.exit("local/launcher.py no longer fits MiniStack's Lambda worker: see name_exceptions")
-    marked = f'"trace": traceback.format_exc() + "{_ERROR_MARK}" + type(e).__name__}}'
-    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(plain, marked)
+    raised = f'{{"{_RAISED}": [type(e).__name__, str(e), traceback.format_exc()]}}'
+    lambda_runtime._PYTHON_WORKER_SCRIPT = script.replace(plain, f'{{"status": "ok", "result": {raised}}}')
     execute = lambda_svc._execute_function_warm
 
     def warm(function: Any, event: Any, request_id: Any) -> Any:
         result = execute(function, event, request_id)
         body = result.get("body")
-        if isinstance(body, dict) and body.get("errorType") == "Runtime.HandlerError":
-            result["log"], mark, name = result.get("log", "").rpartition(_ERROR_MARK)
-            if mark:
-                body.update(errorType=name.strip(), stackTrace=[])
-        return result
+        if not isinstance(body, dict) or _RAISED not in body:
+            return result
+        name, message, trace = body[_RAISED]
+        error = {"errorType": name, "errorMessage": message, "stackTrace": []}
+        return {"body": error, "error": True, "log": f"{result.get('log', '')}\n{trace}"}
 
     lambda_svc._execute_function_warm = warm
+
+
+def scale_client_pauses() -> None:
+    """Let the pauses between a function's own attempts at a call pass on the scaled clock, as those of Retry do."""
+    patch = (
+        "import botocore.endpoint, time, types\n"
+        f"pause = lambda seconds: time.sleep(seconds * {stepfunctions._SFN_WAIT_SCALE})\n"
+        "botocore.endpoint.time = types.SimpleNamespace(sleep=pause)\n"
+    )
+    lambda_runtime._PYTHON_WORKER_SCRIPT = patch + lambda_runtime._PYTHON_WORKER_SCRIPT
 
 
 def keep_bucket_settings() -> None:
@@ -184,9 +198,11 @@ def accept_on_paper() -> None:
 
 
 if __name__ == "__main__":
+    processes.end_with_parent()
     register_comprehend(os.environ["COMPREHEND_EMULATOR_URL"])
     authorization.mend()
     name_exceptions()
+    scale_client_pauses()
     keep_bucket_settings()
     announce_versions()
     machines.mend()

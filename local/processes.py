@@ -8,6 +8,8 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import threading
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -23,21 +25,48 @@ OFFLINE = {
 }
 """Variables that keep AWS clients and the CDK from asking anybody but the rehearsal."""
 
+_TIED = "REHEARSAL_ENDS_WITH_STDIN"
 
-def spawn(command: list[str], environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
-    """Start a server, which writes ``log`` and leads a process group of its own."""
+
+def spawn(
+    command: list[str], environment: dict[str, str], log: Path, *, outlives: bool = False
+) -> subprocess.Popen[bytes]:
+    """Start a server, which writes ``log`` and leads a process group of its own.
+
+    Args:
+        command: runs a module that calls :func:`end_with_parent`.
+        environment: its variables.
+        log: the file that gets what it prints.
+        outlives: whether it goes on when this process ends, instead of ending, too, even if a signal kills this one.
+    """
+    tie = {} if outlives else {_TIED: "1"}
     with log.open("wb") as output:
         # Held by the process for as long as it lives: see _end.
         fcntl.flock(output, fcntl.LOCK_EX)
         return subprocess.Popen(
             command,
             cwd=ROOT,
-            env=environment,
-            stdin=subprocess.DEVNULL,
+            env=environment | tie,
+            stdin=subprocess.DEVNULL if outlives else subprocess.PIPE,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
+
+
+def end_with_parent() -> None:
+    """Kill this server and its children as soon as the process that spawned it has ended (unless it outlives that one).
+
+    The kernel closes the parent's end of our standard input then, however the parent ended.
+    """
+    if os.environ.pop(_TIED, None):
+        threading.Thread(target=_end_with_stdin, daemon=True).start()
+
+
+def _end_with_stdin() -> None:
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
+    os.killpg(0, signal.SIGKILL)
 
 
 def end_rehearsal(folder: Path) -> bool:

@@ -8,10 +8,9 @@ import shutil
 import ssl
 import subprocess
 import sys
-import time
-import urllib.error
 import urllib.request
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -22,6 +21,7 @@ from botocore.config import Config
 from local import processes
 from local.comprehend.admin import Admin
 from local.processes import ROOT, end_rehearsal
+from local.waiting import wait_until
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
 _MINISTACK = ROOT / ".rehearsal" / "ministack" / "bin" / "python"
@@ -44,7 +44,13 @@ class Rehearsal:
     """
 
     def __init__(
-        self, folder: Path, *, clock_scale: float = 0.01, authorization: bool = False, port: int | None = None
+        self,
+        folder: Path,
+        *,
+        clock_scale: float = 0.01,
+        authorization: bool = False,
+        port: int | None = None,
+        outlives: bool = False,
     ) -> None:
         """Prepare a rehearsal.
 
@@ -53,10 +59,12 @@ class Rehearsal:
             clock_scale: real seconds that one second of the service's and Step Functions' time takes.
             authorization: judge IAM at each call (over TLS, as bucket policies ask for).
             port: of the AWS endpoint (default: a free one).
+            outlives: go on when this process ends; otherwise the servers end with it, even if a signal kills it.
         """
         self._folder = folder
         self._clock_scale = clock_scale
         self._authorization = authorization
+        self._outlives = outlives
         self._port = port or processes.free_port()
         self._comprehend_port = processes.free_port()
         scheme, host = ("https", "localhost") if authorization else ("http", processes.LOOPBACK)
@@ -118,7 +126,7 @@ class Rehearsal:
         """End everything that was started."""
         end_rehearsal(self._folder)
         for process in self._processes:
-            process.wait()
+            process.communicate()
         self._processes = []
 
     def client(self, service: str, *, role_arn: str | None = None) -> Any:
@@ -155,14 +163,9 @@ class Rehearsal:
             raise RehearsalError(f"the CDK command line is not installed: {tool} is missing; run `make setup`")
         # An output folder of its own: rehearsals may run side by side.
         command = [str(tool), *arguments, "--ci", "--no-notices", "--output", str(self._folder / "cdk.out")]
+        own, out = self._subprocess_environment(python), subprocess.PIPE
         done = subprocess.run(
-            command,
-            cwd=folder,
-            env=self._subprocess_environment(python),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
+            command, cwd=folder, env=own, stdout=out, stderr=subprocess.STDOUT, text=True, check=False
         )
         if done.returncode:
             raise RehearsalError(f"`cdk {' '.join(arguments)}` failed:\n{done.stdout[-4000:]}")
@@ -183,8 +186,7 @@ class Rehearsal:
     def deploy_assembly(self, assembly: Path, stack: str) -> dict[str, str]:
         """Deploy a stack of a synthesized assembly without the command line, in a second; returns its outputs."""
         assets = json.loads((assembly / f"{stack}.assets.json").read_text())
-        storage, formation = self.client("s3"), self.client("cloudformation")
-        parameters = self.client("ssm")
+        storage, formation, parameters = self.client("s3"), self.client("cloudformation"), self.client("ssm")
         parameters.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True)
         bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
         storage.create_bucket(Bucket=bucket)
@@ -201,8 +203,12 @@ class Rehearsal:
             TemplateURL=f"{self.environment['AWS_ENDPOINT_URL']}/{bucket}/{stack}",
             Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
         )
-        while (status := self._stack(stack)["StackStatus"]).endswith("IN_PROGRESS"):
-            time.sleep(0.1)
+        status = wait_until(
+            lambda: str(self._stack(stack)["StackStatus"]),
+            lambda status: not status.endswith("IN_PROGRESS"),
+            awaited=f"the deployment of {stack}",
+            seconds=600,
+        )
         if status != "CREATE_COMPLETE":
             events = formation.describe_stack_events(StackName=stack)["StackEvents"]
             reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
@@ -213,24 +219,20 @@ class Rehearsal:
         """The outputs of a deployed stack."""
         return {each["OutputKey"]: each["OutputValue"] for each in self._stack(stack).get("Outputs", [])}
 
-    def reset(self) -> None:
-        """Forget everything that was deployed, stored or run."""
-        self._call(f"{self.environment['AWS_ENDPOINT_URL']}/_ministack/reset", b"{}")
-        self.comprehend.reset()
-
     def ended_execution(self, arn: str, *, patience_seconds: float = 120) -> dict[str, Any]:
         """Wait for an execution's end and return its description.
 
         Raises:
-            RehearsalError: it still runs after that long.
+            TimeoutError: it still runs after that long.
         """
-        deadline = time.monotonic() + patience_seconds
-        while time.monotonic() < deadline:
-            execution: dict[str, Any] = self.client("stepfunctions").describe_execution(executionArn=arn)
-            if execution["status"] != "RUNNING":
-                return execution
-            time.sleep(0.1)
-        raise RehearsalError(f"{arn} still runs after {patience_seconds} s; see {self._folder / 'ministack.log'}")
+        functions = self.client("stepfunctions")
+        execution: dict[str, Any] = wait_until(
+            lambda: functions.describe_execution(executionArn=arn),
+            lambda execution: execution["status"] != "RUNNING",
+            awaited=f"the end of {arn}",
+            seconds=patience_seconds,
+        )
+        return execution
 
     def _stack(self, name: str) -> dict[str, Any]:
         described: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
@@ -240,7 +242,8 @@ class Rehearsal:
         command = [sys.executable, "-m", "local.comprehend", "--port", str(self._comprehend_port)]
         settings = json.dumps({"clock_scale": self._clock_scale})
         command += ["--aws-endpoint", self.environment["AWS_ENDPOINT_URL"], "--settings", settings]
-        return processes.spawn(command, self._subprocess_environment(), self._folder / "comprehend.log")
+        log = self._folder / "comprehend.log"
+        return processes.spawn(command, self._subprocess_environment(), log, outlives=self._outlives)
 
     def _start_ministack(self) -> subprocess.Popen[bytes]:
         own = {
@@ -259,7 +262,8 @@ class Rehearsal:
         if self._authorization:
             own |= {"AUTH": "true", "USE_SSL": "1"}
         kept = {name: value for name, value in processes.own_environment().items() if name not in _CERTIFICATES}
-        return processes.spawn([str(_MINISTACK), "-m", "local.launcher"], kept | own, self._folder / "ministack.log")
+        command, log = [str(_MINISTACK), "-m", "local.launcher"], self._folder / "ministack.log"
+        return processes.spawn(command, kept | own, log, outlives=self._outlives)
 
     def _subprocess_environment(self, python: Path = _PYTHON) -> dict[str, str]:
         # Node stands beside our own Python; an app's own environment goes before it.
@@ -267,27 +271,26 @@ class Rehearsal:
         return {**processes.own_environment(), **self.environment, "PATH": path, "CDK_VALIDATION": "false"}
 
     def _wait_for(self, process: subprocess.Popen[bytes], url: str, log: str) -> None:
-        deadline = time.monotonic() + _PATIENCE_SECONDS
-        while time.monotonic() < deadline:
-            if process.poll() is not None:
-                break
-            try:
+        def state() -> str:
+            with suppress(OSError):
                 self._call(url)
-            except OSError:
-                time.sleep(0.1)
-            else:
+                return "answers"
+            return "" if process.poll() is None else "ended"
+
+        with suppress(TimeoutError):
+            if wait_until(state, awaited=url, seconds=_PATIENCE_SECONDS) == "answers":
                 return
         text = (self._folder / log).read_text(errors="replace")[-2000:]
         raise RehearsalError(f"no answer from {url}; the log {self._folder / log} ends with:\n{text}")
 
-    def _call(self, url: str, data: bytes | None = None) -> None:
+    def _call(self, url: str) -> None:
         _check_loopback(url)
         context = None
         if url.startswith("https"):
             if not self._certificate.exists():
                 raise OSError("no certificate yet")
             context = ssl.create_default_context(cafile=str(self._certificate))
-        urllib.request.urlopen(url, data, timeout=30, context=context).close()
+        urllib.request.urlopen(url, timeout=30, context=context).close()
 
 
 def _check_loopback(url: str) -> None:

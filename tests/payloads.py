@@ -16,7 +16,7 @@ REQUEST: JobRequest = {
 SETTINGS: Settings = {
     "ContractVersion": CONTRACT_VERSION,
     "Request": REQUEST,
-    "AcceptedValues": [],
+    "AcceptedValues": {},
     "AllowedOverrides": [],
     "InputUris": ["s3://in/input/"],
     "StagingUri": "s3://in/staging/",

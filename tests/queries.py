@@ -23,7 +23,7 @@ def of_section(title: str) -> list[str]:
 
 def view(name: str) -> str:
     """The SQL of one view, as its file has it."""
-    return (ROOT / "constructs" / "cdk_comprehend_entities" / "_views" / f"{name}.sql").read_text("utf-8")
+    return (ROOT / "constructs" / "cdk_comprehend_entities" / "queries" / "views" / f"{name}.sql").read_text("utf-8")
 
 
 def in_duckdb(sql: str) -> str:

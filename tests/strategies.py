@@ -8,7 +8,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from entities_job.request.rules import CUSTOM_LANGUAGES, model
+from entities_job.request.model import model
 
 REQUEST = "StartEntitiesDetectionJobRequest"
 
@@ -51,8 +51,6 @@ def valid_requests(draw: st.DrawFn) -> dict[str, Any]:
     if request.get("EntityRecognizerArn") and request.get("FlywheelArn"):
         del request[draw(st.sampled_from(["EntityRecognizerArn", "FlywheelArn"]))]
     custom = "EntityRecognizerArn" in request or "FlywheelArn" in request
-    if custom:
-        request["LanguageCode"] = draw(st.sampled_from(CUSTOM_LANGUAGES))
     reader = request["InputDataConfig"].get("DocumentReaderConfig")
     if reader is not None and not custom:
         del request["InputDataConfig"]["DocumentReaderConfig"]
@@ -102,6 +100,10 @@ BREAKS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "no output": ("OutputDataConfig", _set("OutputDataConfig", None)),
     "key": ("OutputDataConfig.KmsKeyId", _set("OutputDataConfig.KmsKeyId", "schlüssel")),
     "volume alias": ("VolumeKmsKeyId", _set("VolumeKmsKeyId", "alias/mine")),
+    "volume alias arn": (
+        "VolumeKmsKeyId",
+        _set("VolumeKmsKeyId", "arn:aws:kms:us-east-1:111122223333:alias/mine"),
+    ),
     "job name": ("JobName", _set("JobName", "a*b")),
     "empty job name": ("JobName", _set("JobName", "")),
     "token": ("ClientRequestToken", _set("ClientRequestToken", "a b")),
@@ -117,10 +119,6 @@ BREAKS: dict[str, tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]] = {
     "both models": (
         "FlywheelArn",
         lambda request: _set("FlywheelArn", _FLYWHEEL)(_set("EntityRecognizerArn", _RECOGNIZER)(request)),
-    ),
-    "custom language": (
-        "LanguageCode",
-        lambda request: _set("LanguageCode", "ja")(_set("EntityRecognizerArn", _RECOGNIZER)(_without_models(request))),
     ),
     "reader without recognizer": (
         _READER,

@@ -96,7 +96,7 @@ class WorkflowBase(Construct):
         return self.on_job_ended(rule_id, target=target, statuses=FAILED)
 
     def metric(self, metric_name: str, **options: Any) -> cloudwatch.Metric:
-        """Return a metric of this workflow, with the ``options`` of ``cloudwatch.Metric``; docs/events.md lists them."""
+        """Return a metric of this workflow (docs/events.md); ``options`` are those of ``cloudwatch.Metric``."""
         metric = cloudwatch.Metric(
             namespace=METRICS_NAMESPACE, metric_name=metric_name, dimensions_map={"service": self.service}, **options
         )

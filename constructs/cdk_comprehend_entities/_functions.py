@@ -133,25 +133,23 @@ class Functions:
     publish_failure: lambda_.Function
     stage: lambda_.Function
 
-    @classmethod
-    def made_by(cls, factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
-        """Return all of them, sized for what they do; none has a right of its own yet."""
-        make = factory.function
-        return cls(
-            # Listing a million documents takes minutes.
-            inspect_input=make(scope, "InspectInput", "inspect_input", memory=_ONE_PROCESSOR, timeout=_LONGEST),
-            start_job=make(scope, "StartJob", "start_job"),
-            poll_job=make(scope, "PollJob", "poll_job"),
-            stop_job=make(scope, "StopJob", "stop_job"),
-            # One processor compresses while the other reads. Twice the price of a second, and half the seconds.
-            publish_result=make(scope, "PublishResult", "publish_result", memory=_TWO_PROCESSORS, timeout=_LONGEST),
-            publish_failure=make(
-                scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5), dead_letter_queue=unreported
-            ),
-            stage=make(
-                scope, "Stage", "stage", memory=_ONE_PROCESSOR, timeout=_LONGEST, concurrency=_CONCURRENT_STAGING
-            ),
-        )
+
+def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
+    """Return the functions that the state machine calls, sized for their work; none has a right of its own yet."""
+    make = factory.function
+    return Functions(
+        # Listing a million documents takes minutes.
+        inspect_input=make(scope, "InspectInput", "inspect_input", memory=_ONE_PROCESSOR, timeout=_LONGEST),
+        start_job=make(scope, "StartJob", "start_job"),
+        poll_job=make(scope, "PollJob", "poll_job"),
+        stop_job=make(scope, "StopJob", "stop_job"),
+        # One processor compresses while the other reads. Twice the price of a second, and half the seconds.
+        publish_result=make(scope, "PublishResult", "publish_result", memory=_TWO_PROCESSORS, timeout=_LONGEST),
+        publish_failure=make(
+            scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5), dead_letter_queue=unreported
+        ),
+        stage=make(scope, "Stage", "stage", memory=_ONE_PROCESSOR, timeout=_LONGEST, concurrency=_CONCURRENT_STAGING),
+    )
 
 
 def code() -> lambda_.AssetCode:

@@ -58,9 +58,8 @@ def settings(
     if tags:
         request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
     # Members of the enums may be newer than the rules, plain text may be mistaken.
-    accepted = sorted(
-        str(value) for value in (language_code, input_format) if isinstance(value, LanguageCode | InputFormat)
-    )
+    enums = {"LanguageCode": language_code, "InputDataConfig.InputFormat": input_format}
+    accepted = {field: [str(value)] for field, value in enums.items() if isinstance(value, LanguageCode | InputFormat)}
     _check(scope, request, storage, accepted)
     return {
         "ContractVersion": CONTRACT_VERSION,
@@ -124,7 +123,7 @@ def batch_settings(
     }
 
 
-def _check(scope: Construct, request: JobRequest, storage: Storage, accepted: Sequence[str]) -> None:
+def _check(scope: Construct, request: JobRequest, storage: Storage, accepted: Mapping[str, Sequence[str]]) -> None:
     checked: JobRequest = {
         **request,
         "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.comparable_uri},
@@ -134,7 +133,7 @@ def _check(scope: Construct, request: JobRequest, storage: Storage, accepted: Se
         checked,
         region=Stack.of(scope).region,
         is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
-        accepted=frozenset(accepted),
+        accepted=accepted,
     )
     if found:
         raise ValueError(rules.explain(found))

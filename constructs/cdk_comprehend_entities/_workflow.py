@@ -22,7 +22,7 @@ from entities_job.job.schedule import PollSchedule
 from entities_job.request import rules
 
 from ._base import WorkflowBase
-from ._functions import FunctionFactory, Functions
+from ._functions import FunctionFactory, task_functions
 from ._settings import batch_settings, settings
 from ._storage import announce_objects, storage
 from ._strict import hardened
@@ -190,7 +190,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             hardening=self._hardening,
         )
         unreported = unreported_queue(self, self._hardening)
-        self.functions = Functions.made_by(self._factory, self, unreported)
+        self.functions = task_functions(self._factory, self, unreported)
         grant_tasks(self.functions, self._storage, self._settings, self.event_bus)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
         grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader)

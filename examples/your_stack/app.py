@@ -9,7 +9,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
 
 
 class YourStack(cdk.Stack):
@@ -22,7 +22,12 @@ class YourStack(cdk.Stack):
         found = sqs.Queue(self, "Found", enforce_ssl=True)
 
         workflow = EntitiesDetectionWorkflow(
-            self, "Entities", language_code="en", input_bucket=letters, output_key=key, maximum_cost_usd=5
+            self,
+            "Entities",
+            language_code="en",
+            input_bucket=letters,
+            output_key=key,
+            limits=ExecutionLimits(cost_usd=5),
         )
         workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
         workflow.on_job_completed("ToQueue", target=targets.SqsQueue(found))

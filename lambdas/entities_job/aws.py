@@ -6,6 +6,7 @@ No other file calls S3 to get, put or list objects.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from functools import cache, wraps
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -13,7 +14,7 @@ import boto3
 from aws_lambda_powertools import Logger
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
 
 from .contracts import CONTRACT_VERSION
 from .errors import ContractNotUnderstood, named
@@ -32,6 +33,11 @@ logger = Logger()
 # Connections for the dispatcher's 32 threads; with fewer, each further call would open one of its own.
 _CONFIG = Config(retries={"mode": "standard", "total_max_attempts": 4}, connect_timeout=5, max_pool_connections=32)
 _PATIENT = _CONFIG.merge(Config(retries={"mode": "standard", "total_max_attempts": 16}))
+
+_CHUNK = 1024**2
+_RECONNECTIONS = 5
+# What ends a connection early, wherever it is noticed. HTTPClientError: time-outs, and streams that break off.
+_BROKEN = (HTTPClientError, IncompleteReadError, OSError)
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -109,6 +115,7 @@ class Listed(NamedTuple):
 
     location: Location
     size: int
+    storage_class: str
 
 
 class Streamed(NamedTuple):
@@ -162,7 +169,7 @@ class Location(NamedTuple):
         Raises:
             ClientError: the service's own, ``NoSuchKey`` if there is no object.
         """
-        return self.stream().body.read()
+        return b"".join(self.chunks())
 
     def read_if_there(self) -> bytes | None:
         """Return the whole object, or None if there is none."""
@@ -172,6 +179,15 @@ class Location(NamedTuple):
             if error_code(error) != "NoSuchKey":
                 raise
         return None
+
+    def head(self, size: int) -> bytes:
+        """Return the object's first bytes, at most ``size``.
+
+        Raises:
+            ClientError: the service's own; ``InvalidRange`` if the object is empty.
+        """
+        part = f"bytes=0-{size - 1}"
+        return s3().get_object(Bucket=self.bucket, Key=self.key, Range=part)["Body"].read()
 
     def stream(self, start: int = 0, *, if_match: str = "") -> Streamed:
         """Begin to read the object from a byte on, only if it is still the one with the ETag ``if_match``.
@@ -183,6 +199,34 @@ class Location(NamedTuple):
         condition: dict[str, str] = {"IfMatch": if_match} if if_match else {}
         answer = s3().get_object(Bucket=self.bucket, Key=self.key, **part, **condition)  # type: ignore[arg-type]
         return Streamed(answer["Body"], answer["ETag"])
+
+    def chunks(self) -> Iterator[bytes]:
+        """Yield the object's bytes. A connection that ends early is made again where it broke, for the same object.
+
+        Raises:
+            ClientError: the service's own; ``PreconditionFailed`` if the object was replaced meanwhile.
+            HTTPClientError, IncompleteReadError, OSError: the connection broke five times without a byte in between.
+        """
+        position = broken = 0
+        etag = ""
+        while True:
+            try:
+                body, etag = self.stream(position, if_match=etag)
+                with closing(body):
+                    while chunk := body.read(_CHUNK):
+                        position, broken = position + len(chunk), 0
+                        yield chunk
+                return
+            except ClientError as error:
+                # All bytes came, and the connection broke behind the last one.
+                if position and error_code(error) == "InvalidRange":
+                    return
+                raise
+            except _BROKEN as error:
+                broken += 1
+                if broken > _RECONNECTIONS:
+                    raise
+                logger.warning("reading goes on", extra={"uri": self.uri, "position": position, "why": str(error)})
 
     def write(self, body: bytes | IO[bytes]) -> None:
         """Put the object, whatever stood there."""
@@ -212,7 +256,7 @@ class Location(NamedTuple):
         """Yield all objects whose keys begin with this key, in the order of their keys."""
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
             for item in page.get("Contents", []):
-                yield Listed(Location(self.bucket, item["Key"]), item["Size"])
+                yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
 
 
 def client(name: str, *, patiently: bool = False) -> Any:

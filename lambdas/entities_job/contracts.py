@@ -138,11 +138,15 @@ class ScheduleSettings(TypedDict):
 
 
 class Settings(TypedDict):
-    """What the construct tells its functions."""
+    """What the construct tells its functions.
+
+    ``AcceptedValues`` are enum values that may be newer than botocore's model, by the path of their field, such as
+    ``InputDataConfig.InputFormat``.
+    """
 
     ContractVersion: int
     Request: JobRequest
-    AcceptedValues: list[str]
+    AcceptedValues: dict[str, list[str]]
     AllowedOverrides: list[str]
     InputUris: list[str]
     StagingUri: str
@@ -184,9 +188,9 @@ class Estimate(TypedDict):
 
 
 class InputWarning(TypedDict):
-    """What was seen of one file of the input before the start."""
+    """What was seen of the input before the start, of one ``File`` or of all."""
 
-    File: str
+    File: NotRequired[str]
     Warning: str
 
 

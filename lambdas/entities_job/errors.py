@@ -87,6 +87,10 @@ HINTS = {
     "RequestRefused": "nothing was started or paid; correct the execution's input and start it again",
     "UnknownJobStatus": "the service answered a job status that this version does not know; check for a newer version",
     "ArchiveDamaged": "what came before the damage is published; the archive is where the job's OutputDataConfig says",
+    "ResultTooLarge": (
+        "what came first is published; the archive is where the job's OutputDataConfig says; next time, give each job "
+        "fewer documents"
+    ),
     "ResultIncomplete": "the summary names the documents; correct them, or leave them out, and analyse them again",
     "JobStopped": "the job was stopped from outside; what it had written by then is published",
     "JobTimedOut": "raise the workflow's limits.duration, or give each job fewer documents",

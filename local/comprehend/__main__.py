@@ -8,14 +8,14 @@ import logging
 import sys
 from urllib.parse import urlsplit
 
-from .aws import Aws
-from .server import Server
-from .service import Comprehend
+from local.processes import end_with_parent
+
 from .settings import Settings
 
 
 def main() -> None:
     """Serve until the process is ended."""
+    end_with_parent()
     parser = argparse.ArgumentParser(prog="python -m local.comprehend", description=__doc__)
     parser.add_argument("--port", type=int, default=4570, help="on 127.0.0.1; 0 for any free one (default: 4570)")
     parser.add_argument("--aws-endpoint", required=True, help="URL that answers for STS, IAM, S3 and KMS")
@@ -28,6 +28,10 @@ def main() -> None:
         settings = Settings().updated(arguments.settings)
     except (ValueError, TypeError) as error:
         parser.error(str(error))
+    from .aws import Aws
+    from .server import Server
+    from .service import Comprehend
+
     try:
         server = Server(Comprehend(settings, Aws(arguments.aws_endpoint)), arguments.port)
     except OSError as error:

@@ -35,8 +35,8 @@ class Job:
     request: dict[str, Any]
     output_uri: str
     recognizer: Recognizer | None
-    submit_time: float
-    history: list[tuple[str, float]]
+    submit_time: float = 0.0
+    history: list[tuple[str, float]] = dataclasses.field(default_factory=list)
     fault: JobFault = dataclasses.field(default_factory=JobFault)
     waits: bool = False
     stop_at: float | None = None
@@ -47,6 +47,10 @@ class Job:
     def status(self, now: float) -> str:
         """The state at a virtual time."""
         return [status for status, begin in self.history if begin <= now][-1]
+
+    def submit(self, now: float) -> None:
+        """Submit the job at a virtual time."""
+        self.submit_time, self.history = now, [("SUBMITTED", now)]
 
     def begin_run(self, begin: float) -> None:
         """Let the job run from a virtual time on."""

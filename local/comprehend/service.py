@@ -131,7 +131,7 @@ class Comprehend:
         return answer | ({"EntityRecognizerArn": recognizer.arn} if recognizer else {})
 
     def _new_job(self, request: dict[str, Any], account: str, region: str, recognizer: Recognizer | None) -> Job:
-        job_id, now = uuid.uuid4().hex, self.clock.now()
+        job_id = uuid.uuid4().hex
         uri = request["OutputDataConfig"]["S3Uri"]
         if not uri.endswith("/") and (self.settings.output_join == "slash" or uri.count("/") == 2):
             uri += "/"
@@ -143,8 +143,6 @@ class Comprehend:
             request=request,
             output_uri=f"{uri}{account}-NER-{job_id}/output/output.tar.gz",
             recognizer=recognizer,
-            submit_time=now,
-            history=[("SUBMITTED", now)],
         )
 
     def _check_keys(self, job: Job) -> None:
@@ -192,6 +190,8 @@ class Comprehend:
             if settings.eleventh_start == "refused":
                 raise usual("TooManyRequestsException")
             job.waits = True
+        # Only now: the time that the emulator itself took for its checks is not the job's.
+        job.submit(self.clock.now())
         job.fault = self.faults.of_job(name or "")
         if not job.waits:
             job.begin_run(job.submit_time + settings.submitted_seconds)

@@ -74,7 +74,8 @@ class Worker:
         except JobFailure as failure:
             _log.info("job %s will fail: %s", job.job_id, failure.__cause__ or failure)
             message, job.refusal = settings.failure_messages.get(str(failure), str(failure)), _refusal(failure)
-            self._finish(job, job.submit_time + random.uniform(*settings.failure_seconds), message)
+            planned = max(begin, job.submit_time + random.uniform(*settings.failure_seconds))
+            self._finish(job, planned, message)
             return
         seconds = job.fault.seconds or random.choice(settings.job_seconds)
         planned = job.submit_time + seconds + settings.seconds_per_document * result.documents
@@ -142,7 +143,9 @@ class Worker:
             told = end + self._settings().output_lead_seconds
             while (now := self._clock.now()) < told:
                 self._wait(told - now)
-            job.end(status, max(told, ready), None if status == "STOPPED" else message)
+            # However long the emulator itself took to find a failure: the service takes seconds.
+            end = told if status == "FAILED" else max(told, ready)
+            job.end(status, end, None if status == "STOPPED" else message)
             self._table.changed.notify_all()
 
     def _wait_for_end(self, job: Job, planned: float | None) -> tuple[float | None, bool]:

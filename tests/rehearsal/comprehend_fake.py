@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import json
 import tarfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
@@ -23,6 +22,7 @@ from local.comprehend.jobs import Job
 from local.comprehend.server import Server
 from local.comprehend.service import Comprehend
 from local.comprehend.settings import Settings
+from local.waiting import wait_until
 
 ACCOUNT = "000000000000"
 TEXT = b"Ada Lovelace met Charles Babbage in London on 5 June 1833.\n" * 10
@@ -127,13 +127,13 @@ class Emulator:
         return properties
 
     def until(self, job_id: str, *statuses: str) -> dict[str, Any]:
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            job = self.job(job_id)
-            if job["JobStatus"] in statuses:
-                return job
-            time.sleep(0.01)
-        raise AssertionError(f"none of {statuses}: {job}")
+        return wait_until(
+            lambda: self.job(job_id),
+            lambda job: job["JobStatus"] in statuses,
+            awaited=" or ".join(statuses),
+            seconds=20,
+            pause=0.01,
+        )
 
     def run(self, **changes: Any) -> dict[str, Any]:
         return self.until(self.start(**changes), *ENDED)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import itertools
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,9 +17,10 @@ from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
 from entities_job.request.rules import PROTECTED
 from local.rehearsal import Rehearsal
+from local.waiting import wait_until
 from tests.events import check
 
 TEXT = b"Ada Lovelace wrote to Charles Babbage from London in 1843. "
@@ -42,8 +42,7 @@ def synthesize(
         stack,
         "Entities",
         allow_overrides=list(allow_overrides),
-        maximum_duration=cdk.Duration.minutes(30),
-        maximum_queue_duration=cdk.Duration.minutes(20),
+        limits=ExecutionLimits(duration=cdk.Duration.minutes(30), queue_duration=cdk.Duration.minutes(20)),
         removal_policy=cdk.RemovalPolicy.DESTROY,
         **props(stack),
     )
@@ -89,6 +88,7 @@ class Ended:
     error: str | None
     cause: str | None
     states: list[str]
+    failed_tasks: int
     event: dict[str, Any]
 
 
@@ -137,34 +137,39 @@ class Deployed:
             execution.get("error"),
             execution.get("cause"),
             [e["stateEnteredEventDetails"]["name"] for e in history if "stateEnteredEventDetails" in e],
+            sum(e["type"] == "TaskFailed" for e in history),
             self.event(arn),
         )
 
     def event(self, arn: str, *, patience_seconds: float = 20) -> dict[str, Any]:
         """The event of an execution's end, from the queue that a rule sends it to."""
-        deadline = time.monotonic() + patience_seconds
-        while arn not in self._events and time.monotonic() < deadline:
-            messages = self._sqs.receive_message(
-                QueueUrl=self.outputs["QueueUrl"], MaxNumberOfMessages=10, WaitTimeSeconds=1
-            ).get("Messages", [])
-            for message in messages:
-                event = json.loads(message["Body"])
-                check(event["detail"])
-                self._events[event["detail"]["ExecutionArn"]] = event
-                self._sqs.delete_message(QueueUrl=self.outputs["QueueUrl"], ReceiptHandle=message["ReceiptHandle"])
+        wait_until(
+            self.received, lambda received: arn in received, awaited=f"the event of {arn}", seconds=patience_seconds
+        )
         return self._events[arn]
+
+    def received(self) -> dict[str, dict[str, Any]]:
+        """All events until now, by the execution's ARN; some more are received first."""
+        queue = self.outputs["QueueUrl"]
+        answer = self._sqs.receive_message(QueueUrl=queue, MaxNumberOfMessages=10, WaitTimeSeconds=1)
+        for message in answer.get("Messages", []):
+            event = json.loads(message["Body"])
+            check(event["detail"])
+            self._events[event["detail"]["ExecutionArn"]] = event
+            self._sqs.delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+        return self._events
 
     def job(self, arn: str, *, status: str, patience_seconds: float = 20) -> dict[str, Any]:
         """The job of a running execution, once it is in a state."""
         name = ".".join(arn.split(":")[-2:])
-        deadline = time.monotonic() + patience_seconds
-        while time.monotonic() < deadline:
-            for job in self.rehearsal.comprehend.jobs():
-                if job.get("JobName") == name and job["JobStatus"] == status:
-                    found: dict[str, Any] = job
-                    return found
-            time.sleep(0.02)
-        raise AssertionError(f"no job {name} became {status}")
+        by_status = wait_until(
+            lambda: {job["JobStatus"]: job for job in self.rehearsal.comprehend.jobs() if job.get("JobName") == name},
+            lambda found: status in found,
+            awaited=f"job {name} to become {status}",
+            seconds=patience_seconds,
+            pause=0.02,
+        )
+        return by_status[status]
 
     def records(self, outcome: Mapping[str, Any]) -> list[dict[str, Any]]:
         """The published records of an outcome."""

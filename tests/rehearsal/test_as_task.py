@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 
 import pytest
 
+from local.waiting import wait_until
 from tests.rehearsal.deployed import Deployed
 
 PARENTS = ("JSONPATHParentArn", "JSONATAParentArn")
@@ -45,10 +45,6 @@ def test_where_the_parent_is_aborted_the_job_is_stopped(workflow: Deployed) -> N
     def own() -> list[str]:
         return [job["JobStatus"] for job in comprehend.jobs() if job["JobId"] not in before]
 
-    deadline = time.monotonic() + 30
-    while own() != ["IN_PROGRESS"] and time.monotonic() < deadline:
-        time.sleep(0.05)
+    wait_until(own, lambda statuses: statuses == ["IN_PROGRESS"], awaited="the job to run")
     workflow.rehearsal.client("stepfunctions").stop_execution(executionArn=arn)
-    while own() != ["STOPPED"] and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert own() == ["STOPPED"]
+    wait_until(own, lambda statuses: statuses == ["STOPPED"], awaited="the job to be stopped")

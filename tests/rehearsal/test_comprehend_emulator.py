@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 from local.comprehend.admin import Admin
+from local.comprehend.aws import AccessDenied
 from tests.rehearsal.comprehend_fake import (
     ACCOUNT,
     ENDED,
@@ -122,6 +123,20 @@ def test_a_missing_right_shows_within_fifteen_seconds(emulator: Emulator) -> Non
     assert 12 <= (job["EndTime"] - job["SubmitTime"]).total_seconds() < 16
 
 
+def test_what_the_emulator_itself_takes_is_not_a_jobs_time(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    def slowly(*_: str) -> list[Any]:
+        emulator.admin.advance(1000)
+        raise AccessDenied("s3:ListBucket")
+
+    monkeypatch.setattr(emulator.aws, "check_key", lambda *_: emulator.admin.advance(1000))
+    monkeypatch.setattr(emulator.aws, "list_objects", slowly)
+    before = emulator.admin.health()["VirtualTime"]
+    job = emulator.run(VolumeKmsKeyId="k")
+    assert job["SubmitTime"].timestamp() >= before + 1000
+    assert 12 <= (job["EndTime"] - job["SubmitTime"]).total_seconds() < 16
+    assert emulator.admin.health()["VirtualTime"] >= before + 2000
+
+
 def test_an_unexpected_trouble_fails_the_job_and_no_other(emulator: Emulator) -> None:
     emulator.aws.objects["in/c.txt"] = None  # type: ignore[assignment]  # unreadable
     job_id = emulator.start()
@@ -133,16 +148,16 @@ def test_an_unexpected_trouble_fails_the_job_and_no_other(emulator: Emulator) ->
 def test_a_stopped_job_writes_what_was_done_or_nothing(emulator: Emulator) -> None:
     emulator.aws.objects = {f"in/{number}.txt": TEXT for number in range(10)}
     for stopped_output, expected in (("partial", range(1, 10)), ("none", [0])):
-        emulator.admin.configure(stopped_output=stopped_output, job_seconds=[1005], stop_seconds=30, clock_scale=0.001)
-        emulator.aws.calls.clear()
-        job_id = emulator.start()
-        emulator.until(job_id, "IN_PROGRESS")
+        emulator.admin.configure(stopped_output=stopped_output, job_seconds=[1005], stop_seconds=30)
         emulator.slow_down()
+        job_id = emulator.start()
+        emulator.admin.advance(10)
+        emulator.until(job_id, "IN_PROGRESS")
         emulator.admin.advance(400)
         answer = emulator.client.stop_entities_detection_job(JobId=job_id)
         assert (answer["JobId"], answer["JobStatus"]) == (job_id, "STOP_REQUESTED")
         assert emulator.job(job_id)["JobStatus"] == "STOP_REQUESTED"
-        emulator.admin.configure(clock_scale=0.001)
+        emulator.admin.advance(30)
         job = emulator.until(job_id, "STOPPED")
         written = job["OutputDataConfig"]["S3Uri"].removeprefix("s3://documents/") in emulator.aws.objects
         assert written is (stopped_output == "partial")
@@ -152,9 +167,12 @@ def test_a_stopped_job_writes_what_was_done_or_nothing(emulator: Emulator) -> No
 
 def test_a_job_that_ends_before_the_stop_takes_effect_is_completed(emulator: Emulator) -> None:
     emulator.admin.configure(stop_seconds=10_000, job_seconds=[1000])
+    emulator.slow_down()
     job_id = emulator.start()
+    emulator.admin.advance(10)
     emulator.until(job_id, "IN_PROGRESS")
     assert emulator.client.stop_entities_detection_job(JobId=job_id)["JobStatus"] == "STOP_REQUESTED"
+    emulator.admin.advance(1000)
     assert emulator.until(job_id, *ENDED)["JobStatus"] == "COMPLETED"
     assert code_of(lambda: emulator.client.stop_entities_detection_job(JobId=job_id)) == (
         "InvalidRequestException",

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from tests.rehearsal.comprehend_fake import (
     LIST,
@@ -51,6 +51,10 @@ def test_any_error_of_any_operation_can_be_injected(
     assert [code_of(lambda: call(emulator.client)) for _ in range(2)] == [(code, status)] * 2
     if operation in (START, "ListEntitiesDetectionJobs"):
         assert call(emulator.client)
+    else:
+        with pytest.raises(ClientError, match="JobNotFoundException") as unharmed:
+            call(emulator.client)
+        assert "told to" not in str(unharmed.value)
 
 
 def test_a_lost_answer_is_repaired_by_the_token(emulator: Emulator) -> None:
@@ -70,6 +74,7 @@ def test_a_job_fails_with_a_given_message(emulator: Emulator) -> None:
 @pytest.mark.parametrize("status", ["SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED", "PONDERING"])
 def test_a_job_can_be_stuck_in_a_state(emulator: Emulator, status: str) -> None:
     fault: dict[str, Any] = {"job_status": status} if status == "PONDERING" else {"stuck_in": status}
+    emulator.admin.configure(job_seconds=[20])
     emulator.admin.spoil_jobs(**fault)
     job_id = emulator.start()
     if status == "STOP_REQUESTED":
@@ -77,7 +82,8 @@ def test_a_job_can_be_stuck_in_a_state(emulator: Emulator, status: str) -> None:
         emulator.client.stop_entities_detection_job(JobId=job_id)
     emulator.until(job_id, status)
     emulator.admin.advance(10_000)
-    time.sleep(0.05)
+    # Time enough for a whole job is not enough for this one.
+    assert emulator.run()["JobStatus"] == "COMPLETED"
     assert emulator.job(job_id)["JobStatus"] == status
     if status != "STOP_REQUESTED":
         emulator.client.stop_entities_detection_job(JobId=job_id)

@@ -7,7 +7,6 @@ import io
 import json
 import tarfile
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import pytest
 
 from local.rehearsal import Rehearsal
+from local.waiting import wait_until
 
 ACCOUNT = "000000000000"
 READ = "NO_READ_ACCESS_TO_INPUT"
@@ -78,15 +78,12 @@ class World:
             "VolumeKmsKeyId": self.volume_key,
         }
         job_id = self.comprehend.start_entities_detection_job(**(request | changes))["JobId"]
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            job: dict[str, Any] = self.comprehend.describe_entities_detection_job(JobId=job_id)[
-                "EntitiesDetectionJobProperties"
-            ]
-            if job["JobStatus"] in ("COMPLETED", "FAILED"):
-                return job
-            time.sleep(0.05)
-        raise AssertionError(f"job {job_id} does not end: {job}")
+        job: dict[str, Any] = wait_until(
+            lambda: self.comprehend.describe_entities_detection_job(JobId=job_id)["EntitiesDetectionJobProperties"],
+            lambda job: job["JobStatus"] in ("COMPLETED", "FAILED"),
+            awaited="the job's end",
+        )
+        return job
 
 
 @pytest.fixture(scope="module")

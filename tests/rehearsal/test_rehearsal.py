@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import fcntl
 import io
 import json
 import socket
@@ -18,14 +20,19 @@ from botocore.exceptions import ClientError
 
 from local.processes import ROOT, end_rehearsal
 from local.rehearsal import Rehearsal, RehearsalError
+from local.waiting import wait_until
 from tests.conftest import LeavesLoopback
 
 HANDLER = """
+cups = 1
+
 class OutOfTea(Exception):
     pass
 
 def handler(event, context):
-    raise OutOfTea("no more tea")
+    global cups
+    cups -= 1
+    raise OutOfTea(f"{cups} cups of tea")
 """
 
 
@@ -36,7 +43,7 @@ def archive(code: str) -> bytes:
     return content.getvalue()
 
 
-def test_lambda_reports_an_exception_by_its_class(rehearsal: Rehearsal) -> None:
+def test_lambda_reports_an_exception_by_its_class_and_goes_on_in_its_environment(rehearsal: Rehearsal) -> None:
     functions = rehearsal.client("lambda")
     functions.create_function(
         FunctionName="Tea",
@@ -45,13 +52,12 @@ def test_lambda_reports_an_exception_by_its_class(rehearsal: Rehearsal) -> None:
         Role="arn:aws:iam::000000000000:role/any",
         Code={"ZipFile": archive(HANDLER)},
     )
-    answer = functions.invoke(FunctionName="Tea")
-    error = json.loads(answer["Payload"].read())
-    assert (answer["FunctionError"], error["errorType"], error["errorMessage"]) == (
-        "Unhandled",
-        "OutOfTea",
-        "no more tea",
-    )
+    for cups in (0, -1):
+        answer = functions.invoke(FunctionName="Tea", LogType="Tail")
+        error = json.loads(answer["Payload"].read())
+        assert (answer["FunctionError"], error["errorType"]) == ("Unhandled", "OutOfTea")
+        assert error["errorMessage"] == f"{cups} cups of tea"
+        assert "raise OutOfTea" in base64.b64decode(answer["LogResult"]).decode()
 
 
 def test_comprehend_answers_with_its_own_clock_status_and_error(rehearsal: Rehearsal) -> None:
@@ -82,6 +88,38 @@ def test_a_rehearsal_takes_over_from_one_that_was_left_behind(tmp_path: Path) ->
             assert probe.connect_ex(("127.0.0.1", left_port)) != 0
     left.stop()
     assert not end_rehearsal(tmp_path)
+
+
+def is_held(log: Path) -> bool:
+    """Whether the server that writes a log lives: see spawn."""
+    with log.open("rb") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
+def test_servers_end_with_the_process_that_started_them_though_a_signal_kills_it(tmp_path: Path) -> None:
+    code = "import sys; from pathlib import Path; from local.rehearsal import Rehearsal\n"
+    code += (
+        "for name in ('ends', 'outlives'): Rehearsal(Path(sys.argv[1], name), outlives=name == 'outlives').start()\n"
+    )
+    code += "print('started', flush=True); input()"
+    command = [sys.executable, "-c", code, str(tmp_path)]
+    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        assert parent.stdout.readline() == b"started\n"
+        logs = sorted(tmp_path.rglob("*.log"))
+        assert [is_held(log) for log in logs] == [True] * 4
+        parent.kill()
+    wait_until(
+        lambda: [log.parent.name for log in logs if is_held(log)],
+        lambda left: left == ["outlives"] * 2,
+        awaited="two of them to end",
+    )
+    assert end_rehearsal(tmp_path / "outlives")
+    assert not end_rehearsal(tmp_path / "ends")
 
 
 def test_a_process_that_got_the_number_of_an_ended_one_is_left_alone(tmp_path: Path) -> None:

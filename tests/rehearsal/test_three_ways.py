@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import pytest
 
 from local.example import EXAMPLE, clean_environment
 from local.rehearsal import Rehearsal
+from local.waiting import wait_until
 from tests.rehearsal.conftest import CLOCK_SCALE
 from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
 
@@ -27,12 +27,12 @@ def bootstrapped() -> Iterator[Rehearsal]:
 def execution_of_uploads(rehearsal: Rehearsal, machine: str, *, patience_seconds: float = 120) -> dict[str, Any]:
     """The end of the first execution that uploads start."""
     functions = rehearsal.client("stepfunctions")
-    deadline = time.monotonic() + patience_seconds
-    while time.monotonic() < deadline:
-        for execution in functions.list_executions(stateMachineArn=machine)["executions"]:
-            return rehearsal.ended_execution(execution["executionArn"])
-        time.sleep(0.5)
-    raise AssertionError("no upload started an execution")
+    executions = wait_until(
+        lambda: functions.list_executions(stateMachineArn=machine)["executions"],
+        awaited="an execution that an upload starts",
+        seconds=patience_seconds,
+    )
+    return rehearsal.ended_execution(executions[-1]["executionArn"])
 
 
 def test_cdk_deploy_of_this_repository(bootstrapped: Rehearsal) -> None:
@@ -59,14 +59,14 @@ def test_an_upload_ends_in_a_published_result_that_names_the_original(workflow: 
     functions = workflow.rehearsal.client("stepfunctions")
     machine = workflow.outputs["StateMachineArn"]
     before = {each["executionArn"] for each in functions.list_executions(stateMachineArn=machine)["executions"]}
-    arn = None
-    deadline = time.monotonic() + 120
-    while arn is None and time.monotonic() < deadline:
-        time.sleep(0.5)
-        running = functions.list_executions(stateMachineArn=machine)["executions"]
-        arn = next((each["executionArn"] for each in running if each["executionArn"] not in before), None)
-    assert arn, "no upload started an execution"
-    ended = workflow.ended(arn)
+    started = wait_until(
+        lambda: (
+            {each["executionArn"] for each in functions.list_executions(stateMachineArn=machine)["executions"]} - before
+        ),
+        awaited="an execution that an upload starts",
+        seconds=120,
+    )
+    ended = workflow.ended(started.pop())
     assert ended.output["Status"] == "COMPLETED"
     # The two texts are below the service's least size together with nothing else: they were padded.
     records = workflow.records(ended.output)

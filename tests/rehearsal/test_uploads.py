@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 from collections.abc import Callable
 from typing import Any
 
 from local.redrive import redrive
+from local.waiting import wait_until
 from tests.rehearsal.deployed import TEXT, Deployed
 
 PATIENCE_SECONDS = 150
@@ -16,9 +16,8 @@ PATIENCE_SECONDS = 150
 
 def eventually(found: Callable[[], list[Any]], *, count: int) -> list[Any]:
     """What ``found`` finds once it finds ``count``."""
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while len(seen := found()) < count and time.monotonic() < deadline:
-        time.sleep(1)
+    awaited = f"{count} of them"
+    seen = wait_until(found, lambda seen: len(seen) >= count, awaited=awaited, seconds=PATIENCE_SECONDS, pause=0.5)
     assert len(seen) == count, seen
     return seen
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
-from entities_job.request.rules import model
+from entities_job.request.model import model
 from tests.synth.reading import Synthesized
 
 ROOT = Path(__file__).parents[2]
@@ -115,6 +115,13 @@ def test_every_task_retries_with_full_jitter_and_a_cap_and_reports_what_stays(st
             assert retry["MaxDelaySeconds"] <= 120, name
         if name != "PublishFailure":
             assert [(c["ErrorEquals"], c["Next"]) for c in task["Catch"]] == [(["States.ALL"], "PublishFailure")], name
+
+
+def test_publishing_that_timed_out_is_repeated_once(states: dict[str, Any]) -> None:
+    (retry,) = [r for r in states["PublishResult"]["Retry"] if "Sandbox.Timedout" in r["ErrorEquals"]]
+    assert (retry["ErrorEquals"], retry["MaxAttempts"]) == (["Sandbox.Timedout"], 1)
+    assert states["PublishResult"]["Next"] == "Published"
+    assert all(choice["Next"] != "PublishResult" for choice in states["Published"]["Choices"])
 
 
 def test_errors_that_stay_are_not_retried(states: dict[str, Any]) -> None:

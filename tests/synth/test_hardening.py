@@ -47,7 +47,7 @@ def test_functions_reach_s3_and_the_endpoints_only(strict: Synthesized) -> None:
     inline = strict.one("AWS::EC2::SecurityGroup", group.strip("<>").removesuffix(".GroupId"))
     reached += inline.get("SecurityGroupEgress", [])
     targets = {shown(rule.get("DestinationSecurityGroupId") or rule["DestinationPrefixListId"]) for rule in reached}
-    assert targets == {"pl-63a5400a", "<HardeningEndpointsSecurityGroup.GroupId>"}
+    assert targets == {"pl-63a5400a", "<NetworkEndpointsSecurityGroup.GroupId>"}
     assert {rule["ToPort"] for rule in reached} == {HTTPS}
     assert not inline.get("SecurityGroupIngress")
 
@@ -57,8 +57,8 @@ def test_only_functions_reach_the_endpoints(strict: Synthesized) -> None:
         (shown(rule["GroupId"]), shown(rule["SourceSecurityGroupId"]))
         for rule in strict.of_type("AWS::EC2::SecurityGroupIngress").values()
     }
-    jobs, functions = "<NetworkSecurityGroup.GroupId>", "<HardeningSecurityGroup.GroupId>"
-    assert admitted == {(jobs, jobs), ("<HardeningEndpointsSecurityGroup.GroupId>", functions)}
+    jobs, functions = "<NetworkSecurityGroup.GroupId>", "<NetworkFunctionsSecurityGroup.GroupId>"
+    assert admitted == {(jobs, jobs), ("<NetworkEndpointsSecurityGroup.GroupId>", functions)}
 
 
 def test_there_is_an_endpoint_for_each_service_that_functions_call(strict: Synthesized) -> None:
@@ -95,7 +95,7 @@ def test_functions_can_be_let_to_endpoints_that_exist() -> None:
         for rule in Synthesized(to_existing).of_type("AWS::EC2::SecurityGroupEgress").values()
         if rule.get("DestinationSecurityGroupId") == "sg-1234"
     ]
-    assert shown(rule["GroupId"]) == "<HardeningSecurityGroup.GroupId>"
+    assert shown(rule["GroupId"]) == "<NetworkFunctionsSecurityGroup.GroupId>"
 
 
 def test_buckets_refuse_objects_to_whoever_comes_another_way(strict: Synthesized) -> None:

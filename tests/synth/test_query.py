@@ -160,7 +160,8 @@ def test_every_view_has_its_file_and_its_columns(catalog: Synthesized, database:
 def test_what_unnests_names_the_fields_in_glues_order(catalog: Synthesized) -> None:
     columns = {c["Name"]: c["Type"] for c in inputs(catalog)["documents"]["StorageDescriptor"]["Columns"]}
     for name in ("entities", "errors"):
-        fields = re.findall(r"(\w+):", columns[name])
+        [struct] = exp.DataType.build(columns[name], dialect="hive").expressions
+        fields = [field.name for field in struct.expressions]
         [aliases] = re.findall(r"UNNEST\(documents\.\w+\) AS \w+ \((.+)\)", view(name))
         assert aliases.split(", ") == fields
 

@@ -13,7 +13,8 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow, PollSchedule
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits, PollSchedule
+from entities_job.contracts import CONTRACT_VERSION
 from tests.synth.reading import Synthesized, shown
 
 BUCKETS = {"InputBucket", "OutputBucket"}
@@ -26,7 +27,7 @@ HANDLERS = {
     "PublishFailure": "publish_failure",
     "Stage": "stage",
     "CompletionAwaitOutput": "await_output",
-    "AbandonedJobsStopAbandoned": "stop_orphans",
+    "OrphanedJobsStopOrphans": "stop_orphans",
 }
 
 
@@ -127,17 +128,20 @@ def test_the_functions_are_told_the_settings() -> None:
             output_prefix="entities/",
             tags={"project": "x"},
             allow_overrides=["Tags"],
-            maximum_duration=Duration.hours(2),
-            duration_per_gigabyte=Duration.minutes(10),
+            limits=ExecutionLimits(
+                documents=1000,
+                size=Size.mebibytes(2),
+                cost_usd=2.5,
+                duration=Duration.hours(2),
+                duration_per_gigabyte=Duration.minutes(10),
+            ),
             poll_schedule=PollSchedule.fixed(30),
-            maximum_documents=1000,
-            maximum_size=Size.mebibytes(2),
-            maximum_cost_usd=2.5,
         )
     )
     definition = json.loads(told.settings())
     settings = definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]
     assert settings == {
+        "ContractVersion": CONTRACT_VERSION,
         "Request": {
             "LanguageCode": "es",
             "DataAccessRoleArn": "<DataAccessRole.Arn>",
@@ -146,7 +150,7 @@ def test_the_functions_are_told_the_settings() -> None:
             "VolumeKmsKeyId": "<VolumeKey.Arn>",
             "Tags": [{"Key": "project", "Value": "x"}],
         },
-        "AcceptedValues": ["ONE_DOC_PER_FILE"],
+        "AcceptedValues": {"InputDataConfig.InputFormat": ["ONE_DOC_PER_FILE"]},
         "AllowedOverrides": ["Tags"],
         "InputUris": ["s3://<InputBucket>/texts/", "s3://<InputBucket>/staging/"],
         "StagingUri": "s3://<InputBucket>/staging/",

@@ -60,12 +60,9 @@ RIGHTS = {
     "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
     "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
     "PublishResult": {
-        READS_INPUT,
-        READS_STAGED,
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
-        ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
         DECRYPTS,
         ENCRYPTS,
@@ -86,7 +83,7 @@ RIGHTS = {
         DECRYPTS,
         ENCRYPTS,
     },
-    "AbandonedJobsStopAbandoned": {
+    "OrphanedJobsStopOrphans": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
@@ -108,7 +105,7 @@ RIGHTS = {
     },
 }
 FUNCTIONS = [name for name in RIGHTS if name != "DataAccessRole"]
-TASKS = [name for name in FUNCTIONS if not name.startswith(("AbandonedJobs", "Completion"))]
+TASKS = [name for name in FUNCTIONS if not name.startswith(("OrphanedJobs", "Completion"))]
 
 
 def test_the_data_access_role_has_no_other_right(default: Synthesized) -> None:

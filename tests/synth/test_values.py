@@ -18,7 +18,7 @@ from cdk_comprehend_entities import (
     LanguageCode,
     Recognizer,
 )
-from entities_job.request import rules
+from entities_job.request.model import model
 from tests.synth.reading import Synthesized
 
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs"
@@ -33,7 +33,7 @@ def test_exported_names_are_sorted_and_exist() -> None:
 
 @pytest.mark.parametrize(("open_value", "shape"), [(LanguageCode, "LanguageCode"), (InputFormat, "InputFormat")])
 def test_constants_are_the_values_of_the_api(open_value: type[LanguageCode], shape: str) -> None:
-    assert {str(member) for member in open_value} == set(rules.model()["shapes"][shape]["enum"])
+    assert {str(member) for member in open_value} == set(model()["shapes"][shape]["enum"])
     assert all(member.name == member.value.upper().replace("-", "_") for member in open_value)
 
 
@@ -87,14 +87,14 @@ def test_values_newer_than_the_library_pass_and_are_passed_on() -> None:
     newer = Synthesized(lambda stack: EntitiesDetectionWorkflow(stack, "Entities", language_code=LanguageCode.of("sv")))
     settings = json.loads(newer.settings())["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]
     assert settings["Request"]["LanguageCode"] == "sv"
-    assert "sv" in settings["AcceptedValues"]
+    assert settings["AcceptedValues"]["LanguageCode"] == ["sv"]
 
 
 @pytest.mark.parametrize(
     ("props", "message"),
     [
         ({"language_code": "xx"}, "LanguageCode: must be one of"),
-        ({"language_code": "ja", "recognizer": Recognizer.from_arn(RECOGNIZER)}, "with a custom recognizer"),
+        ({"language_code": "ONE_DOC_PER_FILE"}, "LanguageCode: must be one of"),
         ({"recognizer": Recognizer.from_arn("drugs")}, "EntityRecognizerArn: must match"),
         ({"document_reader": DocumentReader.detect_text()}, "DocumentReaderConfig: needs a custom recognizer"),
         (

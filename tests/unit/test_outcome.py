@@ -10,7 +10,7 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from tests.events import DOCS, check
-from tests.unit.publishing import Bucket, entry, lines, memory, publish
+from tests.unit.publish.publishing import Bucket, entry, lines, memory, publish
 
 
 @pytest.fixture
@@ -39,6 +39,58 @@ def test_the_schema_is_one_and_knows_the_example() -> None:
     for spoiled in ({**detail, "Status": "DONE"}, {**detail, "Status": "COMPLETED"}, {**detail, "Odd": 1}):
         with pytest.raises(AssertionError):
             check(spoiled)
+
+
+COUNTS = {
+    **dict.fromkeys(("ExpectedDocuments", "Documents", "DocumentErrors", "MissingDocuments"), 0),
+    **dict.fromkeys(("UnexpectedDocuments", "UnparsedRecords", "Entities"), 0),
+    "EntitiesByType": {},
+}
+ENDED = {"SchemaVersion": "1.0", "Status": "COMPLETED", "ExecutionArn": "arn:e", "StateMachineArn": "arn:m", "Job": {}}
+RESULT = {"DocumentsUri": "s3://out/d", "SummaryUri": "s3://out/s", "Parts": 0, "Bytes": 0}
+MEASURED = {"Polls": 1, "LagSeconds": None, "Units": 0, "EstimatedCostUsd": 0}
+WHOLE = {**ENDED, "Counts": COUNTS, "Result": RESULT, **MEASURED}
+ERROR = {"Error": {"Code": "C", "Message": "m"}}
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        WHOLE,
+        {**ENDED, "Counts": COUNTS},
+        {**ENDED, "Counts": {**COUNTS, "DocumentErrors": 2}, "Status": "COMPLETED_WITH_ERRORS", **ERROR},
+        {**ENDED, "Status": "REFUSED", **ERROR},
+        {**WHOLE, "Job": {"JobId": "5dfc", "NewInTheService": {}}},
+    ],
+)
+def test_the_schema_takes(detail: dict[str, Any]) -> None:
+    check(detail)
+
+
+@pytest.mark.parametrize(
+    "detail",
+    [
+        ENDED,
+        {**ENDED, "Counts": {**COUNTS, "Documents": 1}},
+        {**ENDED, "Status": "STOPPED", "Counts": COUNTS, **ERROR},
+        {**ENDED, "Status": "TIMED_OUT", "Counts": COUNTS, **ERROR},
+        {**ENDED, "Status": "REFUSED"},
+        {**WHOLE, **ERROR},
+        {**WHOLE, "SchemaVersion": "1.1"},
+        {**WHOLE, "Result": {**RESULT, "SummaryUri": "out/s"}},
+        {**WHOLE, "Counts": {**COUNTS, "EntitiesByType": {str(number): 1 for number in range(101)}}},
+        {**WHOLE, "Counts": {**COUNTS, "Odd": 1}},
+        {**WHOLE, "Polls": -1},
+        *({name: value for name, value in WHOLE.items() if name != left} for left in ("Counts", "Job", *MEASURED)),
+        *(
+            {**WHOLE, "Counts": {name: value for name, value in COUNTS.items() if name != left}}
+            for left in ("ExpectedDocuments", "EntitiesByType")
+        ),
+    ],
+)
+def test_the_schema_refuses(detail: dict[str, Any]) -> None:
+    with pytest.raises(AssertionError):
+        check(detail)
 
 
 def test_an_event_counts_the_most_frequent_types_and_the_summary_all(bucket: Bucket) -> None:

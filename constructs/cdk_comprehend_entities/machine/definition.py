@@ -44,7 +44,6 @@ _TROUBLE = [
     "Lambda.AWSLambdaException",
     "Lambda.SdkClientException",
     "Lambda.Unknown",
-    "Sandbox.Timedout",
     "InternalServerException",
     "InternalFailure",
     "InternalError",
@@ -56,6 +55,7 @@ _TROUBLE = [
     "ReadTimeoutError",
 ]
 _THROTTLING = ["TooManyRequestsException", "ThrottlingException", "SlowDown", "Lambda.TooManyRequestsException"]
+_TIMED_OUT = ["Sandbox.Timedout"]
 _NOT_READY = ["ResourceUnavailableException", "KmsKeyValidationException"]
 
 
@@ -155,7 +155,7 @@ class Definition:
         names = ("Job", "Inventory", "Estimate", "Warnings", "Settings", "Polls", "LagSeconds", "StopCode")
         given = {"Execution": _EXECUTION, **_variables(*names)}
         contract = contracts.PublishResultInput
-        task = self._task("PublishResult", function, contract, given, outputs=jsonata(RESULT))
+        task = self._task("PublishResult", function, contract, given, outputs=jsonata(RESULT), timed_out=1)
         outcome = read(contracts.OutcomeOutput, "Outcome", of=INPUT)
         timed_out = f"{read(contracts.OutcomeOutput, 'Outcome.Status', of=INPUT)} = 'TIMED_OUT'"
         ended = sfn.Succeed.jsonata(self._scope, "JobEnded", outputs=jsonata(outcome))
@@ -182,7 +182,7 @@ class Definition:
             retry_on_service_exceptions=False,
             outputs=jsonata(RESULT),
         )
-        _retry(task, [*_TROUBLE, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
+        _retry(task, [*_TROUBLE, *_TIMED_OUT, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
         return task.next(self._fail("JobFailed"))
 
     def _fail(self, name: str) -> sfn.Fail:
@@ -202,6 +202,7 @@ class Definition:
         assign: Mapping[str, object] | None = None,
         outputs: str | None = None,
         job_when_it_fails: str = "$job",
+        timed_out: int = 8,
     ) -> tasks.LambdaInvoke:
         task = tasks.LambdaInvoke.jsonata(
             self._scope,
@@ -213,6 +214,7 @@ class Definition:
             outputs=outputs,
         )
         _retry(task, _TROUBLE, seconds=2, attempts=8, maximum=Duration.minutes(2))
+        _retry(task, _TIMED_OUT, seconds=2, attempts=timed_out, maximum=Duration.minutes(2))
         # With all of the account's slots taken, one is free after minutes: sat out for an hour and a half.
         # A failed poll is never a failed job, either: the job runs on.
         _retry(task, _THROTTLING, seconds=2, attempts=50, maximum=Duration.minutes(2))

@@ -167,13 +167,9 @@ def _grant_inspect(function: lambda_.Function, storage: Storage) -> None:
 
 
 def _grant_publish(function: lambda_.Function, storage: Storage) -> None:
-    # A sample of entities is compared with the text that they were found in.
-    storage.documents.grant_read(function)
-    storage.staging.grant_read(function)
     storage.jobs.grant_read(function)
     storage.jobs.grant_see_missing(function)
     storage.work.grant_read(function)
-    storage.work.grant_write(function)
     storage.results.grant_write(function)
 
 

@@ -7,6 +7,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_sns as sns
 from constructs import Construct, IConstruct
 
+from entities_job import operation
+
 from .._storage import Storage
 
 _PREFIX = "cdk-comprehend-entities"
@@ -42,7 +44,7 @@ def warn_of_imported(
         data_access_role,
         "data-access-role",
         "it must trust comprehend.amazonaws.com, in one statement with the conditions StringEquals aws:SourceAccount "
-        "and ArnLike aws:SourceArn arn:<partition>:comprehend:<region>:<account>:entities-detection-job/*",
+        f"and ArnLike aws:SourceArn arn:<partition>:comprehend:<region>:<account>:{operation.ARN_RESOURCE}/*",
     )
     if notification_topic:
         _warn(

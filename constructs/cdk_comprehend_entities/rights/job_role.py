@@ -16,7 +16,7 @@ from .functions import COMPREHEND, GUIDE, allow_textract, ec2_arn, jobs_arn
 
 
 def data_access_role(scope: Construct) -> iam.Role:
-    """Return a role that only Comprehend can assume, and only for a job of this account and Region."""
+    """Return a role that only Comprehend can assume, for an entity-detection job of this account and Region."""
     return iam.Role(
         scope,
         "DataAccessRole",

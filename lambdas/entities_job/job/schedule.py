@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypedDict
 
-
-class ScheduleSettings(TypedDict):
-    """A schedule as it stands in the state machine's definition."""
-
-    FirstLooks: list[float]
-    StepSeconds: float
-    Growth: float
+from ..contracts import ScheduleSettings
 
 
 def seconds_after_output(looks: int) -> int:

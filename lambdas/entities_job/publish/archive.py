@@ -1,241 +1,278 @@
 """The archive that a job leaves, output.tar.gz, as a stream of lines in constant memory.
 
-Names in it are data, never paths. What is longer than a record may be is cut off, so that no archive fills the memory.
+Everything that came before some damage is delivered before :class:`ArchiveDamaged` is raised. Names in the archive are
+data, never paths. What is longer than a record may be is cut off, so that no archive fills the memory.
 """
 
 from __future__ import annotations
 
+import io
 import tarfile
 import zlib
-from base64 import b64decode, b64encode
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Executor
+from contextlib import suppress
+from typing import NamedTuple
 
-from botocore.exceptions import ClientError, HTTPClientError, ResponseStreamingError
+MAXIMUM_RECORD_BYTES = 16 * 1024**2 - 64 * 1024
+"""What DuckDB reads of one object unless it is asked for more (``maximum_object_size``), less room for our own fields.
 
-from ..aws import Location, client, logger
-from ..publish.inflate import ArchiveDamaged, Inflation, Point
+Athena reads rows of 32 MB.
+"""
 
-MAXIMUM_RECORD_BYTES = 32 * 1024**2
-"""Athena reads no longer row ("Considerations and limitations for SQL queries in Amazon Athena")."""
+MAXIMUM_ARCHIVE_BYTES = 50 * 1000**3
+"""Decompressed bytes that one invocation has time for; the service's limits keep any result at a quarter of it."""
 
-_LONGEST_LINE = 1024**3
+_LONGEST_OUT_FILE = 64 * 1024**2
 _BLOCK = 256 * 1024
-"""What is searched for lines at once: meanwhile the threads that decompress and compress wait for the interpreter."""
+_INFLATED = 1024**2
+_AHEAD = 4
+_LONGEST_HEADERS = 16 * 1024
+"""Bytes of all headers of one member: S3's own names have 1,024 bytes at most."""
 
-_MORE = 2 * 1024**2
-_CHUNK = 1024**2
-_LONGEST_HEADER = 1024**2
-_RECONNECTIONS = 5
+
+class ArchiveDamaged(Exception):
+    """The archive can't be read, or not to its end.
+
+    Attributes:
+        code: the error code of the outcome.
+        rest: of a line that the damage cut off, what came before.
+    """
+
+    code = "ArchiveDamaged"
+    rest = b""
+
+
+class ResultTooLarge(ArchiveDamaged):
+    """The archive holds more than one invocation can publish."""
+
+    code = "ResultTooLarge"
 
 
 class TooLong(NamedTuple):
-    """The beginning of a line or document that is longer than a record may be."""
+    """The beginning of a line or file that is longer than a record may be."""
 
     head: bytes
     size: int
 
 
-class Place(NamedTuple):
-    """Where publishing goes on: a point before it, bytes to pass over, and what is left of the member there."""
+def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Decompress the members of a gzip file, which zeros may follow.
 
-    point: Point = Point()
-    skip: int = 0
-    name: str = ""
-    left: int = 0
+    The gzip module holds back what it decompressed in the same call before the damage; this delivers it.
 
-    def saved(self) -> dict[str, Any]:
-        """The place as JSON."""
-        window = b64encode(zlib.compress(self.point.window)).decode()
-        return {**self._asdict(), "point": {**self.point._asdict(), "window": window}}
+    Raises:
+        ArchiveDamaged: the bytes are none of gzip, damaged or cut.
+        ResultTooLarge: there are more than :data:`MAXIMUM_ARCHIVE_BYTES` of them.
+    """
+    member: zlib._Decompress | None = None
+    size = 0
+    begun = False
+    for chunk in chunks:
+        left = chunk
+        while left:
+            if not member:
+                left = left.lstrip(b"\0") if begun else left
+                member = zlib.decompressobj(wbits=31) if left else None
+                begun = True
+                continue
+            before = member.copy()
+            try:
+                block = member.decompress(left, _INFLATED)
+            except zlib.error as error:
+                # Byte by byte, all is had that came before the damage.
+                with suppress(zlib.error):
+                    yield from filter(None, (before.decompress(bytes([byte])) for byte in left))
+                raise ArchiveDamaged(f"the archive is no sound gzip stream: {error}") from error
+            left, member = (member.unused_data, None) if member.eof else (member.unconsumed_tail, member)
+            size += len(block)
+            if block:
+                yield block
+            if size > MAXIMUM_ARCHIVE_BYTES:
+                raise ResultTooLarge(f"the archive holds more than {MAXIMUM_ARCHIVE_BYTES:,} bytes")
+    if member or not begun:
+        # What was decompressed beyond the limit of the last call.
+        yield from filter(None, [member.flush() if member else b""])
+        raise ArchiveDamaged("the archive is truncated: its gzip stream has no end")
 
-    @classmethod
-    def restored(cls, saved: dict[str, Any]) -> Place:
-        """The place that was saved."""
-        point = saved["point"]
-        return cls(**{**saved, "point": Point(**{**point, "window": zlib.decompress(b64decode(point["window"]))})})
+
+def ahead(blocks: Iterator[bytes], reader: Executor) -> Iterator[bytes]:
+    """Yield the same blocks, of which ``reader``, of one thread, makes some ahead; its owner sees to its end."""
+    waiting = deque(reader.submit(next, blocks, b"") for _ in range(_AHEAD))
+    while block := waiting.popleft().result():
+        waiting.append(reader.submit(next, blocks, b""))
+        yield block
+
+
+class _Tape(io.RawIOBase):
+    """Blocks as a file.
+
+    Attributes:
+        damage: what ended the blocks early, once all before it was read.
+        headers: bytes that tarfile may still read for one member.
+    """
+
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self.damage: ArchiveDamaged | None = None
+        self.headers = 0
+        self._blocks = blocks
+        self._held = memoryview(b"")
+
+    def read(self, size: int = -1) -> bytes:
+        """Return so many bytes of headers, or what is left of them."""
+        self.headers -= size
+        if self.headers < 0:
+            raise tarfile.ReadError(f"it holds headers of more than {_LONGEST_HEADERS:,} bytes")
+        return self.content(size)
+
+    def content(self, size: int) -> bytes:
+        """Return so many bytes, or what is left of them."""
+        parts = []
+        while size and (self._held or self._next()):
+            parts.append(self._held[:size])
+            self._held = self._held[size:]
+            size -= len(parts[-1])
+        return b"".join(parts)
+
+    def _next(self) -> bool:
+        try:
+            self._held = memoryview(next(self._blocks, b""))
+        except ArchiveDamaged as damage:
+            self.damage = damage
+        return bool(self._held)
+
+    def unread(self, data: bytes) -> None:
+        """Give bytes back."""
+        self._held = memoryview(data + self._held)
+
+    def broken(self, why: str) -> ArchiveDamaged:
+        """Return the damage, or for what is sound gzip an error of its own."""
+        return self.damage or ArchiveDamaged(f"the archive is no sound tar file: {why}")
 
 
 class Member:
     """A file of the archive; ``left`` bytes of it are not read yet."""
 
-    def __init__(self, name: str, left: int, stream: _Stream) -> None:
-        self.name, self.left, self._stream = name, left, stream
+    def __init__(self, name: str, size: int, tape: _Tape) -> None:
+        self.name, self.left, self._tape = name, size, tape
+        self._padding = -size % tarfile.BLOCKSIZE
+        self._damage: ArchiveDamaged | None = None
 
     def lines(self) -> Iterator[bytes | TooLong]:
-        """Whole lines in blocks, which depend on nothing but where the first of them begins."""
+        """Yield whole lines in blocks, which depend on the archive alone.
+
+        Raises:
+            ArchiveDamaged: the file ends early; its ``rest`` is what came of the last line.
+        """
+        held = b""
         while self.left:
-            block = self._read(_BLOCK)
-            end = block.rfind(b"\n") + 1
-            while self.left and not end and len(block) <= MAXIMUM_RECORD_BYTES:
-                block += self._read(_MORE)
-                end = block.rfind(b"\n", -_MORE) + 1
-            if self.left and not end:
-                yield TooLong(block, len(block) + self._line_end())
-                continue
-            if self.left:
-                self._unread(block[end:])
-                block = block[:end]
-            yield block
+            data = self._read(max(_BLOCK, len(held) // 2))
+            end = data.rfind(b"\n") + 1
+            if end:
+                yield held + data[:end]
+                held = b""
+            held += data[end:]
+            if len(held) > MAXIMUM_RECORD_BYTES:
+                yield TooLong(held, len(held) + self._pass_line())
+                held = b""
+        self._raise(held)
+        if held:
+            yield held
+
+    def _pass_line(self) -> int:
+        """Pass over what is left of a line; return how much that was."""
+        size, end = 0, b""
+        while self.left and not end:
+            passed, end, rest = self._read(_BLOCK).partition(b"\n")
+            size += len(passed)
+            self._tape.unread(rest)
+            self.left += len(rest)
+        return size
 
     def whole(self) -> bytes | TooLong:
-        """All of it."""
-        content = self._read(2 * MAXIMUM_RECORD_BYTES)
+        """Return all of it.
+
+        Raises:
+            ArchiveDamaged: the file ends early.
+        """
+        content = self._read(_LONGEST_OUT_FILE)
+        self._raise()
         return TooLong(content, len(content) + self.left) if self.left else content
 
     def close(self) -> None:
         """Pass over what is left, and over what fills it up to whole blocks."""
+        self.left += self._padding
         while self.left:
             self._read(_BLOCK)
-        self._stream.read(-self._stream.position % tarfile.BLOCKSIZE)
-
-    def _line_end(self) -> int:
-        passed = 0
-        while self.left:
-            line, end, rest = self._read(_BLOCK).partition(b"\n")
-            passed += len(line)
-            if passed > _LONGEST_LINE:
-                raise ArchiveDamaged(f"the archive holds a line of more than {_LONGEST_LINE:,} bytes")
-            if end:
-                self._unread(rest)
-                break
-        return passed
+        self._raise()
 
     def _read(self, size: int) -> bytes:
-        data = self._stream.read(min(size, self.left))
-        if not data and self.left:
-            raise ArchiveDamaged("the archive is truncated: its tar file ends in the middle of a member")
-        self.left -= len(data)
+        """Return so many bytes, or what is left of them before damage."""
+        wanted = min(size, self.left)
+        data = self._tape.content(wanted)
+        self.left -= wanted
+        if len(data) < wanted:
+            self._damage = self._tape.broken("it is truncated in the middle of a file")
+            self.left = 0
         return data
 
-    def _unread(self, data: bytes) -> None:
-        self.left += len(data)
-        self._stream.unread(data)
+    def _raise(self, rest: bytes = b"") -> None:
+        if self._damage:
+            self._damage.rest = rest
+            raise self._damage
 
 
 class Archive:
-    """The archive at ``source``, read from ``start`` on; ``hurried`` tells that its end may have to wait."""
+    """The decompressed bytes of a tar file, read once from front to back."""
 
-    def __init__(self, source: Location, start: Place, hurried: Callable[[], bool]) -> None:
-        self._start = start
-        self._inflation = Inflation(start.point, hurried)
-        blocks = self._inflation.blocks(_chunks(source, start.point.bit // 8))
-        self._stream = _Stream(_ahead(blocks), start.point.offset)
+    def __init__(self, blocks: Iterator[bytes]) -> None:
+        self._tape = _Tape(blocks)
 
     def members(self) -> Iterator[Member]:
-        """The files, in order; each must be read before the next.
+        """Yield the files, in order; each must be read before the next.
 
         Raises:
-            ArchiveDamaged: it can't be read, or not to its end.
+            ArchiveDamaged: the archive can't be read, has no end, or holds something behind it.
         """
-        self._stream.read(self._start.skip)
-        member: Member | None = Member(self._start.name, self._start.left, self._stream)
-        while member:
-            if member.name:
+        while info := self._header():
+            # As tarfile has it: directories and links have no content, whatever size they claim.
+            content = info.isreg() or info.type not in tarfile.SUPPORTED_TYPES
+            member = Member(info.name, info.size if content else 0, self._tape)
+            if info.isreg():
                 yield member
             member.close()
-            member = self._next()
-        # What follows is padding, and the check of the whole stream.
-        self._stream.read(_LONGEST_HEADER)
+        while behind := self._tape.content(_BLOCK):
+            if behind.strip(b"\0"):
+                raise self._tape.broken("something follows its end")
+        if self._tape.damage:
+            raise self._tape.damage
 
-    def place(self, member: Member) -> Place:
-        """Where to go on behind the last block of a member."""
-        position = self._stream.position
-        point = max(point for point in self._inflation.points if point.offset <= position)
-        return Place(point, position - point.offset, member.name, member.left)
-
-    def _next(self) -> Member | None:
-        stream: Any = self._stream
+    def _header(self) -> tarfile.TarInfo | None:
+        info: tarfile.TarInfo | None
         try:
-            with tarfile.open(None, "r|", stream, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
+            # One header at a time, by blocks of its own: tarfile would read ahead, and lose what came before damage.
+            self._tape.headers = _LONGEST_HEADERS
+            with tarfile.open(None, "r|", self._tape, tarfile.BLOCKSIZE, tarinfo=_Header) as tar:
                 info = tar.next()
-        except tarfile.ReadError as error:
-            if str(error) != "empty file":
-                raise ArchiveDamaged(f"the archive is no sound tar file: {error}") from error
-            info = None
-        if info and info.issparse():
-            raise ArchiveDamaged("the archive holds a sparse file")
-        return Member(info.name if info.isreg() else "", info.size, self._stream) if info else None
-
-
-class _Header(tarfile.TarInfo):
-    """A header that is judged: tarfile takes a broken one for the end, and believes in names of any length."""
-
-    @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
-        if not any(buf):
-            return super().frombuf(buf, encoding, errors)
-        try:
-            info = super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError as error:
-            raise ArchiveDamaged(f"the archive is no sound tar file: {error}") from error
-        if not info.isreg() and info.size > _LONGEST_HEADER:
-            raise ArchiveDamaged(f"the archive holds a header of {info.size:,} bytes")
+            if info and (info.size < 0 or info.issparse()):
+                raise tarfile.ReadError("it holds a file of negative size, or a sparse one")
+        except (tarfile.TarError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            raise self._tape.broken(str(error)) from error
         return info
 
 
-class _Stream:
-    """Blocks as a file; ``position`` is that of the next byte."""
+class _Header(tarfile.TarInfo):
+    """A header that is checked: tarfile takes a broken one for the end of the archive."""
 
-    def __init__(self, blocks: Iterator[bytes], position: int) -> None:
-        self.position = position
-        self._blocks = blocks
-        self._held: deque[memoryview] = deque()
-
-    def read(self, size: int) -> bytes:
-        """So many bytes, or what is left of them."""
-        parts = []
-        while size:
-            if not self._held:
-                self._held.append(memoryview(next(self._blocks, b"")))
-            block = self._held.popleft()
-            if not block:
-                break
-            if len(block) > size:
-                self._held.appendleft(block[size:])
-            parts.append(block[:size])
-            size -= len(parts[-1])
-            self.position += len(parts[-1])
-        return b"".join(parts)
-
-    def unread(self, data: bytes) -> None:
-        """Give bytes back."""
-        if data:
-            self._held.appendleft(memoryview(data))
-            self.position -= len(data)
-
-
-def _ahead(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """The same blocks, read and decompressed in a thread of their own; zlib and sockets leave the interpreter free."""
-    with ThreadPoolExecutor(1) as reader:
-        waiting = deque(reader.submit(next, blocks, b"") for _ in range(4))
-        while block := waiting.popleft().result():
-            waiting.append(reader.submit(next, blocks, b""))
-            yield block
-
-
-def _chunks(source: Location, position: int) -> Iterator[bytes]:
-    """The object's bytes from a position on; a broken connection is made again where it broke."""
-    broken = 0
-    unchanged: dict[str, str] = {}
-    while True:
-        part = {"Range": f"bytes={position}-"} if position else {}
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> _Header:
         try:
-            answer = client("s3").get_object(Bucket=source.bucket, Key=source.key, **part, **unchanged)
-            unchanged = {"IfMatch": answer["ETag"]}
-            while chunk := answer["Body"].read(_CHUNK):
-                position += len(chunk)
-                broken = 0
-                yield chunk
-            return
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "InvalidRange":
-                return
+            info = super().frombuf(buf, encoding, errors)
+        except tarfile.HeaderError as error:
+            if any(buf):
+                raise tarfile.ReadError(str(error)) from error
             raise
-        except (HTTPClientError, ResponseStreamingError, OSError) as error:
-            broken += 1
-            if broken > _RECONNECTIONS:
-                raise
-            logger.warning("connection to the archive is made again", extra={"position": position, "why": str(error)})
+        if info.size < 0:
+            raise tarfile.ReadError("it holds a negative size")
+        return info

@@ -1,6 +1,6 @@
-"""The inventory of a job's input: one JSON line a file, compressed. Fields: docs/architecture.md, section 2.
+"""The inventory of a job's input: gzip JSON lines of :class:`InventoryEntry`, and the table of its files.
 
-A million files take some 30 MB of memory: their lines lie in a temporary file, found by the hash of a file's name.
+The table is an SQLite file in the temporary folder, so that a million files take little memory.
 """
 
 from __future__ import annotations
@@ -8,210 +8,160 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import mmap
-import re
+import sqlite3
 import tempfile
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Iterator, Mapping
-from functools import cached_property
-from itertools import accumulate
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from functools import lru_cache
+from typing import NamedTuple
 
-from ..aws import Location, client
+from ..aws import Location
+from ..contracts import InventoryEntry
 
-_FIELDS = ("File", "Source", "VersionId", "Size", "Lines", "Padding")
-_BLOCK = 1024**2
-_HASH = (1 << 64) - (1 << 24)
-"""The bits of a name's hash that are kept in the index; the others are its row's number."""
-_WINDOW = 2048
+_LONGEST_KEY = 1024
+_NAMES_HELD = 1024
 
-_SOURCE = b'"Source":%b,"SourceVersionId":%b,'
-_TEXT = rb'[^"\\]*+(?:\\.[^"\\]*+)*+'
-_FILE = re.compile(rb'^\{"File": "(%b)"' % _TEXT, re.MULTILINE)
-_LINES = re.compile(rb'(?:, "Lines": (\d+))?(?:, "Padding": true)?\}\n')
-_ROW = re.compile(
-    rb'\{"File": "(%b)", "Source": ("%b")(?:, "VersionId": ("%b"))?, "Size": \d+(?:, "Lines": (\d+))?'
-    rb'(, "Padding": true)?\}\n' % (_TEXT, _TEXT, _TEXT)
+_TABLE = """
+CREATE TABLE files (
+    file TEXT, source TEXT, version TEXT, first INTEGER, documents INTEGER, by_line INTEGER,
+    padding INTEGER
 )
+"""
 
 
-def write(target: Location, entries: Iterable[Mapping[str, Any]]) -> None:
+def write(target: Location, entries: Iterable[InventoryEntry]) -> None:
     """Write the entries as they come; a million of them take some 20 MB of memory."""
     held = io.BytesIO()
     with gzip.GzipFile(fileobj=held, mode="wb", compresslevel=6, mtime=0) as packed:
         for entry in entries:
-            line = {name: entry[name] for name in _FIELDS if name in entry}
+            line = {name: value for name, value in entry.items() if name in InventoryEntry.__annotations__}
             packed.write(json.dumps(line, ensure_ascii=False).encode() + b"\n")
-    client("s3").put_object(Bucket=target.bucket, Key=target.key, Body=held.getvalue())
-
-
-def read(source: Location) -> Iterator[dict[str, Any]]:
-    """The entries, streamed."""
-    for block in _blocks(source):
-        yield from map(json.loads, block.splitlines())
-
-
-def _blocks(source: Location) -> Iterator[bytes]:
-    body = client("s3").get_object(Bucket=source.bucket, Key=source.key)["Body"]
-    with gzip.GzipFile(fileobj=body) as unpacked:
-        while block := unpacked.read(_BLOCK):
-            yield block + unpacked.readline()
+    target.write(held.getvalue())
 
 
 class Row(NamedTuple):
     """A file of the inventory.
 
     Attributes:
-        number: its place among the files.
-        file: its name, JSON-encoded without its quotes.
-        source: its object's URI, as a JSON string.
-        version: the object's version as a JSON string, or ``null``.
-        first: number of its first document among all expected ones.
+        file: its name, as the service reports it.
+        source: its object's URI.
+        version: the object's version, if known.
+        first: the number of its first document among all expected ones.
         documents: how many there are in it: its lines, or one.
         by_line: whether a document is a line.
         padding: whether it only fills the job up.
     """
 
-    number: int
-    file: bytes
-    source: bytes
-    version: bytes
+    file: str
+    source: str
+    version: str | None
     first: int
     documents: int
-    by_line: bool
-    padding: bool
+    by_line: int
+    padding: int
 
-    @property
-    def fields(self) -> bytes:
-        """What a record of one of its documents gains."""
-        return _SOURCE % (self.source, self.version)
+    def number(self, line: int | None) -> int | None:
+        """Return the number of the document with that line, or None if the file has no such line."""
+        place = (line or 0) if self.by_line else 0
+        return self.first + place if 0 <= place < self.documents else None
+
+
+class Source(NamedTuple):
+    """What is known of the source of a document.
+
+    Attributes:
+        uri: of its object, or None if several objects, or none, bear the name.
+        version: of the object, if known.
+        candidates: how many objects bear the name, if several do.
+    """
+
+    uri: str | None
+    version: str | None = None
+    candidates: int = 0
+
+
+@contextmanager
+def opened(location: Location) -> Iterator[Inventory]:
+    """Read the inventory that :func:`write` wrote into a table, which goes at the end of the ``with`` statement."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        closing(sqlite3.connect(f"{folder}/inventory", isolation_level=None)) as files,
+    ):
+        yield Inventory(files, location.read())
 
 
 class Inventory:
     """Every expected document, and which of them were received.
 
     Attributes:
-        received: one byte for each document, in the order of the inventory.
-        unexpected: documents received that nobody expected, or twice.
+        expected: how many documents there are, without padding.
+        unexpected: documents received that are in no file of the inventory, or came twice.
     """
 
-    def __init__(self, source: Location) -> None:
-        self._starts, self._firsts, self._hashes = array("Q", [0]), array("Q", [0]), array("q")
-        with tempfile.TemporaryFile() as held:
-            for block in _blocks(source):
-                held.write(block)
-                lines = block.splitlines(keepends=True)
-                self._hashes.extend(map(hash, _FILE.findall(block)))
-                by_line = b', "Lines": ' in block
-                counts = [int(count or 1) for count in _LINES.findall(block)] if by_line else [1] * len(lines)
-                self._starts.extend(accumulate(map(len, lines), initial=self._starts.pop()))
-                self._firsts.extend(accumulate(counts, initial=self._firsts.pop()))
-            held.flush()
-            self._lines = mmap.mmap(held.fileno(), 0, prot=mmap.PROT_READ) if self._starts[-1] else mmap.mmap(-1, 1)
-        self.received = bytearray(self._firsts[-1])
-        self.unexpected = 0
-        self._last: tuple[bytes, list[Row], bytes] = (b"", [], b"")
-        # Most results come in the order of the inventory: rows that follow are looked up all at once, as long as each
-        # name is one file's.
-        self._window: dict[bytes, tuple[int, bytes]] = {}
-        self._next = 0 if len(set(self._hashes)) == len(self._hashes) else len(self._hashes)
+    def __init__(self, files: sqlite3.Connection, content: bytes) -> None:
+        self.expected = self.unexpected = 0
+        self._files = files
+        self._received = bytearray()
+        # What a crash leaves is thrown away, so that neither journal nor flush is of use.
+        for pragma in ("journal_mode", "synchronous"):
+            files.execute(f"PRAGMA {pragma} = OFF")
+        files.execute("BEGIN")
+        files.execute(_TABLE)
+        files.executemany("INSERT INTO files VALUES (?, ?, ?, ?, ?, ?, ?)", self._rows(content))
+        files.execute("CREATE INDEX by_name ON files (file)")
+        # No COMMIT: outside of a transaction, each look-up would lock the file, which takes four times as long.
+        # Documents that follow each other are often lines of one file.
+        self._named = lru_cache(_NAMES_HELD)(self._find)
 
-    @cached_property
-    def _index(self) -> array[int]:
-        """Numbers of rows behind the higher bits of their hashes, sorted."""
-        return array("Q", sorted(value & _HASH | number for number, value in enumerate(self._hashes)))
+    def _rows(self, content: bytes) -> Iterator[Row]:
+        first = 0
+        for line in gzip.GzipFile(fileobj=io.BytesIO(content)):
+            entry: InventoryEntry = json.loads(line)
+            documents, padding = entry.get("Lines", 1), entry.get("Padding", False)
+            version = entry.get("VersionId")
+            yield Row(entry["File"], entry["Source"], version, first, documents, "Lines" in entry, padding)
+            self.expected += 0 if padding else documents
+            first += documents
+        self._received = bytearray(first)
 
-    def claim(self, name: bytes, line: int | None) -> bytes | None:
+    def claim(self, name: str, line: int | None) -> Source | None:
         """Take a document for received.
 
         Args:
-            name: the file's name as the service reports it, JSON-encoded without its quotes.
+            name: the file's name as the service reports it, which may hold a part of its path.
             line: number of its line, if a document is a line.
 
         Returns:
-            The fields that its record gains, or None for padding. Where several files bear the name and it holds no
-            path that tells them apart, ``Source`` is null and ``SourceCandidates`` their number.
+            What is known of its source, or None for padding.
         """
-        if line is None:
-            while not self._window and self._next < len(self._hashes):
-                self._look_ahead()
-            if known := self._window.pop(name, None):
-                self.received[known[0]] = 1
-                return known[1]
-        rows, fields = self._named(name)
+        # No key is longer: what is longer still is no other name than its beginning.
+        rows, source = self._named(name[: _LONGEST_KEY + 1])
         for row in rows:
-            if row.number >= self._next:
-                # What was passed over is missing, or comes later and by its name.
-                self._next = row.number + 1
-                self._window.clear()
-            number = _number(row, line)
-            if number is not None and not self.received[number]:
-                self.received[number] = 1
-                return None if row.padding else fields
+            number = row.number(line)
+            if number is not None and not self._received[number]:
+                self._received[number] = 1
+                return None if row.padding else source
         self.unexpected += 1
-        return fields
+        return source
 
-    def _look_ahead(self) -> None:
-        """Read the rows that are next, but for those that need a closer look."""
-        start = self._next
-        self._next = end = min(start + _WINDOW, len(self._hashes))
-        rows = enumerate(_ROW.findall(self._lines[self._starts[start] : self._starts[end]]), start)
-        self._window = {
-            file: (number, _SOURCE % (source, version or b"null"))
-            for number, (file, source, version, lines, padding) in rows
-            if not (lines or padding or self.received[number])
-        }
-        # What was read of the file would count as the function's own memory.
-        self._lines.madvise(mmap.MADV_DONTNEED)
+    def missing(self) -> Iterator[tuple[str, int | None, Source]]:
+        """Yield file, line and source of the documents that were not received, in the order of the inventory."""
+        for row in map(Row._make, self._files.execute("SELECT * FROM files WHERE NOT padding ORDER BY rowid")):
+            end = row.first + row.documents
+            number = self._received.find(0, row.first, end)
+            while number >= 0:
+                line = number - row.first if row.by_line else None
+                rows, source = self._named(row.file)
+                others = (other.number(line) for other in rows)
+                # If one of the same name was received, this may be it.
+                repeats = any(other is not None and self._received[other] for other in others)
+                yield row.file, line, source if repeats else Source(row.source, row.version)
+                number = self._received.find(0, number + 1, end)
 
-    def missing(self, start: int) -> Iterator[tuple[int, bytes, bytes, int | None]]:
-        """Expected documents not received, from number ``start`` on: number, fields, file, line."""
-        number = start
-        while (number := self.received.find(0, number)) >= 0:
-            row = self._row(bisect_right(self._firsts, number) - 1)
-            line = number - row.first if row.by_line else None
-            if not row.padding:
-                rows, fields = self._named(row.file)
-                others = (_number(other, line) for other in rows)
-                known = not any(other is not None and self.received[other] for other in others)
-                yield number, row.fields if known else fields, row.file, line
-            number += 1
-
-    def _named(self, name: bytes) -> tuple[list[Row], bytes]:
-        """The files of that name, and what a record gains that bears it."""
-        if name != self._last[0]:
-            rows = self._find(name)
-            self._last = name, rows, _fields(rows)
-        return self._last[1:]
-
-    def _find(self, name: bytes) -> list[Row]:
-        base = name.rpartition(b"/")[2]
-        value, rows = hash(base) & _HASH, []
-        at = bisect_left(self._index, value)
-        while at < len(self._index) and self._index[at] & _HASH == value:
-            row = self._row(self._index[at] & ~_HASH)
-            if row.file == base:
-                rows.append(row)
-            at += 1
-        return [row for row in rows if row.source.endswith(b"/" + name + b'"')] if base != name else rows
-
-    def _row(self, index: int) -> Row:
-        start, first = self._starts[index], self._firsts[index]
-        match = _ROW.match(self._lines[start : self._starts[index + 1]])
-        if not match:
-            raise ValueError(f"line {index + 1} of the inventory is none that InspectInput wrote")
-        file, source, version, lines, padding = match.groups()
-        documents = self._firsts[index + 1] - first
-        return Row(index, file, source, version or b"null", first, documents, lines is not None, bool(padding))
-
-
-def _number(row: Row, line: int | None) -> int | None:
-    place = (line or 0) if row.by_line else 0
-    return row.first + place if 0 <= place < row.documents else None
-
-
-def _fields(rows: list[Row]) -> bytes:
-    if len(rows) == 1:
-        return rows[0].fields
-    return b'"Source":null,"SourceVersionId":null,' + (b'"SourceCandidates":%d,' % len(rows) if rows else b"")
+    def _find(self, name: str) -> tuple[list[Row], Source]:
+        """Return the files of that name, and the source of a document that bears it."""
+        base = name.rpartition("/")[2]
+        found = self._files.execute("SELECT * FROM files WHERE file = ? ORDER BY rowid", (base,))
+        rows = [Row(*row) for row in found if base == name or row[1].endswith(f"/{name}")]
+        one = Source(rows[0].source, rows[0].version) if len(rows) == 1 else Source(None, candidates=len(rows))
+        return rows, one

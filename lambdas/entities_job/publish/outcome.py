@@ -70,14 +70,14 @@ def problem(code: str, message: str, *, field: str | None = None) -> OutcomeErro
     return made
 
 
-def of_result(event: PublishResultInput, counts: Counts, result: Result, damage: str) -> Outcome:
+def of_result(event: PublishResultInput, counts: Counts, result: Result, damage: OutcomeError | None) -> Outcome:
     """Return the outcome of an execution whose job left a result.
 
     Args:
         event: the payload of PublishResult.
         counts: what was published, and what not.
         result: where it lies.
-        damage: what is wrong with the archive, if anything.
+        damage: code and message of why the archive was not read to its end, if it was not.
     """
     status, error = _judged(event, counts, damage)
     return {
@@ -91,13 +91,15 @@ def of_result(event: PublishResultInput, counts: Counts, result: Result, damage:
     }
 
 
-def _judged(event: PublishResultInput, counts: Counts, damage: str) -> tuple[Status, OutcomeError | None]:
+def _judged(
+    event: PublishResultInput, counts: Counts, damage: OutcomeError | None
+) -> tuple[Status, OutcomeError | None]:
     stopped = event["Job"]["JobStatus"] == "STOPPED"
     status: Status = "COMPLETED_WITH_ERRORS"
     if stopped:
         status = "TIMED_OUT" if event["StopCode"] else "STOPPED"
     if damage:
-        return status, problem("ArchiveDamaged", damage)
+        return status, problem(damage["Code"], damage["Message"])
     if stopped:
         message = f"the job {event['Job']['JobId']} was stopped after {counts['Documents']:,} documents"
         return status, problem(event["StopCode"] or "JobStopped", message)

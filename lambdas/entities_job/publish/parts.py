@@ -9,11 +9,9 @@ from __future__ import annotations
 import io
 import zlib
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from concurrent.futures import Executor, Future
 
-from ..aws import Location, client
+from ..aws import Location
 
 _PART_BYTES = 96 * 1024**2
 """JSON lines in a part before they are compressed, to about a quarter."""
@@ -21,104 +19,65 @@ _PART_BYTES = 96 * 1024**2
 _BLOCK = 4 * 1024**2
 """What is compressed at once: a larger block waits less often for the interpreter."""
 
-_WAITING_BYTES = 24 * 1024**2
+_WAITING = 3
+"""Blocks that wait to be compressed or put into their part, at most."""
 
 
-class _Kind:
-    """The lines of one kind that the next part will hold, and the place of its parts."""
-
-    def __init__(self, prefix: Location) -> None:
-        self.prefix = prefix
-        self.pieces: list[bytes] = []
-        self.size = 0
-        self.blocks: deque[Future[bytes]] = deque()
-
-
-class Parts(AbstractContextManager["Parts"]):
-    """Writes records into parts ``<prefix><nnnnn>.jsonl.gz``, those that can't be read beside them.
+class Parts:
+    """Writes lines into parts ``<prefix><nnnnn>.jsonl.gz``; ``writers``, whose owner sees to their end, do the work.
 
     Attributes:
-        number: of the next part.
+        count: parts that were begun to be put.
+        size: compressed bytes of those parts.
     """
 
-    def __init__(self, documents: Location, unparsed: Location, *, number: int = 0, count: int = 0, size: int = 0):
-        self.number, self._count, self._size = number, count, size
-        self._kinds = _Kind(documents), _Kind(unparsed)
-        self._compressors, self._uploader = ThreadPoolExecutor(2), ThreadPoolExecutor(1)
-        self._compressing: deque[tuple[int, Future[bytes]]] = deque()
-        self._waiting = 0
-        self._uploading: deque[tuple[_Kind, Future[int]]] = deque()
-        self._held = 0
+    def __init__(self, prefix: Location, writers: Executor) -> None:
+        self.count = self.size = 0
+        self._prefix, self._writers = prefix, writers
+        self._lines: list[bytes] = []
+        self._held = self._in_part = 0
+        self._waiting: deque[tuple[Future[bytes], bool]] = deque()
+        self._part = io.BytesIO()
+        self._putting: Future[None] | None = None
 
-    def __exit__(self, *error: object) -> None:
-        for pool in (self._compressors, self._uploader):
-            pool.shutdown(cancel_futures=True)
+    def add(self, line: bytes) -> None:
+        """Add a line. Where a block or a part ends depends on the lines alone."""
+        self._lines.append(line)
+        self._held += len(line)
+        if self._held >= _BLOCK:
+            self._compress(ends_part=self._in_part + self._held >= _PART_BYTES)
 
-    @property
-    def full(self) -> bool:
-        """Whether the part should be put before more is added."""
-        return self._held >= _PART_BYTES
+    def finish(self) -> None:
+        """Put what is left, and see that all parts have arrived."""
+        if self._held or self._in_part:
+            self._compress(ends_part=True)
+        while self._waiting:
+            self._take()
+        if self._putting:
+            self._putting.result()
 
-    def add(self, documents: Sequence[bytes], unparsed: Sequence[bytes] = ()) -> None:
-        """Add lines, given in pieces."""
-        for kind, pieces in zip(self._kinds, (documents, unparsed), strict=True):
-            kind.pieces += pieces
-            size = sum(map(len, pieces))
-            kind.size, self._held = kind.size + size, self._held + size
-            if kind.size >= _BLOCK:
-                self._compress(kind)
+    def _compress(self, *, ends_part: bool) -> None:
+        self._waiting.append((self._writers.submit(_compressed, self._lines), ends_part))
+        self._in_part = 0 if ends_part else self._in_part + self._held
+        self._lines, self._held = [], 0
+        while len(self._waiting) > _WAITING:
+            self._take()
 
-    def _compress(self, kind: _Kind) -> None:
-        kind.blocks.append(self._compressors.submit(_compressed, kind.pieces))
-        self._compressing.append((kind.size, kind.blocks[-1]))
-        self._waiting += kind.size
-        kind.pieces, kind.size = [], 0
-        while self._waiting > _WAITING_BYTES:
-            size, block = self._compressing.popleft()
-            block.result()
-            self._waiting -= size
-
-    def put(self) -> None:
-        """Put what was added as one part, while the next one is begun."""
-        self._settle()
-        for kind in self._kinds:
-            if kind.pieces:
-                self._compress(kind)
-            if kind.blocks:
-                target = Location(kind.prefix.bucket, f"{kind.prefix.key}{self.number:05}.jsonl.gz")
-                self._uploading.append((kind, self._uploader.submit(_put, target, kind.blocks)))
-                kind.blocks = deque()
-        self._held = 0
-        self.number += 1
-
-    def finish(self) -> dict[str, int]:
-        """Put the last part and see that all have arrived.
-
-        Returns:
-            What ``Parts`` takes to go on: the next number, and count and compressed bytes of the parts with records.
-        """
-        if self._held:
-            self.put()
-        self._settle()
-        return {"number": self.number, "count": self._count, "size": self._size}
-
-    def _settle(self) -> None:
-        while self._uploading:
-            kind, size = self._uploading.popleft()
-            if kind is self._kinds[0]:
-                self._count, self._size = self._count + 1, self._size + size.result()
-            size.result()
+    def _take(self) -> None:
+        """Put the oldest block into its part, and begin to put the part if it is whole."""
+        compressed, ends_part = self._waiting.popleft()
+        self._part.write(compressed.result())
+        if not ends_part:
+            return
+        # One part at a time, so that no more than two are held.
+        if self._putting:
+            self._putting.result()
+        target = Location(self._prefix.bucket, f"{self._prefix.key}{self.count:05}.jsonl.gz")
+        self.count, self.size = self.count + 1, self.size + self._part.tell()
+        self._part.seek(0)
+        self._putting = self._writers.submit(target.write, self._part)
+        self._part = io.BytesIO()
 
 
-def _compressed(pieces: Sequence[bytes]) -> bytes:
-    return zlib.compress(b"".join(pieces), level=1, wbits=31)
-
-
-def _put(target: Location, blocks: deque[Future[bytes]]) -> int:
-    body = io.BytesIO()
-    while blocks:
-        body.write(blocks.popleft().result())
-    size = body.tell()
-    body.seek(0)
-    client("s3").put_object(Bucket=target.bucket, Key=target.key, Body=body)
-    return size
+def _compressed(lines: list[bytes]) -> bytes:
+    return zlib.compress(b"".join(lines), level=1, wbits=31)

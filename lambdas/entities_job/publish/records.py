@@ -1,225 +1,179 @@
-"""Records: the service's own lines with the fields of their job and source in front, and what is counted on the way.
+"""Records: the service's own lines behind the fields of their job and source, and what is counted on the way.
 
-Most lines are never parsed. A line that a pattern knows from end to end, but for the inside of its entities, and that
-has as many quotes as so many entities, is taken as it is: inside a JSON string quotes are always escaped, so that no
-text can pass for a field.
+Every line is parsed. One of the ordinary form is published once its fields are checked; any other one is parsed again
+by the rules of :mod:`fields`, and goes to ``unparsed/`` with the reason if it breaks one.
 """
 
 from __future__ import annotations
 
 import io
 import json
-import re
-from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections import Counter, deque
+from typing import cast
 
-from ..publish.archive import Member, TooLong
-from ..publish.inventory import Inventory
-from ..publish.offsets import Offsets
-from ..publish.out_files import join
+from ..contracts import Counts, DocumentNote, Job
+from .archive import MAXIMUM_RECORD_BYTES, ArchiveDamaged, Member, TooLong
+from .fields import Checker, Json, parse, plain_types, refuse_constant
+from .inventory import Inventory, Source
+from .out_files import join
+from .parts import Parts
 
-COUNTED_BY_TYPE = 1_000_000
-"""Larger results are not counted by type, which would slow their publishing down: SQL counts them."""
+_LISTED = 1000
+_LISTED_CHARACTERS = 1000
+_KEPT_BYTES = 64 * 1024
+_LONGEST_TYPE = 128
+"""Characters of a type's name, of which the service allows 64: an event counts a hundred of them."""
 
-_NAMED = 1000
-_UNPARSED_BYTES = 64 * 1024
+_SPACE = b" \t\r\n"
+"""What JSON takes for white space."""
 
-# The empty group tells whether there are Entities.
-_LINE = re.compile(
-    rb'^\{((?:(?:"Entities"(): ?\[(?:\{"[^\]]*+(?<=\}))?\]|"File": ?"([^"\\\x00-\x1f]++)"|"Line": ?(\d{1,9}+))'
-    rb'(?:, ?(?=")|(?=\}\n)))++\}\n)(?(2)|(?!))(?(3)|(?!))',
-    re.MULTILINE,
-)
-_TYPE = re.compile(rb'"Type": ?"([^"]*+)')
-_QUOTES = 14
-"""Of the five fields of an entity, around their names and two of their values."""
+_MOST_TYPES = 10_000
+_NOT_RECEIVED = {"ErrorCode": "NOT_RECEIVED", "ErrorMessage": "The archive has no readable result of the document."}
+_TOO_LONG = f"is longer than {MAXIMUM_RECORD_BYTES:,} bytes"
 
-
-@dataclass
-class Tally:
-    """What was counted: documents, those with errors, entities, the first by type, records that can't be read."""
-
-    documents: int = 0
-    errors: int = 0
-    missing: int = 0
-    unparsed: int = 0
-    entities: int = 0
-    types: Counter[str] = field(default_factory=Counter)
-    failed: list[dict[str, Any]] = field(default_factory=list)
-    lost: list[dict[str, Any]] = field(default_factory=list)
-
-    @property
-    def by_type(self) -> bool:
-        """Whether all entities so far were counted by type."""
-        return self.entities <= COUNTED_BY_TYPE
-
-    @classmethod
-    def restored(cls, saved: Mapping[str, Any]) -> Tally:
-        """The tally that was saved."""
-        return cls(**{**saved, "types": Counter(saved["types"])})
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
 
 
 class Results:
-    """Makes records of what the archive holds, and counts."""
+    """Makes records of what the archive holds, and counts.
 
-    def __init__(self, job: Mapping[str, Any], inventory: Inventory, tally: Tally, offsets: Offsets) -> None:
-        self.tally = tally
-        self._inventory, self._offsets = inventory, offsets
+    Attributes:
+        failed: documents with errors, the first thousand.
+        lost: missing documents, the first thousand.
+    """
+
+    def __init__(self, job: Job, inventory: Inventory, documents: Parts, unparsed: Parts) -> None:
+        self.failed: list[DocumentNote] = []
+        self.lost: list[DocumentNote] = []
+        self._inventory, self._documents, self._unparsed = inventory, documents, unparsed
+        self._checker = Checker()
+        self._good = self._errors = self._missing = self._others = 0
+        self._types: Counter[str] = Counter()
         front = {"JobId": job["JobId"], "JobDate": job["SubmitTime"][:10], "LanguageCode": job["LanguageCode"]}
-        self._front = json.dumps(front, separators=(",", ":")).encode()[:-1] + b","
+        self._front = _encode(front)[:-1].encode() + b","
 
-    def of(self, member: Member) -> Iterator[tuple[list[bytes], list[bytes]]]:
-        """The records of one file of the archive, and those that can't be read, in blocks of pieces."""
+    def add(self, member: Member) -> None:
+        """Publish one file of the archive.
+
+        Raises:
+            ArchiveDamaged: the file ends early, once all its whole records were published.
+        """
         if member.name.endswith(".out"):
-            whole = member.whole()
-            yield self._too_long(whole) if isinstance(whole, TooLong) else self._document(whole)
-        else:
-            # No loop: its variable would keep a block while the next one is read.
-            yield from map(self._lines, member.lines())
-
-    def _lines(self, block: bytes | TooLong) -> tuple[list[bytes], list[bytes]]:
-        if isinstance(block, TooLong):
-            return self._too_long(block)
-        records: list[bytes] = []
-        unparsed: list[bytes] = []
-        before = self.tally.documents
-        others = self._untaken(block if block.endswith(b"\n") else block + b"\n", records)
-        self._offsets.add(records[1::3], records[2::3], before)
-        for line in others:
-            self._parsed(line.strip(), records, unparsed)
-        return records, unparsed
-
-    def _untaken(self, block: bytes, records: list[bytes]) -> list[bytes]:
-        """Take the lines that need not be parsed; returns the others."""
-        types: list[bytes] = []
-        known = _LINE.findall(block)
-        if sum(len(match[0]) + 1 for match in known) == len(block) and _is_utf8(block):
-            others = [b"{" + match[0] for match in known if not self._taken(records, types, *match)]
-        else:
-            lines = ((line, _LINE.fullmatch(line)) for line in io.BytesIO(block))
-            others = [
-                line
-                for line, match in lines
-                if not (match and _is_utf8(line) and self._taken(records, types, *match.groups()))
-            ]
-        self.tally.types.update({json.loads(b'"%b"' % name): count for name, count in Counter(types).items()})
-        return others
-
-    def _taken(
-        self, records: list[bytes], types: list[bytes], line: bytes, _: bytes, name: bytes, number: bytes
-    ) -> bool:
-        """Take a line that the pattern knows, unless it must be parsed."""
-        entities = line.count(b"{")
-        # Where no quote is escaped, quotes and braces are enough to count by.
-        typed = self.tally.by_type or b"\\" in line
-        found = _TYPE.findall(line) if typed else []
-        if line.count(b'"') != _QUOTES * entities + (8 if number else 6) or (typed and len(found) != entities):
-            return False
-        fields = self._inventory.claim(name, int(number) if number else None)
-        if fields is not None:
-            records += (self._front, fields, line)
-            types += found
-            self.tally.documents += 1
-            self.tally.entities += entities
-        return True
-
-    def _document(self, content: bytes) -> tuple[list[bytes], list[bytes]]:
-        records: list[bytes] = []
-        unparsed: list[bytes] = []
+            self._out_file(member.whole())
+            return
         try:
-            for record in join(content):
-                self._add(json.dumps(record, ensure_ascii=False).encode(), record, records)
-        except (ValueError, RecursionError) as error:
-            self._keep(content, len(content), str(error), unparsed)
-        return records, unparsed
+            # The variable of a plain loop would keep a block while the next one is read.
+            deque(map(self._block, member.lines()), maxlen=0)
+        except ArchiveDamaged as damage:
+            # No part of an object is an object: what the damage left of a line is whole or nothing.
+            if _is_object(damage.rest):
+                self._line(damage.rest)
+            raise
 
-    def _too_long(self, cut: TooLong) -> tuple[list[bytes], list[bytes]]:
-        unparsed: list[bytes] = []
-        self._keep(cut.head, cut.size, "is longer than a record may be", unparsed)
-        return [], unparsed
+    def add_missing(self) -> None:
+        """Publish a record for each expected document that the archive has none of."""
+        for file, line, source in self._inventory.missing():
+            self._missing += 1
+            record: Json = {"File": file, **({} if line is None else {"Line": line}), **_NOT_RECEIVED}
+            _list(self.lost, source, record)
+            self._put(source, json.dumps(record, ensure_ascii=False).encode())
 
-    def not_received(self, fields: bytes, file: bytes, line: int | None) -> list[bytes]:
-        """The record of a document that the service never answered."""
-        place = b"" if line is None else b'"Line":%d,' % line
-        error = {"ErrorCode": "NOT_RECEIVED", "ErrorMessage": "The service gave no result for this document."}
-        self.tally.missing += 1
-        text = b'{"File":"%b",%b' % (file, place) + json.dumps(error).encode()[1:]
-        if len(self.tally.lost) < _NAMED:
-            self.tally.lost.append(_named(json.loads(text), fields))
-        return [self._front, fields, text[1:] + b"\n"]
+    def counts(self) -> Counts:
+        """Return what became of the documents."""
+        return {
+            "ExpectedDocuments": self._inventory.expected,
+            "Documents": self._good,
+            "DocumentErrors": self._errors,
+            "MissingDocuments": self._missing,
+            "UnexpectedDocuments": self._inventory.unexpected,
+            "UnparsedRecords": self._others,
+            "Entities": self._types.total(),
+            "EntitiesByType": dict(sorted(self._types.items())),
+        }
 
-    def _parsed(self, line: bytes, records: list[bytes], unparsed: list[bytes]) -> None:
+    def _block(self, block: bytes | TooLong) -> None:
+        if isinstance(block, TooLong):
+            self._keep(block.head, block.size, _TOO_LONG)
+        else:
+            for line in io.BytesIO(block):
+                self._line(line)
+
+    def _line(self, line: bytes) -> None:
+        line = line.strip(_SPACE)
         if not line:
             return
         try:
-            self._add(line, json.loads(line, parse_constant=_refuse), records)
+            text = line.decode()
+            record, end = _decode(text)
+            types = plain_types(record, text) if end == len(text) else None
+            if types is None:
+                record, types = self._checker.record(text)
+            self._add(line, record, types)
         except (ValueError, RecursionError) as error:
-            self._keep(line, len(line), str(error), unparsed)
+            self._keep(line, len(line), str(error))
 
-    def _add(self, line: bytes, record: Any, records: list[bytes]) -> None:
-        """Add a record that was parsed, and that ``line`` holds.
+    def _out_file(self, content: bytes | TooLong) -> None:
+        if isinstance(content, TooLong):
+            self._keep(content.head, content.size, _TOO_LONG)
+            return
+        try:
+            for document in join(parse(content.decode(), without_blocks=True)):
+                line = json.dumps(document, ensure_ascii=False).encode()
+                self._add(line, *self._checker.record(line.decode()))
+        except (ValueError, RecursionError) as error:
+            self._keep(content, len(content), str(error))
+
+    def _add(self, line: bytes, record: Json, types: list[str]) -> None:
+        """Publish a record that was checked, and that ``line`` holds.
 
         Raises:
-            ValueError: it is no record.
+            ValueError: it is longer than a record may be, or its types are not as the service's can be.
         """
-        types = _types(record)
-        fields = self._inventory.claim(_encoded(record["File"]), record.get("Line"))
-        if fields is None:
+        if len(line) > MAXIMUM_RECORD_BYTES:
+            raise ValueError(_TOO_LONG)
+        new = set(types) - self._types.keys()
+        if new and (len(max(new, key=len)) > _LONGEST_TYPE or len(new) + len(self._types) > _MOST_TYPES):
+            raise ValueError(
+                f"has a Type of more than {_LONGEST_TYPE} characters, or more than {_MOST_TYPES:,} of them"
+            )
+        source = self._inventory.claim(record["File"], record.get("Line"))
+        if not source:
             return
-        records += (self._front, fields, line[1:], b"\n")
-        self.tally.entities += len(types)
-        self.tally.types.update(types)
-        if "ErrorCode" not in record:
-            self.tally.documents += 1
-            return
-        self.tally.errors += 1
-        if len(self.tally.failed) < _NAMED:
-            self.tally.failed.append(_named(record, fields))
+        self._types.update(types)
+        if record.get("ErrorCode") is None:
+            self._good += 1
+        else:
+            self._errors += 1
+            _list(self.failed, source, record)
+        self._put(source, line)
 
-    def _keep(self, content: bytes, size: int, reason: str, unparsed: list[bytes]) -> None:
-        self.tally.unparsed += 1
-        text = content[:_UNPARSED_BYTES].decode("utf-8", "backslashreplace")
-        kept = json.dumps({"Reason": reason, "Bytes": size, "Content": text}, ensure_ascii=False).encode()
-        unparsed += (self._front, kept[1:] + b"\n")
+    def _put(self, source: Source, line: bytes) -> None:
+        # Most of an encoder's time goes into finding out that a value is null.
+        uri = _encode(source.uri) if source.uri else "null"
+        version = _encode(source.version) if source.version else "null"
+        candidates = f'"SourceCandidates":{source.candidates},' if source.candidates else ""
+        fields = f'"Source":{uri},"SourceVersionId":{version},{candidates}'.encode()
+        self._documents.add(b"".join((self._front, fields, line[1:], b"\n")))
 
-
-def _types(record: Any) -> list[str]:
-    """The types of a record's entities.
-
-    Raises:
-        ValueError: it is no record.
-    """
-    if not isinstance(record, dict) or not isinstance(record.get("File"), str):
-        raise ValueError("is no object with a File")
-    if not isinstance(record.get("Line", 0), int):
-        raise ValueError("has a Line that is no number")
-    entities = record.get("Entities", [] if "ErrorCode" in record else None)
-    if not isinstance(entities, list):
-        raise ValueError("has neither Entities nor an ErrorCode")
-    types = [entity.get("Type") if isinstance(entity, dict) else None for entity in entities]
-    if not all(isinstance(name, str) for name in types):
-        raise ValueError("has an entity without a Type")
-    return [str(name) for name in types]
+    def _keep(self, content: bytes, size: int, reason: str) -> None:
+        self._others += 1
+        text = content[:_KEPT_BYTES].decode("utf-8", "backslashreplace")
+        kept = {"Reason": reason[:_LISTED_CHARACTERS], "Bytes": size, "Content": text}
+        self._unparsed.add(self._front + json.dumps(kept, ensure_ascii=False).encode()[1:] + b"\n")
 
 
-def _encoded(name: str) -> bytes:
-    return json.dumps(name, ensure_ascii=False).encode()[1:-1]
+def _list(notes: list[DocumentNote], source: Source, record: Json) -> None:
+    """List a document without a result, unless there are enough; its texts may be of any length."""
+    if len(notes) >= _LISTED:
+        return
+    texts = {name: (record.get(name) or "")[:_LISTED_CHARACTERS] for name in ("File", "ErrorCode", "ErrorMessage")}
+    line = {} if record.get("Line") is None else {"Line": record["Line"]}
+    notes.append(cast(DocumentNote, {"Source": source.uri, **texts, **line}))
 
 
-def _named(record: Mapping[str, Any], fields: bytes) -> dict[str, Any]:
-    """What the summary says of a document that failed."""
-    source = json.loads(b"{%b}" % fields[:-1])
-    return {n: v for n, v in (source | record).items() if n in ("Source", "File", "Line", "ErrorCode", "ErrorMessage")}
-
-
-def _is_utf8(block: bytes) -> bool:
+def _is_object(content: bytes) -> bool:
     try:
-        return block.isascii() or bool(block.decode())
-    except UnicodeDecodeError:
+        return isinstance(parse(content.decode()), dict)
+    except ValueError:
         return False
-
-
-def _refuse(name: str) -> None:
-    raise ValueError(f"holds {name}, which is no JSON")

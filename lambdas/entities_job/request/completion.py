@@ -4,57 +4,64 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import cast
 
+from ..contracts import JobRequest, Settings
 from ..errors import RequestRefused
-from ..request.rules import PROTECTED, Violation, explain, violations
+from ..operation import START
+from .model import Violation, without_nulls
+from .rules import MODELS, PROTECTED, explain, violations
 
 _CONSTRUCT = "the workflow's own settings"
 
 
-def complete(given: Any, settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The request that an execution's input asks for, completed from the construct's defaults and judged.
+def complete(given: object, settings: Settings) -> JobRequest:
+    """Return the request that an execution's input asks for, completed from the construct's defaults and checked.
 
     Args:
         given: the execution's input: a request in the API's own field names, only ``InputDataConfig.S3Uri`` required.
-        settings: the construct's ``Settings`` (docs/architecture.md, section 2).
+            A null is an absent field, at any depth.
+        settings: the construct's.
 
     Raises:
         RequestRefused: with every broken rule in its message.
     """
-    if not isinstance(given, Mapping):
-        raise RequestRefused(explain([Violation("request", given, "must be an object", "StartEntitiesDetectionJob")]))
-    request = _merged(given, settings["Request"])
+    asked = without_nulls(given)
+    if not isinstance(asked, dict):
+        raise RequestRefused(explain([Violation("request", given, "must be an object", START)]))
+    request = _merged(asked, settings["Request"])
     found = [
-        *_overrides(given, settings["Request"], settings["AllowedOverrides"]),
+        *_overrides(asked, request, settings),
         *_location(request, settings["InputUris"], settings["StagingUri"]),
-        *violations(request, accepted=frozenset(settings["AcceptedValues"])),
+        *violations(request, accepted=settings["AcceptedValues"]),
     ]
     if found:
         raise RequestRefused(explain(found))
-    return request
+    return cast(JobRequest, request)
 
 
-def _merged(given: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
-    request = {**defaults, **{name: value for name, value in given.items() if value is not None}}
+def _merged(asked: Mapping[str, object], defaults: Mapping[str, object]) -> dict[str, object]:
+    request = {**defaults, **asked}
     for name in ("InputDataConfig", "OutputDataConfig"):
-        if isinstance(given.get(name), Mapping):
-            request[name] = {**defaults.get(name, {}), **given[name]}
+        default, own = defaults.get(name), asked.get(name)
+        if isinstance(default, dict) and isinstance(own, dict):
+            request[name] = {**default, **own}
     # A job uses a recognizer or a flywheel: the caller's choice replaces the construct's, of either kind.
-    for chosen, other in (("FlywheelArn", "EntityRecognizerArn"), ("EntityRecognizerArn", "FlywheelArn")):
-        if given.get(chosen) and not given.get(other):
+    for chosen, other in (MODELS, MODELS[::-1]):
+        if chosen in asked and other not in asked:
             request.pop(other, None)
     return request
 
 
-def _overrides(given: Mapping[str, Any], defaults: Mapping[str, Any], allowed: list[str]) -> Iterator[Violation]:
+def _overrides(asked: Mapping[str, object], request: Mapping[str, object], settings: Settings) -> Iterator[Violation]:
+    defaults: Mapping[str, object] = settings["Request"]
     for name in PROTECTED:
-        if given.get(name) is not None and given[name] != defaults.get(name) and name not in allowed:
+        if name in asked and request[name] != defaults.get(name) and name not in settings["AllowedOverrides"]:
             rule = f"can't be overridden: the construct's allow_overrides does not name {name}"
-            yield Violation(name, given[name], rule, _CONSTRUCT)
+            yield Violation(name, asked[name], rule, _CONSTRUCT)
 
 
-def _location(request: Mapping[str, Any], input_uris: list[str], staging_uri: str) -> Iterator[Violation]:
+def _location(request: Mapping[str, object], input_uris: list[str], staging_uri: str) -> Iterator[Violation]:
     data = request.get("InputDataConfig")
     uri = data.get("S3Uri") if isinstance(data, Mapping) else None
     if not isinstance(uri, str):

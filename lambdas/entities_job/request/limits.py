@@ -1,4 +1,4 @@
-"""The service's limits on a job's input, judged against what really lies under its prefix, and what analysing it costs.
+"""The service's limits on a job's input, checked against what lies under its prefix, and what analysing it costs.
 
 Sources: Amazon Comprehend Developer Guide, guidelines-and-limits and idp-inputs-async; Amazon Comprehend pricing.
 """
@@ -6,12 +6,13 @@ Sources: Amazon Comprehend Developer Guide, guidelines-and-limits and idp-inputs
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
-from typing import Any
 
-from ..request.rules import GUIDE, Violation
+from ..contracts import Ceilings, InputWarning, InventoryEntry
+from .model import Violation
+from .rules import GUIDE, Excerpt
 
 MB = 1024 * 1024
 MINIMUM_BYTES = 500
@@ -30,21 +31,28 @@ USD_PER_UNIT = {"built-in": 0.0001, "custom": 0.0005}
 """First-tier prices of one unit; what a job really costs is never more, Textract's pages excepted."""
 
 _SOURCE = f"{GUIDE}guidelines-and-limits"
-_NAMED = 100
+
+WARNINGS_BYTES = 32 * 1024
+"""Most bytes of JSON that all warnings take together: they travel through the state machine's payloads of 256 KiB."""
+
+
+def excerpt_of_warnings() -> Excerpt[InputWarning]:
+    """Return room for the warnings of one input; one line is kept back to say how many there is no room for."""
+    return Excerpt(WARNINGS_BYTES - 100, most=99)
 
 
 def units(characters: int) -> int:
-    """Charged units of one document: one for 100 characters, and at least three."""
+    """Return the charged units of one document: one for 100 characters, and at least three."""
     return max(3, math.ceil(characters / 100))
 
 
 def is_semi_structured(file: str, *, custom: bool) -> bool:
-    """Whether a job with these settings reads a file as PDF, Word or an image."""
+    """Return whether a job with these settings reads a file as PDF, Word or an image."""
     return custom and PurePosixPath(file).suffix.lower() in SEMI_STRUCTURED_BYTES
 
 
 def unfit(file: str, size: int, *, custom: bool, by_line: bool) -> str | None:
-    """Why the service answers a file of this name and size with an error, or None where it takes it."""
+    """Return why the service answers a file of this name and size with an error, or None if it takes it."""
     if size == 0:
         return "is empty"
     semi_structured = is_semi_structured(file, custom=custom)
@@ -65,34 +73,34 @@ class Tally:
     size: int = 0
     units: int = 0
     semi_structured: int = 0
-    warnings: list[dict[str, str]] = field(default_factory=list)
+    warnings: Excerpt[InputWarning] = field(default_factory=excerpt_of_warnings)
 
-    def add(self, entry: Mapping[str, Any], line_units: int = 0) -> None:
-        """Count one file of the inventory; ``line_units`` are the units of its lines, if a document is a line."""
+    def add(self, entry: InventoryEntry, line_units: int = 0) -> bool:
+        """Count one file of the inventory; ``line_units`` are the units of its lines, if a document is a line.
+
+        Returns:
+            Whether it is more than padding and the service takes a file of its name and size.
+        """
         self.files += 1
         self.size += entry["Size"]
         if entry.get("Padding"):
-            return
+            return False
         self.documents += entry["Lines"] if self.by_line else 1
         # A byte is at most one character, so that the estimate is never too low.
         self.units += line_units if self.by_line else units(entry["Size"])
         self.semi_structured += is_semi_structured(entry["File"], custom=self.custom)
         reason = unfit(entry["File"], entry["Size"], custom=self.custom, by_line=self.by_line)
         if reason:
-            self.warn(entry["File"], reason)
-
-    def warn(self, file: str, text: str) -> None:
-        """Remember that the service will probably answer one document with an error; the job goes on without it."""
-        if len(self.warnings) < _NAMED:
-            self.warnings.append({"File": file, "Warning": text})
+            self.warnings.add({"File": entry["File"], "Warning": reason})
+        return reason is None
 
     @property
     def cost(self) -> float:
-        """Estimated price of the analysis in US dollars, at most."""
+        """The estimated price of the analysis in US dollars, at most."""
         return round(self.units * USD_PER_UNIT["custom" if self.custom else "built-in"], 6)
 
-    def violations(self, uri: str, ceilings: Mapping[str, Any]) -> Iterator[Violation]:
-        """The limits of the service, and the construct's own ceilings, that the input breaks."""
+    def violations(self, uri: str, ceilings: Ceilings) -> Iterator[Violation]:
+        """Yield the limits of the service, and the construct's own ceilings, that the input breaks."""
         documents = "lines" if self.by_line else "files"
         if self.files == 0:
             yield Violation(
@@ -115,7 +123,11 @@ class Tally:
             most = MAXIMUM_SEMI_STRUCTURED_FILES
             rule = f"must hold at most {most} files with PDF, Word or images among them, holds {self.files:,}"
             yield Violation("InputDataConfig.S3Uri", uri, rule, f"{GUIDE}idp-inputs-async")
-        for name, value in (("Documents", self.documents), ("Bytes", self.size), ("CostUsd", self.cost)):
-            if ceilings.get(name) is not None and value > ceilings[name]:
-                rule = f"exceeds the workflow's ceiling of {ceilings[name]:,} {name} with {value:,}"
+        for name, value, ceiling in (
+            ("Documents", self.documents, ceilings.get("Documents")),
+            ("Bytes", self.size, ceilings.get("Bytes")),
+            ("CostUsd", self.cost, ceilings.get("CostUsd")),
+        ):
+            if ceiling is not None and value > ceiling:
+                rule = f"exceeds the workflow's ceiling of {ceiling:,} {name} with {value:,}"
                 yield Violation("InputDataConfig.S3Uri", uri, rule, "the workflow's own settings")

@@ -1,22 +1,30 @@
-"""The rules of a StartEntitiesDetectionJob request: a walker over botocore's service model, and cross-field rules.
+"""The rules of a StartEntitiesDetectionJob request: those of its model, and over several fields.
 
-The construct judges its properties with them at synth time (CDK tokens pass), StartJob's functions judge each request.
+The construct checks its properties with them at synth time (CDK tokens pass), InspectInput checks each request.
 """
 
 from __future__ import annotations
 
-import difflib
+import json
 import re
-import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Generic, NamedTuple, TypeVar
 
-from botocore.loaders import Loader
+from ..operation import START
+from .model import REQUEST, SOURCE, Violation, Walker, model, regions
+
+T = TypeVar("T")
 
 GUIDE = "Amazon Comprehend Developer Guide, "
+
+MODELS = ("EntityRecognizerArn", "FlywheelArn")
+"""Fields that name a custom model; a job uses at most one."""
+
 CUSTOM_LANGUAGES = ("en", "es", "fr", "de", "it", "pt")
+"""Languages of custom recognizers. Source: developer guide, supported-languages."""
+
 MAXIMUM_TAGS = 50
 PROTECTED = (
     "DataAccessRoleArn",
@@ -29,198 +37,172 @@ PROTECTED = (
 )
 """Fields that would widen rights: an execution's input may override them only where the construct allows it."""
 
+_HEAD = "the request breaks these rules:"
+_MESSAGE_BYTES = 20 * 1024
 
-MODELS = ("EntityRecognizerArn", "FlywheelArn")
-"""Fields that name a custom model; a job uses at most one."""
-
-
-class Violation(NamedTuple):
-    """One broken rule: the field's path, its value, what the rule asks for, and where the rule comes from."""
-
-    field: str
-    value: object
-    rule: str
-    source: str
-
-    def __str__(self) -> str:
-        shown = repr(self.value)
-        shown = shown if len(shown) <= 200 else f"{shown[:200]}..."
-        return f"{self.field}: {self.rule}; got {shown} ({self.source})"
+# Our own text first, then the service's: "Value 'xx' at 'tags.1.member.key' failed to satisfy constraint".
+_FIELD = re.compile(rf"\A{_HEAD}\n- ([A-Z][\w.\[\]]*): | at '([A-Za-z][\w.]*)' failed to satisfy")
 
 
-def explain(found: list[Violation]) -> str:
-    """All violations as one text, one a line."""
-    return "\n".join(["the request breaks these rules:", *(f"- {violation}" for violation in found)])
+@dataclass
+class Excerpt(Generic[T]):
+    """The first of many things, bounded in number and in bytes of JSON, and how many are left out.
 
-
-@cache
-def model() -> dict[str, Any]:
-    """Botocore's newest Comprehend service model."""
-    loaded: dict[str, Any] = Loader().load_service_model("comprehend", "service-2")
-    return loaded
-
-
-@cache
-def regions() -> frozenset[str]:
-    """Every Region with Comprehend that botocore's endpoint data knows, in all partitions."""
-    data: dict[str, Any] = Loader().load_data("endpoints")
-    return frozenset(
-        region
-        for partition in data["partitions"]
-        for region in partition["services"].get("comprehend", {}).get("endpoints", {})
-        if re.fullmatch(partition["regionRegex"], region)
-    )
-
-
-def violations(
-    request: Mapping[str, Any],
-    *,
-    region: str | None = None,
-    is_token: Callable[[Any], bool] = lambda value: False,
-    accepted: frozenset[str] = frozenset(),
-) -> list[Violation]:
-    """All rules of the API that a request breaks, in the order of the fields.
-
-    Args:
-        request: a StartEntitiesDetectionJob request in the API's own field names.
-        region: the Region of the job, to be judged too where it is known.
-        is_token: says which values are not known yet (CDK tokens); they pass.
-        accepted: enum values that are newer than botocore's model and pass, too.
+    Example:
+        >>> names = Excerpt[str](size=10, most=2)
+        >>> for name in ("a", "b", "c"):
+        ...     names.add(name)
+        >>> names.kept, names.left
+        (['a', 'b'], 1)
     """
 
-    def value_at(kind: type, *path: str) -> Any:
-        value: Any = request
-        for name in path:
-            value = value.get(name) if isinstance(value, Mapping) else None
-        return value if isinstance(value, kind) and not is_token(value) else None
+    size: int
+    most: int = 100
+    kept: list[T] = field(default_factory=list)
+    left: int = 0
 
-    found = list(_Judge(is_token, accepted).walk("StartEntitiesDetectionJobRequest", request, ""))
-    if isinstance(request, Mapping):
-        found += _cross_field(request, value_at)
-    return [*found, *_region(region, is_token)]
-
-
-_TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "structure": (lambda value: isinstance(value, Mapping), "an object"),
-    "list": (lambda value: isinstance(value, (list, tuple)), "a list"),
-    "string": (lambda value: isinstance(value, str), "a string"),
-}
+    def add(self, item: T) -> None:
+        """Keep the item if there is room and none was left out before it."""
+        if not self.left and len(self.kept) < self.most:
+            # Escaped, so that no later encoding of the same text is longer.
+            self.size -= len(json.dumps(item)) + len(", ")
+            if self.size >= 0:
+                self.kept.append(item)
+                return
+        self.left += 1
 
 
-class _Judge:
-    """The generic walker: required members, types, enums, patterns, lengths and list sizes of a shape."""
-
-    def __init__(self, is_token: Callable[[Any], bool], accepted: frozenset[str]) -> None:
-        self._is_token = is_token
-        self._accepted = accepted
-
-    def walk(self, shape_name: str, value: Any, path: str) -> Iterator[Violation]:
-        shape = model()["shapes"][shape_name]
-        source = f"API model of Comprehend 2017-11-27, {shape_name}"
-        if self._is_token(value):
-            return
-        expected, words = _TYPES[shape["type"]]
-        if not expected(value):
-            yield Violation(path or "request", value, f"must be {words}", source)
-        elif shape["type"] == "structure":
-            yield from self._structure(shape, value, path, source)
-        elif shape["type"] == "list":
-            yield from _size(shape, value, "items", path, source)
-            for index, item in enumerate(value):
-                yield from self.walk(shape["member"]["shape"], item, f"{path}[{index}]")
-        else:
-            yield from _size(shape, value, "characters", path, source)
-            if value not in shape.get("enum", [value]) and value not in self._accepted:
-                yield Violation(path, value, f"must be one of {', '.join(shape['enum'])}", source)
-            if "pattern" in shape and not _matches(shape["pattern"], value):
-                yield Violation(path, value, f"must match {shape['pattern']}", source)
-
-    def _structure(
-        self, shape: dict[str, Any], value: Mapping[str, Any], path: str, source: str
-    ) -> Iterator[Violation]:
-        prefix = f"{path}." if path else ""
-        for name in shape.get("required", []):
-            if value.get(name) is None:
-                yield Violation(f"{prefix}{name}", None, "is required", source)
-        for name, item in value.items():
-            if name not in shape["members"]:
-                close = difflib.get_close_matches(str(name), shape["members"], n=1)
-                hint = f"; did you mean {close[0]}?" if close else f"; the fields are {', '.join(shape['members'])}"
-                yield Violation(f"{prefix}{name}", item, f"is no field of the API{hint}", source)
-            elif item is not None:
-                yield from self.walk(shape["members"][name]["shape"], item, f"{prefix}{name}")
+def explain(found: Iterable[Violation]) -> str:
+    """Return all violations as one text, one a line, as far as the cause of a failed state has room for them."""
+    lines = Excerpt[str](_MESSAGE_BYTES)
+    for violation in found:
+        lines.add(f"- {violation}")
+    return "\n".join([_HEAD, *lines.kept, *([f"- and {lines.left:,} more"] if lines.left else [])])
 
 
-def _size(shape: dict[str, Any], value: Any, unit: str, path: str, source: str) -> Iterator[Violation]:
-    if len(value) < shape.get("min", 0):
-        yield Violation(path, value, f"must have at least {shape['min']} {unit}, has {len(value)}", source)
-    if len(value) > shape.get("max", len(value)):
-        yield Violation(path, value, f"must have at most {shape['max']} {unit}, has {len(value)}", source)
+def field_of(message: str) -> str | None:
+    """Return the path of the field that a refusal names first, ours or the service's, or None if it names none.
 
-
-def _matches(pattern: str, value: str) -> bool:
-    r"""Full match of an API pattern.
-
-    Python lacks ``\p{...}``: it becomes the set of the value's own characters of that class.
+    Example:
+        >>> field_of("1 validation error detected: Value 'x' at 'tags.1.member.key' failed to satisfy constraint: ...")
+        'Tags[0].Key'
     """
-
-    def characters(found: re.Match[str]) -> str:
-        name, in_class = found[1], pattern.rfind("[", 0, found.start()) > pattern.rfind("]", 0, found.start())
-        chosen = "".join(
-            re.escape(c)
-            for c in sorted(set(value))
-            if (c.isascii() if name == "ASCII" else unicodedata.category(c)[0] == name)
-        )
-        return chosen if in_class else (f"[{chosen}]" if chosen else "(?!)")
-
-    return re.fullmatch(re.sub(r"\\p\{(\w+)\}", characters, pattern), value) is not None
+    found = _FIELD.search(message)
+    if not found:
+        return None
+    # The service counts items of a list from 1 and writes each member with a small first letter.
+    path = re.sub(r"\.(\d+)\.member", lambda item: f"[{int(item[1]) - 1}]", found[2] or "")
+    return found[1] or ".".join(name[0].upper() + name[1:] for name in path.split("."))
 
 
 def is_custom(request: Mapping[str, object]) -> bool:
     """Return whether a custom model reads the documents: the request names a recognizer or a flywheel."""
-    return any(request.get(field) for field in MODELS)
+    return any(request.get(name) is not None for name in MODELS)
 
 
-def _cross_field(request: Mapping[str, Any], known: Callable[..., Any]) -> Iterator[Violation]:
-    """Rules over several fields; ``known`` finds a path's value, or None where it is missing, a token or malformed."""
-    recognizer, flywheel = known(str, "EntityRecognizerArn"), known(str, "FlywheelArn")
-    custom = is_custom(request)
-    if recognizer and flywheel:
+def violations(
+    request: object,
+    *,
+    region: str | None = None,
+    is_token: Callable[[object], bool] = lambda value: False,
+    accepted: Mapping[str, Sequence[str]] | None = None,
+) -> list[Violation]:
+    """Return all rules of the API that a request breaks, in the order of the fields.
+
+    Args:
+        request: a StartEntitiesDetectionJob request in the API's own field names. A null is an absent field.
+        region: the Region of the job, to be checked too if it is known.
+        is_token: says which values are not known yet (CDK tokens); they pass.
+        accepted: enum values that are newer than botocore's model and pass, too, by the path of their field.
+    """
+    found = list(Walker(is_token, accepted or {}).walk(REQUEST, request, ""))
+    if isinstance(request, Mapping):
+        found += _cross_field(_Known(request, is_token))
+    return [*found, *_region(region, is_token)]
+
+
+def remarks(request: Mapping[str, object]) -> Iterator[Violation]:
+    """Yield what a request asks for in vain: the job runs, but not as its author may expect."""
+    language = request.get("LanguageCode")
+    if is_custom(request) and language in _enum("LanguageCode") and language not in CUSTOM_LANGUAGES:
+        rule = f"is ignored: a custom recognizer has its own language, one of {', '.join(CUSTOM_LANGUAGES)}"
+        yield Violation("LanguageCode", language, rule, f"API Reference, {START}")
+
+
+class _Known(NamedTuple):
+    """A request of any shape, and which of its values are not known yet."""
+
+    request: Mapping[str, object]
+    is_token: Callable[[object], bool]
+
+    def at(self, kind: type[T], path: str) -> T | None:
+        """Return the value at a path, or None if it is missing, a token or of another type."""
+        value: object = self.request
+        for name in path.split("."):
+            value = value.get(name) if isinstance(value, Mapping) else None
+        return value if isinstance(value, kind) and not self.is_token(value) else None
+
+
+def _cross_field(known: _Known) -> Iterator[Violation]:
+    """Rules over several fields, and rules that the model states in words only."""
+    flywheel = known.at(str, "FlywheelArn")
+    if flywheel and known.at(str, "EntityRecognizerArn"):
         rule = "must be left out where EntityRecognizerArn is given: a job uses a recognizer or a flywheel"
         yield Violation("FlywheelArn", flywheel, rule, f"{GUIDE}flywheels-inference")
-    language = known(str, "LanguageCode")
-    if custom and language in _enum("LanguageCode") and language not in CUSTOM_LANGUAGES:
-        rule = f"must be one of {', '.join(CUSTOM_LANGUAGES)} with a custom recognizer"
-        yield Violation("LanguageCode", language, rule, f"{GUIDE}supported-languages")
-    if known(Mapping, "InputDataConfig", "DocumentReaderConfig") is not None:
-        yield from _document_reader(known, custom)
-    volume_key = known(str, "VolumeKmsKeyId")
-    if volume_key and re.search(r"(^|:)alias/", volume_key):
-        rule = "must be a key id or key ARN: an alias is not accepted for the volume key"
-        yield Violation("VolumeKmsKeyId", volume_key, rule, "API model of Comprehend 2017-11-27, KmsKeyId")
-    yield from _tags(known(list, "Tags") or [])
-    source, target = known(str, "InputDataConfig", "S3Uri"), known(str, "OutputDataConfig", "S3Uri")
-    if source and target and f"{target.rstrip('/')}/".startswith(f"{source.rstrip('/')}/"):
-        rule = f"must not lie under the input, {source}: a second job would read the first one's result as a document"
+    if known.at(dict, "InputDataConfig.DocumentReaderConfig") is not None:
+        yield from _document_reader(known)
+    for path, wrong, rule in _KEYS:
+        key = known.at(str, path)
+        if key and re.match(wrong, key):
+            yield Violation(path, key, rule, f"{SOURCE}KmsKeyId")
+    yield from _tags(known.at(list, "Tags") or [])
+    source, target = known.at(str, "InputDataConfig.S3Uri"), known.at(str, "OutputDataConfig.S3Uri")
+    if source and target and _is_under(target, source):
+        rule = (
+            "must not lie under the input, whose URI is a string prefix: a second job would read the first one's result"
+        )
         yield Violation("OutputDataConfig.S3Uri", target, rule, f"{GUIDE}api-async-insights")
 
 
-def _document_reader(known: Callable[..., Any], custom: bool) -> Iterator[Violation]:
-    field, source = "InputDataConfig.DocumentReaderConfig", f"{GUIDE}idp-inputs-async"
-    if not custom:
-        reader = known(Mapping, "InputDataConfig", "DocumentReaderConfig")
-        yield Violation(field, reader, "needs a custom recognizer: EntityRecognizerArn or FlywheelArn", source)
-    input_format = known(str, "InputDataConfig", "InputFormat")
+_NO_KEY_ARN = r"arn:(?!aws(-[^:]+)?:kms:[^:]+:[0-9]{12}:%s/.)"
+_KEYS = (
+    (
+        "OutputDataConfig.KmsKeyId",
+        _NO_KEY_ARN % "(key|alias)",
+        "must be a key id, an alias, or the ARN of a key or an alias",
+    ),
+    (
+        "VolumeKmsKeyId",
+        f"alias/|{_NO_KEY_ARN % 'key'}",
+        "must be a key id or key ARN: an alias is not accepted for the volume key",
+    ),
+)
+"""Fields that name a key, what begins a value of none of their formats, and the formats."""
+
+
+def _is_under(target: str, source: str) -> bool:
+    """Return whether the results below ``target`` are documents of ``source``.
+
+    The service reads every object whose key begins with the source's, so ``s3://b/in`` takes ``s3://b/in-results/``,
+    too. It writes into folders of its own below the target, whether that ends in a slash or not.
+    """
+    whole = f"{source}/" if source.count("/") == len("//") else source
+    return (target if target.endswith("/") else f"{target}/").startswith(whole)
+
+
+def _document_reader(known: _Known) -> Iterator[Violation]:
+    path, source = "InputDataConfig.DocumentReaderConfig", f"{GUIDE}idp-inputs-async"
+    if not is_custom(known.request):
+        reader = known.at(dict, path)
+        yield Violation(path, reader, "needs a custom recognizer: EntityRecognizerArn or FlywheelArn", source)
+    input_format = known.at(str, "InputDataConfig.InputFormat")
     if input_format != "ONE_DOC_PER_FILE":
         rule = "must be ONE_DOC_PER_FILE with a document reader"
         yield Violation("InputDataConfig.InputFormat", input_format, rule, source)
-    action = known(str, "InputDataConfig", "DocumentReaderConfig", "DocumentReadAction")
-    features = known(list, "InputDataConfig", "DocumentReaderConfig", "FeatureTypes")
+    action, features = known.at(str, f"{path}.DocumentReadAction"), known.at(list, f"{path}.FeatureTypes")
     if action in _enum("DocumentReadAction") and (action == "TEXTRACT_ANALYZE_DOCUMENT") != bool(features):
         rule = "must be given with TEXTRACT_ANALYZE_DOCUMENT, and only then"
-        yield Violation(
-            f"{field}.FeatureTypes", features, rule, "API model of Comprehend 2017-11-27, DocumentReaderConfig"
-        )
+        yield Violation(f"{path}.FeatureTypes", features, rule, f"{SOURCE}DocumentReaderConfig")
 
 
 def _enum(shape_name: str) -> list[str]:
@@ -228,7 +210,7 @@ def _enum(shape_name: str) -> list[str]:
     return values
 
 
-def _tags(tags: list[Any]) -> Iterator[Violation]:
+def _tags(tags: Sequence[object]) -> Iterator[Violation]:
     keys = [tag["Key"] for tag in tags if isinstance(tag, Mapping) and isinstance(tag.get("Key"), str)]
     if len(tags) > MAXIMUM_TAGS:
         yield Violation("Tags", len(tags), f"at most {MAXIMUM_TAGS} tags", f"{GUIDE}tagging")
@@ -239,7 +221,7 @@ def _tags(tags: list[Any]) -> Iterator[Violation]:
             yield Violation("Tags", key, "keys must not begin with aws:", f"{GUIDE}tagging")
 
 
-def _region(region: str | None, is_token: Callable[[Any], bool]) -> Iterator[Violation]:
+def _region(region: str | None, is_token: Callable[[object], bool]) -> Iterator[Violation]:
     if region is not None and not is_token(region) and region not in regions():
         rule = f"Amazon Comprehend is not offered here; it is in {', '.join(sorted(regions()))}"
         yield Violation("Region", region, rule, "AWS General Reference, Amazon Comprehend endpoints")

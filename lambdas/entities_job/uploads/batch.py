@@ -158,7 +158,7 @@ def assemble(name: str, trigger: Trigger, received: Iterable[tuple[Upload, Messa
     for identity, upload in uploads.items():
         refusal = trigger.refusal(upload)
         if refusal is None:
-            tally.add({"File": upload.key, "Size": upload.size})
+            tally.add(upload.entry(identity, None))
             if not trigger.fits(tally):
                 if tally.documents > 1:
                     break

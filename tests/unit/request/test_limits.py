@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
+from entities_job.contracts import Ceilings
 from entities_job.request.limits import MAXIMUM_BYTES, MB, Tally, units
 
 
 def tally(*sizes: int, name: str = "a.txt", custom: bool = False) -> Tally:
     counted = Tally(custom=custom, by_line=False)
     for size in sizes:
-        counted.add({"File": name, "Size": size})
+        counted.add({"File": name, "Source": name, "Size": size})
     return counted
 
 
-def rules(counted: Tally, **ceilings: Any) -> list[str]:
-    return [violation.rule for violation in counted.violations("s3://in-bucket/in/", ceilings)]
+def rules(counted: Tally, ceilings: Ceilings | None = None) -> list[str]:
+    return [violation.rule for violation in counted.violations("s3://in-bucket/in/", ceilings or {})]
 
 
 @pytest.mark.parametrize(("characters", "charged"), [(0, 3), (1, 3), (300, 3), (301, 4), (1000, 10), (MB, 10_486)])
@@ -59,26 +58,33 @@ def test_the_floor_is_the_built_in_models_only() -> None:
 
 def test_padding_counts_for_the_floor_but_is_no_document_and_costs_nothing() -> None:
     counted = tally(100)
-    counted.add({"File": "padding", "Size": 400, "Padding": True})
+    assert not counted.add({"File": "padding", "Source": "padding", "Size": 400, "Padding": True})
     assert (rules(counted), counted.documents, counted.units) == ([], 1, 3)
 
 
 def test_documents_that_the_service_will_refuse_are_warned_of() -> None:
-    assert [w["Warning"] for w in tally(0, MB + 1, MB).warnings] == [
+    assert [w["Warning"] for w in tally(0, MB + 1, MB).warnings.kept] == [
         "is empty",
         "has 1,048,577 bytes; the service takes at most 1,048,576 in such a document",
     ]
-    assert tally(50 * MB, name="a.pdf", custom=True).warnings == []
-    assert len(tally(50 * MB, name="a.pdf").warnings) == 1
+    assert tally(50 * MB, name="a.pdf", custom=True).warnings.kept == []
+    assert len(tally(50 * MB, name="a.pdf").warnings.kept) == 1
 
 
-@pytest.mark.parametrize(("name", "ceiling"), [("Documents", 1), ("Bytes", 1999), ("CostUsd", 0.001)])
-def test_the_workflows_own_ceilings(name: str, ceiling: float) -> None:
-    assert f"ceiling of {ceiling:,} {name}" in rules(tally(1000, 1000), **{name: ceiling})[0]
-    assert rules(tally(1000, 1000), **{name: 2000}) == []
+@pytest.mark.parametrize(
+    ("ceilings", "rule"),
+    [
+        ({"Documents": 1}, "ceiling of 1 Documents with 2"),
+        ({"Bytes": 1999}, "ceiling of 1,999 Bytes with 2,000"),
+        ({"CostUsd": 0.001}, "ceiling of 0.001 CostUsd with 0.002"),
+    ],
+)
+def test_the_workflows_own_ceilings(ceilings: Ceilings, rule: str) -> None:
+    assert rule in rules(tally(1000, 1000), ceilings)[0]
+    assert rules(tally(1000, 1000), {"Documents": 2, "Bytes": 2000, "CostUsd": 0.002}) == []
 
 
 def test_semi_structured_files_need_one_document_a_file() -> None:
     counted = Tally(custom=True, by_line=True)
-    counted.add({"File": "a.docx", "Size": 600, "Lines": 1}, 6)
+    counted.add({"File": "a.docx", "Source": "a.docx", "Size": 600, "Lines": 1}, 6)
     assert rules(counted) == ["must be ONE_DOC_PER_FILE where PDF, Word or image files lie under the prefix"]
