@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from .acknowledged import acknowledge
 
@@ -56,10 +56,15 @@ def allow(
     principal: Any = grantee.grant_principal
     # Principals of other accounts and services are no constructs.
     if hasattr(principal, "node"):
-        principal.node.add_metadata(SOURCE, f"{' '.join(actions)}: {source}")
+        cite(principal, *actions, source=source)
         if wildcard or "*" in on:
             acknowledge(principal, wildcard or "no-resources", arns=on)
     return grant
+
+
+def cite(grantee: IConstruct, *actions: str, source: str) -> None:
+    """Keep the source of a statement beside ``grantee``, for docs/permissions.md."""
+    grantee.node.add_metadata(SOURCE, f"{' '.join(actions)}: {source}")
 
 
 def statement(

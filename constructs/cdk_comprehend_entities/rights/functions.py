@@ -21,7 +21,7 @@ from constructs import Construct
 from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
-from .access import NARROWER, Conditions, allow, executions_arn, statement, via
+from .access import NARROWER, Conditions, allow, cite, executions_arn, statement, via
 
 if TYPE_CHECKING:
     from .._functions import Functions
@@ -67,6 +67,7 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
     source = "AWS CDK, StateMachine.grantTaskResponse"
     wake = statement("states:SendTaskSuccess", on=[machine.state_machine_arn], source=source)
     iam.Policy(scope, "Wake", statements=[wake], roles=[role])
+    cite(role, "states:SendTaskSuccess", source=source)
 
 
 def grant_stop_orphans(function: lambda_.Function, machine: sfn.IStateMachine, bus: events.IEventBus) -> None:
