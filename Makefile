@@ -64,7 +64,7 @@ audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is in
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
-contracts: setup-dev ## write docs/event-schema.json and the tables of payloads of docs/architecture.md
+contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
 	$(BIN)/python -m bench.contracts --write
 
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md

@@ -1,7 +1,8 @@
-"""Documents made from :mod:`entities_job.contracts`: the schema of the event, and tables of payloads.
+"""Documents made from :mod:`entities_job.contracts`: the schema of the event, tables of payloads, columns of queries.
 
-``python -m bench.contracts --write`` writes docs/event-schema.json, and the tables of docs/architecture.md below each
-``<!-- contracts: begin <type> ... -->``; without ``--write`` it lists the documents that are stale.
+``python -m bench.contracts --write`` writes docs/event-schema.json, the tables of docs/architecture.md below each
+``<!-- contracts: begin <type> ... -->``, and what docs/queries.md says of columns; without ``--write`` it lists the
+documents that are stale.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from types import NoneType
 from typing import Annotated, Literal, get_args, get_origin
 
 from cdk_comprehend_entities._payloads import bare, fields
+from cdk_comprehend_entities.queries.tables import TABLES, VIEWS
 from entities_job import contracts
 from entities_job.publish.outcome import LISTED_TYPES
 
@@ -22,6 +24,7 @@ DOCS = Path(__file__).parents[1] / "docs"
 Schema = dict[str, object]
 
 _NUMBER: Schema = {"$ref": "#/$defs/number"}
+_DUCKDB_COLUMNS = re.compile(r"(?<=columns = \{\n).*?(?=\}\);\n)", re.DOTALL)
 _MARKED = re.compile(r"(<!-- contracts: begin (.+?) -->\n).*?(<!-- contracts: end -->)", re.DOTALL)
 
 # :class:`module.Name` and the like in a docstring.
@@ -145,11 +148,37 @@ def _worded(hint: object) -> str:
     return words.get(hint) or f"`{getattr(hint, '__name__', hint)}`"  # type: ignore[call-overload]  # None for others
 
 
+def duckdb_type(hint: object) -> str:
+    """Return DuckDB's type of a field of a published record."""
+    kind = bare(hint)
+    if known := fields(kind):
+        members = ", ".join(f'"{name}" {duckdb_type(field.type)}' for name, field in known.items())
+        return f"STRUCT({members})"
+    if get_origin(kind) is list:
+        return f"{duckdb_type(get_args(kind)[0])}[]"
+    if get_origin(hint) is Annotated:
+        return "INTEGER"
+    return {str: "VARCHAR", int: "BIGINT", float: "DOUBLE"}[kind]  # type: ignore[index]  # others fail
+
+
+def queries(page: str) -> str:
+    """Return docs/queries.md with the columns of tables and views, and those that DuckDB reads."""
+    for name, columns in {**TABLES, **VIEWS}.items():
+        row = re.compile(rf"^(\| (?:`{name}`|\[`{name}`\]\(\S+\)) \| [^|]+ \| )[^|]+(?= \|$)", re.MULTILINE)
+        page, rows = row.subn(r"\1" + ", ".join(f"`{column}`" for column in columns), page)
+        assert rows == 1, f"docs/queries.md has {rows} rows of {name}"
+    # The partition says what JobDate does.
+    read = {name: duckdb_type(field.type) for name, field in fields(contracts.Record).items() if name != "JobDate"}
+    lines = ",\n".join(f"    '{name}': '{kind}'" for name, kind in read.items())
+    return _DUCKDB_COLUMNS.sub(lambda _: lines, page)
+
+
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield each document with the text that it should have."""
     yield DOCS / "event-schema.json", json.dumps(event_schema(), indent=2) + "\n"
     page = DOCS / "architecture.md"
     yield page, _MARKED.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page.read_text("utf-8"))
+    yield DOCS / "queries.md", queries((DOCS / "queries.md").read_text("utf-8"))
 
 
 def stale() -> list[str]:

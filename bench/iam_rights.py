@@ -6,8 +6,10 @@ import copy
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdk_comprehend_entities.rights.access import SOURCE
 from local.rehearsal import ACCOUNT, Rehearsal
 from tests.synth.reading import conditions, listed, readable, shown
 
@@ -75,6 +77,22 @@ def rights(template: Mapping[str, Any]) -> Iterator[Right]:
             yield Right(called.strip("<>"), properties["Action"], caller, "", logical_id, (0, 0))
         elif policy := properties.get(_DOCUMENTS.get(kind, "")):
             yield from _of_resource(logical_id, policy)
+
+
+def sources(folder: Path) -> dict[tuple[str, str], str]:
+    """Return the source of each right of a synthesized stack's roles, by holder and action, as the rights name it.
+
+    An action that a role has by several statements has the sources of all of them.
+    """
+    [metadata] = folder.glob("*.metadata.json")
+    found: dict[tuple[str, str], list[str]] = {}
+    for path, entries in json.loads(metadata.read_text()).items():
+        for entry in entries:
+            if entry["type"] == SOURCE:
+                actions, _, source = entry["data"].partition(": ")
+                for action in actions.split():
+                    found.setdefault(("".join(path.split("/")[3:]), action), []).append(source)
+    return {right: "; ".join(dict.fromkeys(each)) for right, each in found.items()}
 
 
 def _of_role(role: str, logical_id: str, policy: Mapping[str, Any]) -> Iterator[Right]:

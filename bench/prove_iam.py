@@ -24,7 +24,7 @@ from rich.progress import track
 from rich.table import Table
 
 from bench.iam_paths import PATHS
-from bench.iam_rights import Deployment, Right, rights
+from bench.iam_rights import Deployment, Right, rights, sources
 from bench.iam_rules import RULES, NotProvable, rule_of
 from cdk_comprehend_entities import DocumentReader, Recognizer
 from local.rehearsal import ACCOUNT, REGION, Rehearsal
@@ -90,8 +90,8 @@ def judge(right: Right, deployed: Deployed, deployment: Deployment) -> Verdict:
     return Verdict(right, "necessary", f"{rule}: {' at '.join(operation.groups()) if operation else right.signs[0]}")
 
 
-def page(verdicts: list[Verdict]) -> str:
-    """The table as Markdown."""
+def page(verdicts: list[Verdict], known: Mapping[tuple[str, str], str]) -> str:
+    """Return the table as Markdown; ``known`` are the sources of rights by holder and action."""
     lines = [
         "# Every right, and what fails without it",
         "",
@@ -99,14 +99,16 @@ def page(verdicts: list[Verdict]) -> str:
         "from a workflow deployed on loopback where IAM is judged at each call, and the way through the workflow that",
         "needs it had to fail and name it. Conditions of trust policies and principals of key policies were changed to",
         "another account. The ways stand in `bench/iam_paths.py`. None of it ran on a real account.",
+        "The source is the AWS document that shows the statement; without one, CDK or the policy of a resource has it.",
         "",
         *(f"- **{way}**: {' '.join((path.__doc__ or '').split())}" for way, path in PATHS.items()),
         "",
-        "| holder | action | resource | condition | verdict | how it showed |",
-        "|---|---|---|---|---|---|",
+        "| holder | action | resource | condition | verdict | how it showed | source |",
+        "|---|---|---|---|---|---|---|",
     ]
     for (holder, action, resource, condition, *_), verdict, showed in verdicts:
-        cells = (holder, *(f"`{cell}`" if cell else "" for cell in (action, resource, condition)), verdict, showed)
+        names, source = (action, resource, condition), known.get((holder, action), "")
+        cells = (holder, *(f"`{cell}`" if cell else "" for cell in names), verdict, showed, source)
         lines.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
     return "\n".join([*lines, ""])
 
@@ -142,6 +144,7 @@ def main() -> int:
     console = Console()
     with tempfile.TemporaryDirectory() as folder:
         stacks = templates(Path(folder))
+        known = {right: source for name in stacks for right, source in sources(Path(folder) / name).items()}
         with _deployed(Path(folder), stacks) as places:
             _check_whole(places)
             found = track(every_right(stacks), "Taking rights away", console=console)
@@ -153,7 +156,7 @@ def main() -> int:
         table.add_row(holder, action, resource, condition, f"[{colour}]{verdict}", showed)
     console.print(table)
     if "--write" in sys.argv:
-        PAGE.write_text(page(verdicts), encoding="utf-8")
+        PAGE.write_text(page(verdicts, known), encoding="utf-8")
     counts = Counter(verdict.verdict.replace(" ", "_") for verdict in verdicts)
     print(json.dumps({name: counts[name] for name in ("necessary", "not_provable_here", "unnecessary")}))
     return int(counts["necessary"] + counts["not_provable_here"] != len(verdicts))

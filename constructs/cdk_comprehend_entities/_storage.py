@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
-from ._strict import StandardHardening, StrictHardening
+from ._strict import StandardHardening, StrictHardening, private_bucket, rotating_key
 from .rights.access import allow, via
 from .rights.acknowledged import acknowledge
 
@@ -78,17 +79,11 @@ class Prefix:
         grant = allow(grantee, *actions, on=objects, owner=self.bucket, wildcard="object-keys", source=_CALLS)
         if self.key is None:
             return grant
-        on_key = allow(
-            grantee,
-            *key_actions,
-            on=[self.key.key_arn],
-            when=via("s3", self.bucket),
-            owner=self.key,
-            # A key policy that named its key would refer to itself.
-            own_arns=["*"],
-            source=f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms",
-        )
-        return grant.combine(on_key)
+        source, when = f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms", via("s3", self.bucket)
+        key = [self.key.key_arn]
+        # A key policy that named its key would refer to itself.
+        own = allow(grantee, *key_actions, on=key, when=when, owner=self.key, own_arns=["*"], source=source)
+        return grant.combine(own)
 
 
 @dataclass(frozen=True)
@@ -127,8 +122,8 @@ def storage(
     for name, key in (("input_key", input_key), ("output_key", output_key), ("volume_key", volume_key)):
         _check_no_alias(name, key)
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
-    output_key = output_key or _key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
-    volume_key = volume_key or _key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
+    output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
+    volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
         input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, documents=True)
@@ -146,6 +141,12 @@ def storage(
         results=Prefix(output_bucket, f"{output_prefix}results/", output_key),
         work=Prefix(output_bucket, f"{output_prefix}{_WORK}", output_key),
     )
+
+
+def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPattern:
+    """Return the pattern of events of objects that are put; ``key`` is a pattern, as ``{"prefix": "uploads/"}``."""
+    detail = {"bucket": {"name": [bucket.bucket_name]}, "object": {"key": [key]}}
+    return events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=detail)
 
 
 def announce_objects(bucket: s3.IBucket) -> None:
@@ -177,43 +178,25 @@ def _check_no_alias(name: str, key: kms.IKey | None) -> None:
         )
 
 
-def _key(scope: Construct, construct_id: str, description: str, removal_policy: RemovalPolicy) -> kms.Key:
-    return kms.Key(
-        scope, construct_id, description=description, enable_key_rotation=True, removal_policy=removal_policy
-    )
-
-
 def _bucket(
-    scope: Construct,
-    construct_id: str,
-    key: kms.IKey | None,
-    passing: str,
-    removal_policy: RemovalPolicy,
-    *,
-    documents: bool,
+    scope: Construct, name: str, key: kms.IKey | None, passing: str, removal_policy: RemovalPolicy, *, documents: bool
 ) -> s3.Bucket:
     """Return a bucket that only its key opens and that announces what is put; objects under ``passing`` expire.
 
     One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
-    bucket = s3.Bucket(
+    bucket = private_bucket(
         scope,
-        construct_id,
+        name,
         encryption=s3.BucketEncryption.KMS,
         encryption_key=key,
         bucket_key_enabled=True,
-        enforce_ssl=True,
-        minimum_tls_version=1.2,
-        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
         versioned=documents,
         removal_policy=removal_policy,
     )
+    kept, old_kept = Duration.days(_WORK_DAYS), Duration.days(1) if documents else None
     bucket.add_lifecycle_rule(
-        id="ExpirePassing",
-        prefix=passing,
-        expiration=Duration.days(_WORK_DAYS),
-        noncurrent_version_expiration=Duration.days(1) if documents else None,
+        id="ExpirePassing", prefix=passing, expiration=kept, noncurrent_version_expiration=old_kept
     )
     bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
     # CDK's own way needs one more function, which may change the notifications of every bucket.

@@ -21,7 +21,7 @@ from constructs import Construct, IConstruct
 
 from ._values import Hardening
 from .network.job import JobNetwork
-from .rights.access import service, statement
+from .rights.access import let_events_use, service, statement
 from .rights.acknowledged import acknowledge
 from .rights.functions import grant_vpc
 
@@ -82,45 +82,20 @@ class StrictHardening(Construct):
 
     def _log_key(self) -> kms.Key:
         stack = Stack.of(self)
-        key = kms.Key(self, "Key", description="Logs of functions for entity-detection jobs", enable_key_rotation=True)
+        key = rotating_key(self, "Key", "Logs of functions for entity-detection jobs", RemovalPolicy.RETAIN)
         # The names of log groups are made when they are.
         log_groups = stack.format_arn(service="logs", resource="log-group:*")
-        for_logs = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}}
-        key.add_to_resource_policy(
-            statement(
-                "kms:Decrypt",
-                "kms:Encrypt",
-                "kms:GenerateDataKey*",
-                "kms:ReEncrypt*",
-                # A key policy that named its key would refer to itself.
-                on=["*"],
-                to=iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com", conditions=for_logs),
-                source="Amazon CloudWatch Logs User Guide, encrypt-log-data-kms",
-            )
-        )
-        key.add_to_resource_policy(
-            statement(
-                "kms:Decrypt",
-                "kms:GenerateDataKey",
-                on=["*"],
-                to=service(self, "events.amazonaws.com"),
-                source="Amazon SQS Developer Guide, sqs-key-management",
-            )
-        )
+        of_groups = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}}
+        principal = iam.ServicePrincipal(f"logs.{stack.region}.amazonaws.com", conditions=of_groups)
+        actions = ("kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*")
+        guide = "Amazon CloudWatch Logs User Guide, encrypt-log-data-kms"
+        key.add_to_resource_policy(statement(*actions, on=["*"], to=principal, source=guide))
+        let_events_use(key)
         return key
 
     def _access_log_bucket(self) -> s3.Bucket:
-        bucket = s3.Bucket(
-            self,
-            "AccessLogs",
-            encryption=s3.BucketEncryption.S3_MANAGED,
-            enforce_ssl=True,
-            minimum_tls_version=1.2,
-            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
-            versioned=True,
-            removal_policy=RemovalPolicy.RETAIN,
-        )
+        encryption, policy = s3.BucketEncryption.S3_MANAGED, RemovalPolicy.RETAIN
+        bucket = private_bucket(self, "AccessLogs", encryption=encryption, versioned=True, removal_policy=policy)
         bucket.add_lifecycle_rule(
             id="Expire", expiration=_ACCESS_LOGS_KEPT, noncurrent_version_expiration=_OLD_VERSIONS_KEPT
         )
@@ -153,14 +128,10 @@ class StrictHardening(Construct):
         resource.logging_configuration = s3.CfnBucket.LoggingConfigurationProperty(
             destination_bucket_name=self._access_logs.bucket_name, log_file_prefix=logs_of_bucket
         )
-        self._access_logs.add_to_resource_policy(
-            statement(
-                "s3:PutObject",
-                on=[self._access_logs.arn_for_objects(f"{logs_of_bucket}*")],
-                to=service(bucket, "logging.s3.amazonaws.com", bucket.bucket_arn),
-                source="Amazon S3 User Guide, enable-server-access-logging",
-            )
-        )
+        delivery = service(bucket, "logging.s3.amazonaws.com", bucket.bucket_arn)
+        objects, guide = [self._access_logs.arn_for_objects(f"{logs_of_bucket}*")], "enable-server-access-logging"
+        put = statement("s3:PutObject", on=objects, to=delivery, source=f"Amazon S3 User Guide, {guide}")
+        self._access_logs.add_to_resource_policy(put)
         acknowledge(bucket, "bucket-replication")
         if resource.versioning_configuration is None:
             resource.versioning_configuration = s3.CfnBucket.VersioningConfigurationProperty(status="Enabled")
@@ -171,6 +142,26 @@ class StrictHardening(Construct):
         resource = _resource(queue)
         resource.sqs_managed_sse_enabled = None
         resource.kms_master_key_id = self._key.key_arn
+
+
+def rotating_key(scope: Construct, construct_id: str, description: str, removal_policy: RemovalPolicy) -> kms.Key:
+    """Return a new key that rotates."""
+    return kms.Key(
+        scope, construct_id, description=description, enable_key_rotation=True, removal_policy=removal_policy
+    )
+
+
+def private_bucket(scope: Construct, construct_id: str, **options: Any) -> s3.Bucket:
+    """Return a new bucket that is private and takes only TLS; ``options`` are further ones of ``s3.Bucket``."""
+    return s3.Bucket(
+        scope,
+        construct_id,
+        enforce_ssl=True,
+        minimum_tls_version=1.2,
+        block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+        object_ownership=s3.ObjectOwnership.BUCKET_OWNER_ENFORCED,
+        **options,
+    )
 
 
 def _resource(node: IConstruct) -> Any:

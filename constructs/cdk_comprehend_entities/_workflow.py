@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 
 import jsii
 from aws_cdk import RemovalPolicy, Size
@@ -15,7 +14,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
-from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from entities_job.job.schedule import PollSchedule
@@ -28,7 +26,7 @@ from ._storage import announce_objects, storage
 from ._strict import hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
-from .machine.machine import report_aborted, state_machine, tag, unreported_queue
+from .machine.machine import report_aborted, state_machine, tag, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
@@ -138,14 +136,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         super().__init__(scope, construct_id)
         seen = completion_events if completion_events is not None else output_bucket is None
         self.network = (
-            JobNetwork(
-                self,
-                "Network",
-                vpc=vpc,
-                subnets=vpc_subnets,
-                security_groups=security_groups,
-                s3_prefix_list=s3_prefix_list,
-            )
+            JobNetwork(self, "Network", vpc=vpc, subnets=vpc_subnets, groups=security_groups, s3=s3_prefix_list)
             if vpc
             else None
         )
@@ -198,42 +189,16 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
         self.state_machine = state_machine(
-            self,
-            self.functions,
-            factory=self._factory,
-            settings=self._settings,
-            storage=self._storage,
-            completion=completion,
+            self, self.functions, self._factory, settings=self._settings, storage=self._storage, completion=completion
         )
-        tag(self.state_machine, self._tags(unreported))
-        OrphanedJobs(
-            self,
-            "OrphanedJobs",
-            factory=self._factory,
-            machine=self.state_machine,
-            bus=self.event_bus,
-            unreported=unreported,
-            stop_on_delete=stop_jobs_on_delete,
-        )
+        tag_parts(self.state_machine, self.service, self._storage, unreported)
+        OrphanedJobs(self, "OrphanedJobs", self._factory, self, unreported, stop_on_delete=stop_jobs_on_delete)
         report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
         warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
         self._maximum_active_jobs = maximum_active_jobs
         self._dispatcher: UploadDispatcher | None = None
-
-    def _tags(self, unreported: sqs.IQueue) -> dict[str, str]:
-        try:
-            release = version("cdk-comprehend-entities")
-        except PackageNotFoundError:
-            release = "unreleased"
-        return {
-            "workflow": self.service,
-            "version": release,
-            "input": self._storage.documents.uri,
-            "results": self._storage.results.uri,
-            "unreported": unreported.queue_url,
-        }
 
     @property
     def results_prefix(self) -> str:
@@ -284,14 +249,9 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
                 announce_objects(self.input_bucket)
+            stage, most = self.functions.stage, self._maximum_active_jobs
             self._dispatcher = UploadDispatcher(
-                self,
-                "UploadDispatcher",
-                factory=self._factory,
-                state_machine=self.state_machine,
-                storage=self._storage,
-                stage=self.functions.stage,
-                maximum_active_jobs=self._maximum_active_jobs,
+                self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
             )
         trigger = UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
         found_by = {f"uploads:{trigger_id}": prefix, f"dead-letters:{trigger_id}": trigger.dead_letter_queue.queue_url}

@@ -103,6 +103,30 @@ def test_the_state_machine_logs_every_step_but_no_payload(default: Synthesized) 
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
 
 
+def test_tools_find_the_parts_by_tags_of_the_state_machine() -> None:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        workflow = EntitiesDetectionWorkflow(stack, "Entities", output_prefix="entities/")
+        workflow.start_on_upload("English", prefix="uploads/en/")
+        return workflow
+
+    tagged = Synthesized(build)
+    (machine,) = tagged.of_type("AWS::StepFunctions::StateMachine").values()
+    found = {tag["Key"].removeprefix("cdk-comprehend-entities:"): shown(tag["Value"]) for tag in machine["Tags"]}
+    assert found.pop("version")
+    assert found == {
+        "workflow": tagged.workflow.service,
+        "input": "s3://<InputBucket>/input/",
+        "results": "s3://<OutputBucket>/entities/results/",
+        "unreported": "<Unreported>",
+        "uploads:English": "uploads/en/",
+        "dead-letters:English": "<EnglishDeadLetterQueue>",
+    }
+    assert all(tag["Key"].startswith("cdk-comprehend-entities:") for tag in machine["Tags"])
+    assert not [
+        kind for kind in ("AWS::S3::Bucket", "AWS::SQS::Queue") if "cdk-comprehend" in str(tagged.of_type(kind))
+    ]
+
+
 def test_an_aborted_execution_is_reported_or_kept(default: Synthesized) -> None:
     rule = default.one("AWS::Events::Rule", "ExecutionAborted")
     assert rule["EventPattern"]["source"] == ["aws.states"]

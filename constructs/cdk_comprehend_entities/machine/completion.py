@@ -16,7 +16,7 @@ from entities_job import contracts, operation
 
 from .._functions import FunctionFactory
 from .._payloads import jsonata, payload
-from .._storage import Storage
+from .._storage import Storage, object_created
 from ..rights.access import allow
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_await_output, grant_wake
@@ -31,20 +31,9 @@ class CompletionEvents(Construct):
         self._function = factory.function(self, "AwaitOutput", "await_output")
         grant_await_output(self._function, storage, waiting)
         self._function.add_environment("WAITING_URI", waiting.uri)
-        rule = events.Rule(
-            self,
-            "OutputPut",
-            description="Outputs of entity-detection jobs",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={
-                    "bucket": {"name": [jobs.bucket.bucket_name]},
-                    "object": {"key": [{"wildcard": f"{jobs.path}*/{operation.ARCHIVE}"}]},
-                },
-            ),
-            targets=[targets.LambdaFunction(self._function)],
-        )
+        put = object_created(jobs.bucket, {"wildcard": f"{jobs.path}*/{operation.ARCHIVE}"})
+        rule = events.Rule(self, "OutputPut", description="Outputs of entity-detection jobs", event_pattern=put)
+        rule.add_target(targets.LambdaFunction(self._function))
         acknowledge(rule, "output-rule")
 
     def grant(self, machine: sfn.IStateMachine, role: iam.IRole) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
 
 from aws_cdk import Duration, Stack, Tags
 from aws_cdk import aws_events as events
@@ -41,8 +42,8 @@ _GRACE = Duration.hours(12)
 def state_machine(
     scope: Construct,
     functions: Functions,
-    *,
     factory: FunctionFactory,
+    *,
     settings: Settings,
     storage: Storage,
     completion: CompletionEvents | None,
@@ -81,6 +82,16 @@ def state_machine(
     return machine
 
 
+def tag_parts(machine: sfn.StateMachine, service_name: str, storage: Storage, unreported: sqs.IQueue) -> None:
+    """Tag the state machine with the parts that every workflow has."""
+    try:
+        release = version("cdk-comprehend-entities")
+    except PackageNotFoundError:
+        release = "unreleased"
+    places = {"input": storage.documents.uri, "results": storage.results.uri, "unreported": unreported.queue_url}
+    tag(machine, {"workflow": service_name, "version": release, **places})
+
+
 def tag(machine: sfn.StateMachine, values: Mapping[str, str]) -> None:
     """Tag the state machine, by which command lines find a deployment and its parts; ``docs/architecture.md``."""
     for name, value in values.items():
@@ -89,13 +100,8 @@ def tag(machine: sfn.StateMachine, values: Mapping[str, str]) -> None:
 
 def unreported_queue(scope: Construct, hardening: StandardHardening | StrictHardening) -> sqs.Queue:
     """Return a new queue of events of executions whose end could not be reported."""
-    queue = sqs.Queue(
-        scope,
-        "Unreported",
-        encryption=sqs.QueueEncryption.SQS_MANAGED,
-        enforce_ssl=True,
-        retention_period=Duration.days(14),
-    )
+    kept, encryption = Duration.days(14), sqs.QueueEncryption.SQS_MANAGED
+    queue = sqs.Queue(scope, "Unreported", encryption=encryption, enforce_ssl=True, retention_period=kept)
     hardening.queue(queue)
     acknowledge(queue, "unreported-queue")
     return queue

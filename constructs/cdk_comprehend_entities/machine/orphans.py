@@ -6,11 +6,11 @@ from aws_cdk import CustomResource, Duration
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_sqs as sqs
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from entities_job import contracts
 
+from .._base import WorkflowBase
 from .._functions import FunctionFactory
 from .._payloads import payload
 from ..rights.functions import grant_stop_orphans
@@ -28,27 +28,23 @@ class OrphanedJobs(Construct):
         self,
         scope: Construct,
         construct_id: str,
-        *,
         factory: FunctionFactory,
-        machine: sfn.IStateMachine,
-        bus: events.IEventBus,
+        workflow: WorkflowBase,
         unreported: sqs.IQueue,
+        *,
         stop_on_delete: bool,
     ) -> None:
         super().__init__(scope, construct_id)
+        machine = workflow.state_machine
         function = factory.function(
             self, "StopOrphans", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
-        grant_stop_orphans(function, machine, bus)
+        grant_stop_orphans(function, machine, workflow.event_bus)
         sent = payload("StopOrphans", contracts.StopOrphansInput, {"StateMachineArn": machine.state_machine_arn})
         event = events.RuleTargetInput.from_object(sent)
-        events.Rule(
-            self,
-            "Schedule",
-            description="Looks for entity-detection jobs without an execution",
-            schedule=events.Schedule.rate(_EVERY),
-            targets=[targets.LambdaFunction(function, event=event, dead_letter_queue=unreported)],
-        )
+        target = targets.LambdaFunction(function, event=event, dead_letter_queue=unreported)
+        about, often = "Looks for entity-detection jobs without an execution", events.Schedule.rate(_EVERY)
+        events.Rule(self, "Schedule", description=about, schedule=often, targets=[target])
         if stop_on_delete:
             resource = CustomResource(self, "OnDelete", service_token=function.function_arn)
             # Deleted before the rights of the function are.

@@ -17,6 +17,7 @@ from entities_job import operation
 
 from ..rights.access import NARROWER, statement
 
+_ENDPOINTS = "Endpoints for functions around entity-detection jobs"
 _GUIDE = "Amazon Comprehend Developer Guide, usingVPC"
 
 # What the guide's endpoint policy lets through, and the versions that uploads are copied from.
@@ -56,13 +57,8 @@ def s3_endpoint(
         buckets: what jobs read and write.
         custom: jobs use a custom model, whose artifacts lie in buckets of the service that have no known names.
     """
-    endpoint = ec2.GatewayVpcEndpoint(
-        scope,
-        "S3",
-        vpc=vpc,
-        service=ec2.GatewayVpcEndpointAwsService.S3,
-        subnets=[ec2.SubnetSelection(subnets=subnets)],
-    )
+    called, chosen = ec2.GatewayVpcEndpointAwsService.S3, ec2.SubnetSelection(subnets=subnets)
+    endpoint = ec2.GatewayVpcEndpoint(scope, "S3", vpc=vpc, service=called, subnets=[chosen])
     objects = [bucket.arn_for_objects("*") for bucket in buckets]
     read = ["*"] if custom else [*(bucket.bucket_arn for bucket in buckets), *objects]
     for actions, resources in ((_READ, read), (_WRITE, objects)):
@@ -90,11 +86,7 @@ def interface_endpoints(
         callers: the security group of the functions, the only one that is admitted.
     """
     group = ec2.SecurityGroup(
-        scope,
-        "EndpointsSecurityGroup",
-        vpc=vpc,
-        description="Endpoints for functions around entity-detection jobs",
-        allow_all_outbound=False,
+        scope, "EndpointsSecurityGroup", vpc=vpc, description=_ENDPOINTS, allow_all_outbound=False
     )
     group.connections.allow_from(callers, ec2.Port.HTTPS)
     own = {"StringEquals": {"aws:PrincipalAccount": Stack.of(scope).account}}
@@ -112,14 +104,7 @@ def interface_endpoints(
         )
         actions = [f"{prefix}:{each}" for each in operations]
         # The functions' roles say on what: an endpoint's policy adds no right.
-        endpoint.add_to_policy(
-            statement(
-                *actions,
-                on=["*"],
-                to=iam.AnyPrincipal(),
-                when=own,
-                source="AWS PrivateLink Guide, vpc-endpoints-access",
-            )
-        )
+        source = "AWS PrivateLink Guide, vpc-endpoints-access"
+        endpoint.add_to_policy(statement(*actions, on=["*"], to=iam.AnyPrincipal(), when=own, source=source))
         endpoints.append(endpoint)
     return endpoints

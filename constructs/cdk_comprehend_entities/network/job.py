@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from aws_cdk import Stack, Token
 from aws_cdk import aws_ec2 as ec2
-from aws_cdk import aws_s3 as s3
+from aws_cdk.aws_s3 import IBucket
 from constructs import Construct, DependencyGroup
 
 from entities_job.contracts import VpcConfig
@@ -37,12 +37,12 @@ class JobNetwork(Construct):
         *,
         vpc: ec2.IVpc,
         subnets: ec2.SubnetSelection | None,
-        security_groups: Sequence[ec2.ISecurityGroup] | None,
-        s3_prefix_list: ec2.IPrefixList | None,
+        groups: Sequence[ec2.ISecurityGroup] | None,
+        s3: ec2.IPrefixList | None,
     ) -> None:
         super().__init__(scope, construct_id)
         self.vpc = vpc
-        self._s3_prefix_list = s3_prefix_list
+        self._s3_prefix_list = s3
         chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
         self.subnets: list[ec2.ISubnet] = vpc.select_subnets(
             availability_zones=chosen.availability_zones,
@@ -52,7 +52,7 @@ class JobNetwork(Construct):
             subnets=chosen.subnets,
             subnet_type=chosen.subnet_type,
         ).subnets
-        self.security_groups = list(security_groups or [self._security_group()])
+        self.security_groups = list(groups or [self._security_group()])
         self.connections = ec2.Connections(security_groups=self.security_groups)
         self.function_group: ec2.SecurityGroup | None = None
         self.endpoints = DependencyGroup()
@@ -70,7 +70,7 @@ class JobNetwork(Construct):
         self.function_group = self._group("FunctionsSecurityGroup", "Functions around entity-detection jobs")
         return self.function_group
 
-    def add_s3_endpoint(self, buckets: Sequence[s3.IBucket], *, custom: bool) -> ec2.GatewayVpcEndpoint:
+    def add_s3_endpoint(self, buckets: Sequence[IBucket], *, custom: bool) -> ec2.GatewayVpcEndpoint:
         """Add an S3 gateway endpoint to the subnets; arguments: :func:`.endpoints.s3_endpoint`."""
         endpoint = s3_endpoint(self, self.vpc, self.subnets, buckets, custom=custom)
         if self.function_group:

@@ -12,9 +12,9 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
-from ..rights.access import statement
+from ..rights.access import Conditions, statement
 
-_REFUSED = ("s3:AbortMultipartUpload", "s3:DeleteObject*", "s3:GetObject*", "s3:ListBucket*", "s3:PutObject*")
+_DENIED = ("s3:AbortMultipartUpload", "s3:DeleteObject*", "s3:GetObject*", "s3:ListBucket*", "s3:PutObject*")
 
 
 def lock_bucket(bucket: s3.IBucket, endpoint: ec2.IVpcEndpoint, except_roles: Sequence[iam.IRole]) -> None:
@@ -22,18 +22,13 @@ def lock_bucket(bucket: s3.IBucket, endpoint: ec2.IVpcEndpoint, except_roles: Se
 
     Only calls on objects are denied: administrators and CloudFormation keep the bucket itself, and its policy.
     """
-    deny = statement(
-        *_REFUSED,
-        on=[bucket.bucket_arn, bucket.arn_for_objects("*")],
-        to=iam.AnyPrincipal(),
-        effect=iam.Effect.DENY,
-        when={
-            "StringNotEquals": {"aws:SourceVpce": endpoint.vpc_endpoint_id},
-            "ArnNotEquals": {"aws:PrincipalArn": [role.role_arn for role in except_roles]},
-        },
-        sid="ObjectsThroughTheEndpointOnly",
-        source="Amazon S3 User Guide, example-bucket-policies-vpc-endpoint",
-    )
-    if not bucket.add_to_resource_policy(deny).statement_added:
+    elsewhere: Conditions = {
+        "StringNotEquals": {"aws:SourceVpce": endpoint.vpc_endpoint_id},
+        "ArnNotEquals": {"aws:PrincipalArn": [role.role_arn for role in except_roles]},
+    }
+    on, sid, deny = [bucket.bucket_arn, bucket.arn_for_objects("*")], "ObjectsThroughTheEndpointOnly", iam.Effect.DENY
+    source = "Amazon S3 User Guide, example-bucket-policies-vpc-endpoint"
+    lock = statement(*_DENIED, on=on, to=iam.AnyPrincipal(), effect=deny, when=elsewhere, sid=sid, source=source)
+    if not bucket.add_to_resource_policy(lock).statement_added:
         text = f"{bucket.node.path} is imported, so that CDK can't lock it to {endpoint.node.path}: its owner must"
         Annotations.of(bucket).add_warning_v2("cdk-comprehend-entities:not-locked", text)

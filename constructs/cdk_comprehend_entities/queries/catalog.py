@@ -54,14 +54,9 @@ class ResultsCatalog(Construct):
         name = Names.unique_resource_name(self, max_length=100, separator="_", allowed_special_characters="_")
         self.database_name = name.lower()
         catalog_id = Stack.of(self).account
-        self._database = glue.CfnDatabase(
-            self,
-            "Database",
-            catalog_id=catalog_id,
-            database_input=glue.CfnDatabase.DatabaseInputProperty(
-                name=self.database_name, description="Results of entity-detection jobs"
-            ),
-        )
+        about = "Results of entity-detection jobs"
+        named = glue.CfnDatabase.DatabaseInputProperty(name=self.database_name, description=about)
+        self._database = glue.CfnDatabase(self, "Database", catalog_id=catalog_id, database_input=named)
         for table, columns in TABLES.items():
             self._table(_table(table, columns, f"{self._results.uri}{table}/"))
         for view, columns in VIEWS.items():
@@ -104,19 +99,14 @@ class ResultsCatalog(Construct):
         ]
         objects, bucket = [answers.bucket.arn_for_objects(f"{answers.path}*")], answers.bucket
         s3_guide = f"{_GUIDE}s3-permissions"
+        group_guide, glue_guide = (
+            f"{_GUIDE}example-policies-workgroup",
+            f"{_GUIDE}fine-grained-access-to-glue-resources",
+        )
         grants = [
+            *(allow(grantee, f"athena:{name}", on=[work_group], source=group_guide) for name in _OPERATIONS),
             *(
-                allow(grantee, f"athena:{operation}", on=[work_group], source=f"{_GUIDE}example-policies-workgroup")
-                for operation in _OPERATIONS
-            ),
-            *(
-                allow(
-                    grantee,
-                    f"glue:Get{of}",
-                    on=catalog,
-                    wildcard="catalog-tables",
-                    source=f"{_GUIDE}fine-grained-access-to-glue-resources",
-                )
+                allow(grantee, f"glue:Get{of}", on=catalog, wildcard="catalog-tables", source=glue_guide)
                 for of in ("Database", "Table", "Tables")
             ),
             allow(grantee, "s3:GetBucketLocation", on=[bucket.bucket_arn], owner=bucket, source=s3_guide),

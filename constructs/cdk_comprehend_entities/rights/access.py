@@ -10,7 +10,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
-from constructs import Construct
+from constructs import Construct, IConstruct
 
 from .acknowledged import acknowledge
 
@@ -43,7 +43,8 @@ def allow(
         when: conditions.
         owner: the resource whose own policy gets the statement if the grantee's can't be changed.
         own_arns: how that policy names the resource (default: by ``on``).
-        wildcard: the entry of :data:`.acknowledged.ACKNOWLEDGED` that says why the ARNs hold a wildcard.
+        wildcard: the entry of :data:`.acknowledged.ACKNOWLEDGED` that says why the ARNs hold a wildcard (default for
+            ``*``: IAM knows no resources).
     """
     grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=on, conditions=when)
     if owner and not (grant.success and _same_account(grantee.grant_principal, owner)):
@@ -55,10 +56,15 @@ def allow(
     principal: Any = grantee.grant_principal
     # Principals of other accounts and services are no constructs.
     if hasattr(principal, "node"):
-        principal.node.add_metadata(SOURCE, f"{' '.join(actions)}: {source}")
-        if wildcard:
-            acknowledge(principal, wildcard, arns=on)
+        cite(principal, *actions, source=source)
+        if wildcard or "*" in on:
+            acknowledge(principal, wildcard or "no-resources", arns=on)
     return grant
+
+
+def cite(grantee: IConstruct, *actions: str, source: str) -> None:
+    """Keep the source of a statement beside ``grantee``, for docs/permissions.md."""
+    grantee.node.add_metadata(SOURCE, f"{' '.join(actions)}: {source}")
 
 
 def statement(
@@ -81,14 +87,18 @@ def statement(
         effect: what it does (default: allow).
         sid: its id (default: none).
     """
+    principals = [to] if to else None
     return iam.PolicyStatement(
-        sid=sid,
-        effect=effect,
-        principals=[to] if to else None,
-        actions=list(actions),
-        resources=list(on),
-        conditions=when,
+        sid=sid, effect=effect, principals=principals, actions=list(actions), resources=list(on), conditions=when
     )
+
+
+def let_events_use(key: kms.Key) -> None:
+    """Let EventBridge send messages to queues that ``key`` encrypts."""
+    # A key policy that named its key would refer to itself.
+    actions, rule = ("kms:Decrypt", "kms:GenerateDataKey"), service(key, "events.amazonaws.com")
+    guide = "Amazon SQS Developer Guide, sqs-key-management"
+    key.add_to_resource_policy(statement(*actions, on=["*"], to=rule, source=guide))
 
 
 def _same_account(principal: iam.IPrincipal, owner: s3.IBucket | kms.IKey) -> bool:

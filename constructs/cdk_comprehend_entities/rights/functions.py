@@ -21,7 +21,7 @@ from constructs import Construct
 from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
-from .access import NARROWER, Conditions, allow, executions_arn, statement, via
+from .access import NARROWER, Conditions, allow, cite, executions_arn, statement, via
 
 if TYPE_CHECKING:
     from .._functions import Functions
@@ -34,6 +34,7 @@ _REFERENCE = "Service Authorization Reference, "
 _COMPREHEND_ACTIONS = f"{_REFERENCE}list_amazoncomprehend"
 _STATES_ACTIONS = f"{_REFERENCE}list_awsstepfunctions"
 _EC2_ACTIONS = "AWS Lambda Developer Guide, configuration-vpc"
+_SQS_KEYS = "Amazon SQS Developer Guide, sqs-key-management"
 _SQS_ACTIONS = "Amazon SQS Developer Guide, sqs-api-permissions-reference"
 _READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
@@ -63,44 +64,28 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
 
     Among the role's own rights it would make a circle: the function waits for them, the machine for the function.
     """
-    wake = statement(
-        "states:SendTaskSuccess", on=[machine.state_machine_arn], source="AWS CDK, StateMachine.grantTaskResponse"
-    )
+    source = "AWS CDK, StateMachine.grantTaskResponse"
+    wake = statement("states:SendTaskSuccess", on=[machine.state_machine_arn], source=source)
     iam.Policy(scope, "Wake", statements=[wake], roles=[role])
+    cite(role, "states:SendTaskSuccess", source=source)
 
 
 def grant_stop_orphans(function: lambda_.Function, machine: sfn.IStateMachine, bus: events.IEventBus) -> None:
     """Let ``function`` find jobs without an execution of ``machine``, stop them and report it."""
     _grant_end(function, bus)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
-    allow(
-        function,
-        "states:DescribeExecution",
-        on=[executions_arn(machine)],
-        wildcard="execution-names",
-        source=_STATES_ACTIONS,
-    )
+    every, names = [executions_arn(machine)], "execution-names"
+    allow(function, "states:DescribeExecution", on=every, wildcard=names, source=_STATES_ACTIONS)
 
 
 def grant_dispatch(
-    function: lambda_.Function,
-    storage: Storage,
-    machine: sfn.IStateMachine,
-    *,
-    wake_queue: sqs.IQueue,
-    queue_key: kms.IKey,
+    function: lambda_.Function, storage: Storage, machine: sfn.IStateMachine, *, wakes: sqs.IQueue, key: kms.IKey
 ) -> None:
     """Let ``function`` count what runs, write manifests and its note, start executions and wake itself."""
     source = "AWS Lambda Developer Guide, services-sqs-configure (execution role)"
-    allow(function, *_READ_QUEUE, "sqs:SendMessage", on=[wake_queue.queue_arn], source=source)
-    allow(
-        function,
-        "kms:Decrypt",
-        "kms:GenerateDataKey",
-        on=[queue_key.key_arn],
-        when=via("sqs", function),
-        source="Amazon SQS Developer Guide, sqs-key-management; AWS KMS Developer Guide, conditions-kms",
-    )
+    allow(function, *_READ_QUEUE, "sqs:SendMessage", on=[wakes.queue_arn], source=source)
+    source = f"{_SQS_KEYS}; AWS KMS Developer Guide, conditions-kms"
+    allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=[key.key_arn], when=via("sqs", function), source=source)
     for own in ("*/manifest/", "dispatcher/"):
         storage.staging.below(own).grant_write(function)
     storage.staging.below("dispatcher/").grant_read(function)
@@ -121,12 +106,8 @@ def grant_vpc(
     function: lambda_.Function, *, subnets: Sequence[ec2.ISubnet], group: ec2.ISecurityGroup, key: kms.IKey
 ) -> None:
     """Let Lambda put ``function`` into subnets, and decrypt its environment."""
-    interfaces = ec2_arn(function, "network-interface", "*")
-    created = [
-        *(ec2_arn(function, "subnet", subnet.subnet_id) for subnet in subnets),
-        ec2_arn(function, "security-group", group.security_group_id),
-        interfaces,
-    ]
+    used = [*(("subnet", subnet.subnet_id) for subnet in subnets), ("security-group", group.security_group_id)]
+    created = [ec2_arn(function, *each) for each in (*used, ("network-interface", "*"))]
     wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
     allow(function, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=source)
     # Lambda refuses a role that may delete less, whatever it will delete.
@@ -134,19 +115,16 @@ def grant_vpc(
     every = [ec2_arn(function, "*", "*")]
     allow(function, *(f"ec2:{action}" for action in deleted), on=every, wildcard=wildcard, source=source)
     described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
-    allow(function, *described, on=["*"], wildcard="no-resources", source=_EC2_ACTIONS)
+    allow(function, *described, on=["*"], source=_EC2_ACTIONS)
     # A message that Lambda puts into a dead-letter queue is encrypted with a data key that the role asks for.
     puts = ["kms:GenerateDataKey"] if function.dead_letter_queue else []
-    guides = (
-        "AWS Lambda Developer Guide, configuration-envvars-encryption; Amazon SQS Developer Guide, sqs-key-management"
-    )
-    allow(function, "kms:Decrypt", *puts, on=[key.key_arn], source=guides)
+    source = f"AWS Lambda Developer Guide, configuration-envvars-encryption; {_SQS_KEYS}"
+    allow(function, "kms:Decrypt", *puts, on=[key.key_arn], source=source)
 
 
 def allow_textract(grantee: iam.IGrantable) -> None:
     """Let images and scans be read; the guide does not say whether the job's role or its caller needs the right."""
-    actions = ("textract:DetectDocumentText", "textract:AnalyzeDocument")
-    allow(grantee, *actions, on=["*"], wildcard="no-resources", source=GUIDE)
+    allow(grantee, "textract:DetectDocumentText", "textract:AnalyzeDocument", on=["*"], source=GUIDE)
 
 
 def jobs_arn(scope: Construct) -> str:
@@ -188,14 +166,9 @@ def _grant_end(function: lambda_.Function, bus: events.IEventBus) -> None:
 
 
 def _grant_emit(function: lambda_.Function, bus: events.IEventBus) -> None:
-    own_event = {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}
-    allow(
-        function,
-        "events:PutEvents",
-        on=[bus.event_bus_arn],
-        when={"StringEquals": own_event},
-        source="Amazon EventBridge User Guide, eb-use-conditions",
-    )
+    own_event = {"StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}}
+    source = "Amazon EventBridge User Guide, eb-use-conditions"
+    allow(function, "events:PutEvents", on=[bus.event_bus_arn], when=own_event, source=source)
 
 
 def _grant_start(function: lambda_.Function, request: JobRequest, overridable: Collection[str]) -> None:
@@ -207,29 +180,16 @@ def _grant_start(function: lambda_.Function, request: JobRequest, overridable: C
     for field, resource in (("EntityRecognizerArn", "entity-recognizer"), ("FlywheelArn", "flywheel")):
         if field in overridable:
             models.append(_comprehend_arn(function, resource))
-    jobs = [jobs_arn(function)]
-    allow(
-        function,
-        f"comprehend:{operation.START}",
-        on=[*jobs, *models],
-        when=_pinned(request, overridable),
-        wildcard="job-numbers",
-        source=f"{NARROWER}: {GUIDE}; {_COMPREHEND_ACTIONS} (condition keys)",
-    )
+    action, on, pinned = f"comprehend:{operation.START}", [jobs_arn(function), *models], _pinned(request, overridable)
+    source = f"{NARROWER}: {GUIDE}; {_COMPREHEND_ACTIONS} (condition keys)"
+    allow(function, action, on=on, when=pinned, wildcard="job-numbers", source=source)
     to_service = {"StringEquals": {"iam:PassedToService": COMPREHEND}}
-    passed = [request["DataAccessRoleArn"]]
-    allow(
-        function, "iam:PassRole", on=passed, when=to_service, source=f"{GUIDE}; IAM User Guide, id_roles_use_passrole"
-    )
+    source = f"{GUIDE}; IAM User Guide, id_roles_use_passrole"
+    allow(function, "iam:PassRole", on=[request["DataAccessRoleArn"]], when=to_service, source=source)
     # The service may check the key with the caller's rights.
-    allow(
-        function,
-        "kms:CreateGrant",
-        "kms:DescribeKey",
-        on=[request["VolumeKmsKeyId"]],
-        when=via("comprehend", function),
-        source=f"{NARROWER}: {GUIDE}#auth-kms-permissions",
-    )
+    key, via_service = [request["VolumeKmsKeyId"]], via("comprehend", function)
+    source = f"{NARROWER}: {GUIDE}#auth-kms-permissions"
+    allow(function, "kms:CreateGrant", "kms:DescribeKey", on=key, when=via_service, source=source)
     if "Tags" in request or "Tags" in overridable:
         _allow_on_jobs(function, "TagResource", source=f"{GUIDE}#tagging-resources")
     if "DocumentReaderConfig" in request["InputDataConfig"]:
@@ -262,8 +222,7 @@ def _allow_on_jobs(function: lambda_.Function, action: str, *, source: str = _CO
 
 
 def _allow_list(function: lambda_.Function) -> None:
-    action = f"comprehend:{operation.LIST}"
-    allow(function, action, on=["*"], wildcard="no-resources", source=_COMPREHEND_ACTIONS)
+    allow(function, f"comprehend:{operation.LIST}", on=["*"], source=_COMPREHEND_ACTIONS)
 
 
 def _comprehend_arn(scope: Construct, resource: str) -> str:

@@ -23,19 +23,13 @@ def warn_of_imported(
         "its key policy must let IAM policies of this account decide, as the default key policy does; a key of another "
         f"account must name the data-access role and the functions' roles of {scope.node.path}"
     )
-    _warn(
-        documents.bucket,
-        "input-bucket",
+    bucket_policy = (
         "its policy must not deny the data-access role and the functions, and should deny requests without TLS; "
-        f"objects under {storage.staging.path} and incomplete multipart uploads should expire"
-        + ("" if documents.key else "; if it is encrypted with a KMS key, give that as input_key"),
+        "objects under {} and incomplete multipart uploads should expire"
     )
-    _warn(
-        jobs.bucket,
-        "output-bucket",
-        "its policy must not deny the data-access role and the functions, and should deny requests without TLS; "
-        f"objects under {storage.work.path} and incomplete multipart uploads should expire",
-    )
+    unknown_key = "" if documents.key else "; if it is encrypted with a KMS key, give that as input_key"
+    _warn(documents.bucket, "input-bucket", bucket_policy.format(storage.staging.path) + unknown_key)
+    _warn(jobs.bucket, "output-bucket", bucket_policy.format(storage.work.path))
     _warn(storage.output_key, "output-key", key_policy)
     _warn(storage.volume_key, "volume-key", key_policy)
     if documents.key:
@@ -47,9 +41,8 @@ def warn_of_imported(
         f"and ArnLike aws:SourceArn arn:<partition>:comprehend:<region>:<account>:{operation.ARN_RESOURCE}/*",
     )
     if notification_topic:
-        _warn(
-            notification_topic, "notification-topic", "its policy must let events.amazonaws.com publish (sns:Publish)"
-        )
+        publish = "its policy must let events.amazonaws.com publish (sns:Publish)"
+        _warn(notification_topic, "notification-topic", publish)
 
 
 def _warn(resource: IConstruct, name: str, text: str) -> None:

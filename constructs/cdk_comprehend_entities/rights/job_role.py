@@ -17,12 +17,11 @@ from .functions import COMPREHEND, GUIDE, allow_textract, ec2_arn, jobs_arn
 
 def data_access_role(scope: Construct) -> iam.Role:
     """Return a role that only Comprehend can assume, for an entity-detection job of this account and Region."""
-    return iam.Role(
-        scope,
-        "DataAccessRole",
-        description="Assumed by Amazon Comprehend for entity-detection jobs",
-        assumed_by=service(scope, COMPREHEND, jobs_arn(scope)),
+    about, trusted = (
+        "Assumed by Amazon Comprehend for entity-detection jobs",
+        service(scope, COMPREHEND, jobs_arn(scope)),
     )
+    return iam.Role(scope, "DataAccessRole", description=about, assumed_by=trusted)
 
 
 def grant_job(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
@@ -51,17 +50,10 @@ def _grant_interfaces(role: iam.IRole, network: JobNetwork) -> None:
     subnets = [ec2_arn(network, "subnet", subnet.subnet_id) for subnet in network.subnets]
     groups = [ec2_arn(network, "security-group", group.security_group_id) for group in network.security_groups]
     interfaces, wildcard = ec2_arn(network, "network-interface", "*"), "network-interfaces"
-    created = [*subnets, *groups, interfaces]
-    allow(role, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=f"{NARROWER}: {guide}")
-    allow(
-        role,
-        "ec2:CreateNetworkInterfacePermission",
-        "ec2:DeleteNetworkInterface",
-        "ec2:DeleteNetworkInterfacePermission",
-        on=[interfaces],
-        when={"ArnEquals": {"ec2:Subnet": subnets}},
-        wildcard=wildcard,
-        source=f"{NARROWER}: {guide}",
-    )
+    created, source = [*subnets, *groups, interfaces], f"{NARROWER}: {guide}"
+    allow(role, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=source)
+    used = ("CreateNetworkInterfacePermission", "DeleteNetworkInterface", "DeleteNetworkInterfacePermission")
+    actions, there = (f"ec2:{name}" for name in used), {"ArnEquals": {"ec2:Subnet": subnets}}
+    allow(role, *actions, on=[interfaces], when=there, wildcard=wildcard, source=source)
     described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
-    allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], wildcard="no-resources", source=guide)
+    allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], source=guide)

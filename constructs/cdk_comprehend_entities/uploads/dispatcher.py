@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -17,7 +19,8 @@ from entities_job import contracts
 from .._functions import FunctionFactory
 from .._payloads import payload
 from .._storage import Prefix, Storage
-from ..rights.access import service, statement
+from .._strict import rotating_key
+from ..rights.access import let_events_use, statement
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_dispatch, grant_uploads
 
@@ -40,39 +43,25 @@ class UploadDispatcher(Construct):
         self,
         scope: Construct,
         construct_id: str,
-        *,
         factory: FunctionFactory,
         state_machine: sfn.StateMachine,
         storage: Storage,
+        *,
         stage: lambda_.Function,
-        maximum_active_jobs: int,
+        slots: int,
     ) -> None:
-        """Define the dispatcher, which starts nothing while the account has ``maximum_active_jobs``.
+        """Define the dispatcher, which starts nothing while the account has as many active jobs as ``slots``.
 
         Raises:
-            ValueError: ``maximum_active_jobs`` is below 1.
+            ValueError: there is no slot.
         """
         super().__init__(scope, construct_id)
-        if maximum_active_jobs < 1:
-            raise ValueError(f"maximum_active_jobs must be at least 1; got {maximum_active_jobs}")
+        if slots < 1:
+            raise ValueError(f"maximum_active_jobs must be at least 1; got {slots}")
         self.storage, self._stage = storage, stage
         self._prefixes: list[str] = []
-        self.queue_key = kms.Key(
-            self,
-            "QueueKey",
-            description="Messages about uploads",
-            enable_key_rotation=True,
-            removal_policy=RemovalPolicy.DESTROY,
-        )
-        self.queue_key.add_to_resource_policy(
-            statement(
-                "kms:Decrypt",
-                "kms:GenerateDataKey",
-                on=["*"],
-                to=service(self, "events.amazonaws.com"),
-                source="Amazon SQS Developer Guide, sqs-key-management",
-            )
-        )
+        self.queue_key = rotating_key(self, "QueueKey", "Messages about uploads", RemovalPolicy.DESTROY)
+        let_events_use(self.queue_key)
         self.wake_queue = self._wake_queue()
         self.function = factory.function(
             self, "DispatchUploads", "dispatch_uploads", memory=Size.mebibytes(1769), timeout=_TIMEOUT
@@ -81,7 +70,7 @@ class UploadDispatcher(Construct):
             "StateMachineArn": state_machine.state_machine_arn,
             "StagingUri": storage.staging.uri,
             "WakeQueueUrl": self.wake_queue.queue_url,
-            "MaximumActiveJobs": maximum_active_jobs,
+            "MaximumActiveJobs": slots,
             "Triggers": {},
         }
         # SqsEventSource would give two rights more than Lambda needs to read a queue.
@@ -93,24 +82,14 @@ class UploadDispatcher(Construct):
             max_concurrency=2,
         )
         acknowledge(self.function, "wake-mapping")
-        grant_dispatch(self.function, storage, state_machine, wake_queue=self.wake_queue, queue_key=self.queue_key)
+        grant_dispatch(self.function, storage, state_machine, wakes=self.wake_queue, key=self.queue_key)
 
     def _wake_queue(self) -> sqs.Queue:
-        queue = sqs.Queue(
-            self,
-            "WakeQueue",
-            encryption_master_key=self.queue_key,
-            enforce_ssl=True,
-            visibility_timeout=_TIMEOUT,
-            retention_period=Duration.minutes(15),
-        )
+        kept = Duration.minutes(15)
+        queue = encrypted_queue(self, "WakeQueue", self.queue_key, visibility_timeout=_TIMEOUT, retention_period=kept)
         acknowledge(queue, "wake-queue")
-        tick = events.Rule(
-            self,
-            "EveryFiveMinutes",
-            description="Wakes the dispatcher, should another wake be lost",
-            schedule=events.Schedule.rate(Duration.minutes(5)),
-        )
+        often, about = events.Schedule.rate(Duration.minutes(5)), "Wakes the dispatcher, should another wake be lost"
+        tick = events.Rule(self, "EveryFiveMinutes", description=about, schedule=often)
         deliver(tick, queue, wake())
         acknowledge(tick, "wake-rule")
         return queue
@@ -137,6 +116,11 @@ class UploadDispatcher(Construct):
         grant_uploads(uploads, queue, dispatcher=self.function, stage=self._stage)
 
 
+def encrypted_queue(scope: Construct, construct_id: str, key: kms.IKey, **options: Any) -> sqs.Queue:
+    """Return a new queue with a key that takes only TLS; ``options`` are further ones of ``sqs.Queue``."""
+    return sqs.Queue(scope, construct_id, encryption_master_key=key, enforce_ssl=True, **options)
+
+
 def wake(trigger: str | None = None) -> events.RuleTargetInput:
     """Return the message that wakes the dispatcher, for an upload of ``trigger`` if there is one."""
     given = {"Trigger": trigger} if trigger else {}
@@ -154,11 +138,9 @@ def deliver(
     unknown = sqs.Queue.from_queue_arn(rule, f"To{queue.node.id}", queue.queue_arn)
     rule.add_target(targets.SqsQueue(unknown, message=message, dead_letter_queue=dead_letter_queue))
     of_rule = {"ArnEquals": {"aws:SourceArn": rule.rule_arn}}
-    queue.add_to_resource_policy(
-        statement(
-            "sqs:SendMessage",
-            on=[queue.queue_arn],
-            to=iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule),
-            source="Amazon EventBridge User Guide, eb-use-resource-based#eb-sqs-permissions",
-        )
+    to, guide = (
+        iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule),
+        "eb-use-resource-based#eb-sqs-permissions",
     )
+    source = f"Amazon EventBridge User Guide, {guide}"
+    queue.add_to_resource_policy(statement("sqs:SendMessage", on=[queue.queue_arn], to=to, source=source))

@@ -14,9 +14,9 @@ from constructs import Construct
 
 from entities_job.contracts import BatchSettings
 
-from .._storage import Prefix, Storage
+from .._storage import Prefix, Storage, object_created
 from ..rights.acknowledged import acknowledge
-from .dispatcher import UploadDispatcher, deliver, wake
+from .dispatcher import UploadDispatcher, deliver, encrypted_queue, wake
 
 MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
@@ -59,20 +59,13 @@ class UploadTrigger(Construct):
         uploads = self._uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
         _check_place(uploads, storage)
         key = dispatcher.queue_key
-        self.dead_letter_queue = sqs.Queue(
-            self, "DeadLetterQueue", encryption_master_key=key, enforce_ssl=True, retention_period=_KEPT
-        )
+        self.dead_letter_queue = encrypted_queue(self, "DeadLetterQueue", key, retention_period=_KEPT)
         acknowledge(self.dead_letter_queue, "dead-letter-queue")
-        self.queue = sqs.Queue(
-            self,
-            "Queue",
-            encryption_master_key=key,
-            enforce_ssl=True,
-            visibility_timeout=_VISIBILITY,
-            retention_period=_KEPT,
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=_RECEIVES),
+        dead = sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=_RECEIVES)
+        self.queue = encrypted_queue(
+            self, "Queue", key, visibility_timeout=_VISIBILITY, retention_period=_KEPT, dead_letter_queue=dead
         )
-        self.rule = self._rule(storage.documents.bucket.bucket_name, prefix, dispatcher.wake_queue)
+        self.rule = self._rule(uploads, dispatcher.wake_queue)
         dispatcher.add(construct_id, uploads, self.queue, batches)
         self.oldest_upload_alarm = self._alarm(
             "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
@@ -81,28 +74,19 @@ class UploadTrigger(Construct):
             "DeadLetters", self.metric_dead_letters(), 0, "Uploads in the dead-letter queue need attention"
         )
 
-    def _rule(self, bucket_name: str, prefix: str, wake_queue: sqs.IQueue) -> events.Rule:
-        rule = events.Rule(
-            self,
-            "Uploaded",
-            description=f"Uploads under {prefix}",
-            event_pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
-                detail={"bucket": {"name": [bucket_name]}, "object": {"key": [{"prefix": prefix}]}},
-            ),
-        )
+    def _rule(self, uploads: Prefix, wake_queue: sqs.IQueue) -> events.Rule:
+        put = object_created(uploads.bucket, {"prefix": uploads.path})
+        rule = events.Rule(self, "Uploaded", description=f"Uploads under {uploads.path}", event_pattern=put)
         announced = events.RuleTargetInput.from_event_path("$.detail")
         deliver(rule, self.queue, announced, dead_letter_queue=self.dead_letter_queue)
         deliver(rule, wake_queue, wake(self.node.id))
         acknowledge(rule, "uploads-rule")
         return rule
 
-    def _alarm(self, construct_id: str, metric: cloudwatch.IMetric, above: float, description: str) -> cloudwatch.Alarm:
-        alarm = cloudwatch.Alarm(
+    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, above: float, description: str) -> cloudwatch.Alarm:
+        alarm = metric.create_alarm(
             self,
             construct_id,
-            metric=metric,
             threshold=above,
             evaluation_periods=1,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
