@@ -6,6 +6,7 @@ import gzip
 import hashlib
 import io
 import json
+import random
 import tarfile
 from collections.abc import Iterable
 from typing import IO, Any
@@ -204,3 +205,10 @@ def publish(
 def entry(name: str, **more: Any) -> dict[str, Any]:
     """A line of the inventory."""
     return {"File": name, "Source": f"s3://in/input/{name}", "VersionId": "v1", "Size": 9, **more}
+
+
+def numbered(count: int, seed: int = 1) -> bytes:
+    """Lines that compress badly."""
+    noise = random.Random(seed)
+    entities = ([{**PERSON, "Text": f"{noise.random()}"}] for _ in range(count))
+    return lines(*({"File": "n.txt", "Line": number, "Entities": each} for number, each in enumerate(entities)))
