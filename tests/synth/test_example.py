@@ -82,6 +82,7 @@ EntitiesDetectionWorkflow(cdk.Stack(), "Entities", maximum_documents=1)
 """
 
 
+@pytest.mark.long
 def test_users_of_the_wheel_have_its_types(wheel: Path, tmp_path: Path) -> None:
     site, program = tmp_path / "site", tmp_path / "program.py"
     with ZipFile(wheel) as archive:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import random
 import tarfile
 from collections.abc import Iterable, Iterator, MutableMapping
 from typing import Any
@@ -165,3 +166,10 @@ def publish(
 def entry(name: str, **more: Any) -> dict[str, Any]:
     """A line of the inventory."""
     return {"File": name, "Source": f"s3://in/input/{name}", "VersionId": "v1", "Size": 9, **more}
+
+
+def numbered(count: int, seed: int = 1) -> bytes:
+    """Lines that compress badly."""
+    noise = random.Random(seed)
+    entities = ([{**PERSON, "Text": f"{noise.random()}"}] for _ in range(count))
+    return lines(*({"File": "n.txt", "Line": number, "Entities": each} for number, each in enumerate(entities)))
