@@ -5,17 +5,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import random
 import tarfile
-import threading
-from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
 
-from entities_job import aws
-from entities_job.handlers import publish_result
 from entities_job.publish import archive
 from tests.unit.publish.oracle import unpacked
 from tests.unit.publish.publishing import (
@@ -25,6 +19,7 @@ from tests.unit.publish.publishing import (
     Bucket,
     entry,
     lines,
+    numbered,
     packed,
     publish,
     tarred,
@@ -34,13 +29,6 @@ A = lines({"File": "a.txt", "Entities": [PERSON]})
 B = lines({"File": "b.txt", "Entities": []})
 EXPECTED = [entry("a.txt"), entry("b.txt")]
 BLOCK = tarfile.BLOCKSIZE
-
-
-def numbered(count: int, seed: int = 1) -> bytes:
-    """Lines that compress badly."""
-    noise = random.Random(seed)
-    entities = ([{**PERSON, "Text": f"{noise.random()}"}] for _ in range(count))
-    return lines(*({"File": "n.txt", "Line": number, "Entities": each} for number, each in enumerate(entities)))
 
 
 def member(name: str = "output", content: bytes = b"", *, size: int | None = None, kind: bytes = b"0") -> bytes:
@@ -89,10 +77,10 @@ def test_cut_or_damaged_at_any_byte_all_whole_lines_before_are_delivered(chunk: 
         assert is_sound == (whole and data == tar)
         # Damaged headers are another test's.
         if data[:BLOCK] in (tar[:BLOCK], b""):
-            kept = data[BLOCK : BLOCK + len(text)]
-            *expected, last = kept.split(b"\n")
+            read = data[BLOCK : BLOCK + len(text)]
+            *expected, last = read.split(b"\n")
             # Of a file that is there to its end, the last line needs no line end.
-            assert found == [line + b"\n" for line in expected] + [last] * (len(kept) == len(text) and last != b"")
+            assert found == [line + b"\n" for line in expected] + [last] * (len(read) == len(text) and last != b"")
             compared += 1
     assert compared > len(sound)
 
@@ -270,86 +258,6 @@ def test_what_is_too_large_for_one_run_says_where_it_is(
     parts = bucket.published()
     publish(bucket, {"output": numbered(1000)}, [entry("n.txt", Lines=1000)], again=True, **job)
     assert bucket.published() == parts
-
-
-FAULTS = [
-    IncompleteReadError(actual_bytes=1, expected_bytes=2),
-    ResponseStreamingError(error="broken"),
-    ReadTimeoutError(endpoint_url="https://s3"),
-    ConnectionResetError("broken"),
-]
-
-
-@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: type(fault).__name__)
-def test_a_connection_that_ends_early_is_made_again_where_it_broke(bucket: Bucket, fault: Exception) -> None:
-    result = packed({"output": numbered(300)})
-    half, last = len(result) // 2, len(result) - len(result) // 2
-    # Twice at once, in the middle, and behind the last byte.
-    bucket.account.broken = [(fault, 20), (fault, 0), (fault, half), (fault, last - 20), (fault, last - 20)]
-    bucket.objects[ARCHIVE] = result
-    for _ in range(3):
-        list(aws.Location("out", ARCHIVE).chunks())
-    bucket.account.broken = [(fault, half), (fault, 0), (fault, 1), (fault, last - 1)]
-    del bucket.account.reads[:]
-    assert b"".join(aws.Location("out", ARCHIVE).chunks()) == result
-    ranges = [0, half, half, half + 1, len(result)]
-    etag = bucket.account.reads[1][1]
-    assert etag
-    assert bucket.account.reads == [
-        (f"bytes={begin}-" if begin else "bytes=0-", etag if begin else "") for begin in ranges
-    ]
-
-
-def test_a_broken_connection_changes_nothing(bucket: Bucket) -> None:
-    result, expected = {"output": numbered(300)}, [entry("n.txt", Lines=300)]
-    once = publish(bucket, result, expected)
-    whole = bucket.published()
-    for fault in FAULTS:
-        bucket.account.broken = [(fault, 30), (fault, 2000), (fault, 0), (fault, 3000)]
-        assert publish(bucket, result, expected) == once
-        assert bucket.published() == whole
-
-
-def test_a_connection_that_breaks_again_and_again_is_an_error(bucket: Bucket) -> None:
-    bucket.objects[ARCHIVE] = packed({"output": A})
-    bucket.account.broken = [(FAULTS[0], 10)] + [(FAULTS[0], 0)] * 20
-    with pytest.raises(IncompleteReadError):
-        list(aws.Location("out", ARCHIVE).chunks())
-    assert len(bucket.account.reads) == 1 + 1 + aws._RECONNECTIONS - 1
-
-
-def test_an_archive_that_is_replaced_meanwhile_is_an_error(bucket: Bucket) -> None:
-    bucket.objects[ARCHIVE] = packed({"output": A})
-    chunks = aws.Location("out", ARCHIVE).chunks()
-    bucket.account.broken = [(FAULTS[0], 10)]
-    next(chunks)
-    bucket.objects[ARCHIVE] += b"\0"
-    with pytest.raises(ClientError, match="PreconditionFailed"):
-        next(chunks)
-
-
-def test_an_archive_that_may_not_be_read_is_no_damage(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    def denied(location: aws.Location) -> NoReturn:
-        raise ClientError({"Error": {"Code": "AccessDenied"}}, location.uri)
-
-    read = aws.Location.chunks
-    monkeypatch.setattr(aws.Location, "chunks", lambda self: denied(self) if self.key == ARCHIVE else read(self))
-    with pytest.raises(Exception, match="AccessDenied") as raised:
-        publish(bucket, {"output": A}, EXPECTED)
-    assert type(raised.value).__name__ == "AccessDenied"
-    assert not bucket.published()
-
-
-def test_no_thread_is_left(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    def ended() -> Iterator[str]:
-        return (thread.name for thread in threading.enumerate() if "ThreadPool" in thread.name)
-
-    publish(bucket, {"output": A}, EXPECTED)
-    assert not list(ended())
-    monkeypatch.setattr(publish_result, "members", lambda blocks: iter([None]))
-    with pytest.raises(AttributeError):
-        publish(bucket, {"output": A}, EXPECTED)
-    assert not list(ended())
 
 
 def test_a_member_of_any_format_is_read(bucket: Bucket) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import NoReturn
 
 import pytest
 from botocore.exceptions import ClientError, IncompleteReadError, ReadTimeoutError, ResponseStreamingError
@@ -29,17 +29,17 @@ def test_a_connection_that_ends_early_is_made_again_where_it_broke(bucket: Bucke
     result = packed({"output": numbered(300)})
     half, last = len(result) // 2, len(result) - len(result) // 2
     # Twice at once, in the middle, and behind the last byte.
-    bucket.faults = [(fault, 20), (fault, 0), (fault, half), (fault, last - 20), (fault, last - 20)]
+    bucket.account.broken = [(fault, 20), (fault, 0), (fault, half), (fault, last - 20), (fault, last - 20)]
     bucket.objects[ARCHIVE] = result
     for _ in range(3):
         list(aws.Location("out", ARCHIVE).chunks())
-    bucket.faults = [(fault, half), (fault, 0), (fault, 1), (fault, last - 1)]
-    del bucket.reads[:]
+    bucket.account.broken = [(fault, half), (fault, 0), (fault, 1), (fault, last - 1)]
+    del bucket.account.reads[:]
     assert b"".join(aws.Location("out", ARCHIVE).chunks()) == result
     ranges = [0, half, half, half + 1, len(result)]
-    etag = bucket.reads[1][1]
+    etag = bucket.account.reads[1][1]
     assert etag
-    assert bucket.reads == [(f"bytes={begin}-" if begin else "bytes=0-", etag if begin else "") for begin in ranges]
+    assert bucket.account.reads == [(f"bytes={begin}-", etag if begin else "") for begin in ranges]
 
 
 def test_a_broken_connection_changes_nothing(bucket: Bucket) -> None:
@@ -47,23 +47,23 @@ def test_a_broken_connection_changes_nothing(bucket: Bucket) -> None:
     once = publish(bucket, result, expected)
     whole = bucket.published()
     for fault in FAULTS:
-        bucket.faults = [(fault, 30), (fault, 2000), (fault, 0), (fault, 3000)]
+        bucket.account.broken = [(fault, 30), (fault, 2000), (fault, 0), (fault, 3000)]
         assert publish(bucket, result, expected) == once
         assert bucket.published() == whole
 
 
 def test_a_connection_that_breaks_again_and_again_is_an_error(bucket: Bucket) -> None:
     bucket.objects[ARCHIVE] = packed({"output": A})
-    bucket.faults = [(FAULTS[0], 10)] + [(FAULTS[0], 0)] * 20
+    bucket.account.broken = [(FAULTS[0], 10)] + [(FAULTS[0], 0)] * 20
     with pytest.raises(IncompleteReadError):
         list(aws.Location("out", ARCHIVE).chunks())
-    assert len(bucket.reads) == 1 + 1 + aws._RECONNECTIONS - 1
+    assert len(bucket.account.reads) == 1 + 1 + aws._RECONNECTIONS - 1
 
 
 def test_an_archive_that_is_replaced_meanwhile_is_an_error(bucket: Bucket) -> None:
     bucket.objects[ARCHIVE] = packed({"output": A})
     chunks = aws.Location("out", ARCHIVE).chunks()
-    bucket.faults = [(FAULTS[0], 10)]
+    bucket.account.broken = [(FAULTS[0], 10)]
     next(chunks)
     bucket.objects[ARCHIVE] += b"\0"
     with pytest.raises(ClientError, match="PreconditionFailed"):
@@ -71,14 +71,11 @@ def test_an_archive_that_is_replaced_meanwhile_is_an_error(bucket: Bucket) -> No
 
 
 def test_an_archive_that_may_not_be_read_is_no_damage(bucket: Bucket, monkeypatch: pytest.MonkeyPatch) -> None:
-    read = bucket.get_object
+    def denied(location: aws.Location) -> NoReturn:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, location.uri)
 
-    def denied(**request: str) -> dict[str, Any]:
-        if request["Key"] == ARCHIVE:
-            raise ClientError({"Error": {"Code": "AccessDenied"}}, "GetObject")
-        return read(**request)
-
-    monkeypatch.setattr(bucket, "get_object", denied)
+    read = aws.Location.chunks
+    monkeypatch.setattr(aws.Location, "chunks", lambda self: denied(self) if self.key == ARCHIVE else read(self))
     with pytest.raises(Exception, match="AccessDenied") as raised:
         publish(bucket, {"output": A}, EXPECTED)
     assert type(raised.value).__name__ == "AccessDenied"
