@@ -1,0 +1,25 @@
+"""Files that the functions write for each other."""
+
+from __future__ import annotations
+
+from typing import NotRequired, TypedDict
+
+
+class InventoryEntry(TypedDict):
+    """One line of the inventory: a file of the input, and the number of its lines if a document is a line."""
+
+    File: str
+    Source: str
+    VersionId: NotRequired[str]
+    Size: int
+    Lines: NotRequired[int]
+    Padding: NotRequired[bool]
+
+
+class ManifestLine(InventoryEntry):
+    """One line of a batch's manifest: an upload, the name of its copy, and why it is refused, if it is."""
+
+    Identity: str
+    ETag: NotRequired[str]
+    ErrorCode: NotRequired[str]
+    ErrorMessage: NotRequired[str]
