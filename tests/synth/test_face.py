@@ -22,7 +22,8 @@ def own(hint: object) -> Iterator[type]:
     """The library's own classes in an annotation. Payloads have a public module of their own: contracts."""
     for part in get_args(hint):
         yield from own(part)
-    if isinstance(hint, type) and hint.__module__ != contracts.__name__ and hint.__module__.startswith(PACKAGES):
+    module = hint.__module__ if isinstance(hint, type) else ""
+    if isinstance(hint, type) and module.startswith(PACKAGES) and not module.startswith(contracts.__name__):
         yield hint
 
 
