@@ -31,8 +31,8 @@ METRICS_NAMESPACE = "EntitiesDetection"
 _LONGEST = Duration.minutes(15)
 # The inventory of a million files with the longest keys.
 _INVENTORY = Size.gibibytes(4)
-# A vCPU comes with 1,769 MB.
-_ONE_PROCESSOR, _TWO_PROCESSORS = Size.mebibytes(1769), Size.mebibytes(3538)
+# A vCPU comes with 1,769 MB; new accounts allow at most 3,008 MB (AWS Lambda Developer Guide, gettingstarted-limits).
+_ONE_PROCESSOR, _LARGEST = Size.mebibytes(1769), Size.mebibytes(3008)
 # An account runs ten jobs at a time, unless its quotas are raised; each batch of uploads is staged by ten functions.
 _CONCURRENCY, _CONCURRENT_STAGING = 10, 100
 
@@ -148,9 +148,9 @@ def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.I
         start_job=make(scope, "StartJob", "start_job"),
         poll_job=make(scope, "PollJob", "poll_job"),
         stop_job=make(scope, "StopJob", "stop_job"),
-        # One processor compresses while the other reads. Twice the price of a second, and half the seconds.
+        # One processor compresses while the other reads: nearly twice the price of a second, and half the seconds.
         publish_result=make(
-            scope, "PublishResult", "publish_result", memory=_TWO_PROCESSORS, storage=_INVENTORY, timeout=_LONGEST
+            scope, "PublishResult", "publish_result", memory=_LARGEST, storage=_INVENTORY, timeout=_LONGEST
         ),
         publish_failure=make(
             scope, "PublishFailure", "publish_failure", timeout=Duration.minutes(5), dead_letter_queue=unreported

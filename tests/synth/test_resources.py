@@ -84,6 +84,12 @@ def test_functions_share_one_asset_and_name_handlers_that_exist(default: Synthes
     assert not [module for module in HANDLERS.values() if not (source / f"{module}.py").is_file()]
 
 
+def test_a_new_account_allows_the_memory_of_every_function(default: Synthesized) -> None:
+    sizes = [function["MemorySize"] for function in default.of_type("AWS::Lambda::Function").values()]
+    assert sizes
+    assert max(sizes) <= 3008
+
+
 @pytest.mark.parametrize("name", HANDLERS)
 def test_a_function_is_traced_and_logs_into_its_own_group(default: Synthesized, name: str) -> None:
     function = default.one("AWS::Lambda::Function", name)
