@@ -6,6 +6,7 @@ Sources of the rights: Amazon S3 User Guide, using-with-s3-policy-actions (what 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +22,7 @@ from .rights.access import allow, via
 from .rights.acknowledged import acknowledge
 
 _STAGING, _WORK = "staging/", "work/"
-_WORK_DAYS = 14
+_KEPT_DAYS = 14
 _S3_GUIDE = "Amazon S3 User Guide, "
 _CALLS = f"{_S3_GUIDE}using-with-s3-policy-actions"
 
@@ -67,6 +68,11 @@ class Prefix:
         """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
         return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
 
+    def grant_delete(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` delete objects."""
+        objects = [self.bucket.arn_for_objects(f"{self.path}*")]
+        return allow(grantee, "s3:DeleteObject", on=objects, owner=self.bucket, wildcard="object-keys", source=_CALLS)
+
     def grant_see_missing(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let S3 answer ``grantee`` that an object is missing; without it, S3 only answers that access is denied."""
         arns = [self.bucket.bucket_arn]
@@ -111,6 +117,7 @@ def storage(
     volume_key: kms.IKey | None,
     removal_policy: RemovalPolicy,
     hardening: StandardHardening | StrictHardening,
+    longest: Duration,
 ) -> Storage:
     """Return what is given, completed by new buckets and keys.
 
@@ -126,11 +133,18 @@ def storage(
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
-        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, documents=True)
+        kept = Duration.days(_KEPT_DAYS)
+        input_bucket = _bucket(
+            scope, "InputBucket", input_key, passing=_STAGING, kept=kept, removal_policy=removal_policy, documents=True
+        )
         hardening.bucket(input_bucket)
     if not output_bucket:
         work = f"{output_prefix}{_WORK}"
-        output_bucket = _bucket(scope, "OutputBucket", output_key, work, removal_policy, documents=False)
+        # As long as an execution may run, and then as long as it may be looked into.
+        kept = Duration.days(math.ceil(longest.to_days(integral=False)) + _KEPT_DAYS)
+        output_bucket = _bucket(
+            scope, "OutputBucket", output_key, passing=work, kept=kept, removal_policy=removal_policy, documents=False
+        )
         hardening.bucket(output_bucket)
     return Storage(
         output_key=output_key,
@@ -179,9 +193,17 @@ def _check_no_alias(name: str, key: kms.IKey | None) -> None:
 
 
 def _bucket(
-    scope: Construct, name: str, key: kms.IKey | None, passing: str, removal_policy: RemovalPolicy, *, documents: bool
+    scope: Construct,
+    name: str,
+    key: kms.IKey | None,
+    *,
+    passing: str,
+    kept: Duration,
+    removal_policy: RemovalPolicy,
+    documents: bool,
 ) -> s3.Bucket:
-    """Return a bucket that only its key opens and that announces what is put; objects under ``passing`` expire.
+    """Return a bucket that only its key opens and that announces what is put; objects under ``passing``
+    expire when they were ``kept``.
 
     One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
@@ -194,7 +216,7 @@ def _bucket(
         versioned=documents,
         removal_policy=removal_policy,
     )
-    kept, old_kept = Duration.days(_WORK_DAYS), Duration.days(1) if documents else None
+    old_kept = Duration.days(1) if documents else None
     bucket.add_lifecycle_rule(
         id="ExpirePassing", prefix=passing, expiration=kept, noncurrent_version_expiration=old_kept
     )

@@ -26,7 +26,7 @@ from ._storage import announce_objects, storage
 from ._strict import hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
-from .machine.machine import report_aborted, state_machine, tag, tag_parts, unreported_queue
+from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
@@ -50,6 +50,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         volume_key: encrypts the volumes of the machines that run a job.
         data_access_role: what the service assumes for a job.
         functions: the Lambda functions, by name.
+        failing_polls_alarm: every poll of jobs has failed for 15 minutes.
 
     Example:
         >>> workflow = EntitiesDetectionWorkflow(stack, "Entities", limits=ExecutionLimits(cost_usd=5))
@@ -118,13 +119,15 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             allow_overrides: protected fields that an execution's input may set: DataAccessRoleArn, EntityRecognizerArn,
                 FlywheelArn, OutputDataConfig, Tags, VolumeKmsKeyId, VpcConfig (default: none of them). Rights on roles
                 and keys that inputs name must be granted to ``data_access_role`` and ``functions.start_job``.
-            limits: what one execution may take (default: 24 hours, 4 hours of them to begin).
+            limits: what one execution may take (default: 24 hours, 4 hours of them to begin, after at most 12 hours of
+                waiting for a free slot).
             poll_schedule: when to poll a job (default: ``PollSchedule.safety()`` with completion events,
                 ``PollSchedule.service_grid()`` without).
             completion_events: a job's end is noticed by the event of its output; for an imported output bucket, that
                 sends its events to EventBridge (default: for a new output bucket).
             stop_jobs_on_delete: stop all jobs when the workflow is deleted.
-            maximum_active_jobs: uploads start no job while so many are active in the account and Region.
+            maximum_active_jobs: no job is started while so many are active in the account and Region; where there are
+                uploads, executions that callers start leave one slot to them.
             log_retention: how long logs are kept.
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
             hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
@@ -134,6 +137,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             ValueError: a value breaks a rule of the service; all broken rules are named.
         """
         super().__init__(scope, construct_id)
+        limits = limits or ExecutionLimits()
         seen = completion_events if completion_events is not None else output_bucket is None
         self.network = (
             JobNetwork(self, "Network", vpc=vpc, subnets=vpc_subnets, groups=security_groups, s3=s3_prefix_list)
@@ -152,6 +156,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             volume_key=volume_key,
             removal_policy=removal_policy,
             hardening=self._hardening,
+            longest=limits.longest(),
         )
         self.input_bucket, self.output_bucket = self._storage.documents.bucket, self._storage.jobs.bucket
         self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
@@ -168,7 +173,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             storage=self._storage,
             network=self.network,
             allow_overrides=allow_overrides,
-            limits=limits or ExecutionLimits(),
+            limits=limits,
             poll_schedule=poll_schedule or (PollSchedule.safety() if seen else PollSchedule.service_grid()),
             completion_events=seen,
         )
@@ -176,12 +181,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             service=self.service,
             event_bus_name=self.event_bus.event_bus_name,
             jobs_uri=self._storage.jobs.uri,
+            work_uri=self._storage.work.uri,
             log_retention=log_retention,
             removal_policy=removal_policy,
             hardening=self._hardening,
         )
         unreported = unreported_queue(self, self._hardening)
         self.functions = task_functions(self._factory, self, unreported)
+        self.functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
         grant_tasks(self.functions, self._storage, self._settings, self.event_bus)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
         grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader)
@@ -189,11 +196,26 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
         self.state_machine = state_machine(
-            self, self.functions, self._factory, settings=self._settings, storage=self._storage, completion=completion
+            self,
+            self.functions,
+            self._factory,
+            settings=self._settings,
+            limits=limits,
+            storage=self._storage,
+            completion=completion,
         )
         tag_parts(self.state_machine, self.service, self._storage, unreported)
-        OrphanedJobs(self, "OrphanedJobs", self._factory, self, unreported, stop_on_delete=stop_jobs_on_delete)
-        report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
+        OrphanedJobs(
+            self,
+            "OrphanedJobs",
+            self._factory,
+            self,
+            storage=self._storage,
+            unreported=unreported,
+            stop_on_delete=stop_jobs_on_delete,
+        )
+        report_ends(self, self.state_machine, self.functions.publish_failure, unreported)
+        self.failing_polls_alarm = failing_polls_alarm(self, self.functions.poll_job)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
         warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
@@ -249,6 +271,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
                 announce_objects(self.input_bucket)
+            self.functions.start_job.add_environment("SLOTS_FOR_UPLOADS", "1")
             stage, most = self.functions.stage, self._maximum_active_jobs
             self._dispatcher = UploadDispatcher(
                 self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -242,6 +242,10 @@ class Location(NamedTuple):
             return False
         return True
 
+    def delete(self) -> None:
+        """Delete the object, if it is there."""
+        s3().delete_object(Bucket=self.bucket, Key=self.key)
+
     def exists(self) -> bool:
         """Return whether the object is there."""
         try:
@@ -257,8 +261,3 @@ class Location(NamedTuple):
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
-
-
-def client(name: str, *, patiently: bool = False) -> Any:
-    """Return a client by its service's name. To be replaced by the typed functions above."""
-    return comprehend(patiently=patiently) if name == "comprehend" else globals()[name]()

@@ -22,6 +22,7 @@ from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
 from .access import NARROWER, Conditions, allow, cite, executions_arn, statement, via
+from .acknowledged import acknowledge
 
 if TYPE_CHECKING:
     from .._functions import Functions
@@ -43,11 +44,13 @@ def grant_tasks(functions: Functions, storage: Storage, settings: Settings, bus:
     """Give the functions that the state machine calls their rights."""
     _grant_inspect(functions.inspect_input, storage)
     _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"])
+    _allow_list(functions.start_job)
+    storage.work.below("owners/").grant_write(functions.start_job)
     _allow_on_jobs(functions.poll_job, operation.DESCRIBE)
     _allow_on_jobs(functions.stop_job, operation.STOP)
     _grant_publish(functions.publish_result, storage)
-    _grant_emit(functions.publish_result, bus)
-    _grant_end(functions.publish_failure, bus)
+    _grant_report(functions.publish_result, storage, bus)
+    _grant_end(functions.publish_failure, storage, bus)
     _grant_stage(functions.stage, storage)
 
 
@@ -70,9 +73,22 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
     cite(role, "states:SendTaskSuccess", source=source)
 
 
-def grant_stop_orphans(function: lambda_.Function, machine: sfn.IStateMachine, bus: events.IEventBus) -> None:
-    """Let ``function`` find jobs without an execution of ``machine``, stop them and report it."""
-    _grant_end(function, bus)
+def grant_describe(scope: Construct, function: lambda_.Function, machine: sfn.IStateMachine) -> None:
+    """Let ``function`` describe executions of ``machine``, which calls it: in a policy of its own, as for waking."""
+    role, action = function.role, "states:DescribeExecution"
+    assert role is not None
+    every = [executions_arn(machine)]
+    iam.Policy(scope, "Describe", statements=[statement(action, on=every, source=_STATES_ACTIONS)], roles=[role])
+    cite(role, action, source=_STATES_ACTIONS)
+    acknowledge(role, "execution-names", arns=every)
+
+
+def grant_stop_orphans(
+    function: lambda_.Function, machine: sfn.IStateMachine, storage: Storage, bus: events.IEventBus
+) -> None:
+    """Let ``function`` find jobs without an execution of ``machine``, stop them, and report ends."""
+    _grant_end(function, storage, bus)
+    storage.work.below("owners/").grant_read(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     every, names = [executions_arn(machine)], "execution-names"
     allow(function, "states:DescribeExecution", on=every, wildcard=names, source=_STATES_ACTIONS)
@@ -142,12 +158,18 @@ def _grant_inspect(function: lambda_.Function, storage: Storage) -> None:
         documents.grant_list(function)
         documents.grant_read(function)
     storage.work.grant_write(function)
+    # For a job that is taken up.
+    _allow_on_jobs(function, operation.DESCRIBE)
+    for place in (storage.work, storage.jobs, storage.results.below("summaries/")):
+        place.grant_read(function)
+    storage.jobs.grant_see_missing(function)
 
 
 def _grant_publish(function: lambda_.Function, storage: Storage) -> None:
     storage.jobs.grant_read(function)
     storage.jobs.grant_see_missing(function)
     storage.work.grant_read(function)
+    storage.results.below("summaries/").grant_read(function)
     storage.results.grant_write(function)
 
 
@@ -158,10 +180,21 @@ def _grant_stage(function: lambda_.Function, storage: Storage) -> None:
     storage.staging.grant_see_missing(function)
 
 
-def _grant_end(function: lambda_.Function, bus: events.IEventBus) -> None:
-    """Let ``function`` find active jobs, stop them and report it on the ``bus``."""
+def _grant_end(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
+    """Let ``function`` find active jobs, stop them and report an execution's end."""
     _allow_on_jobs(function, operation.STOP)
     _allow_list(function)
+    _grant_report(function, storage, bus)
+
+
+def _grant_report(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
+    """Let ``function`` write the outcome of an execution, emit it on the ``bus``, and remove the open marker."""
+    outcomes, opened = storage.work.below("outcomes/"), storage.work.below("open/")
+    outcomes.grant_write(function)
+    for place in (outcomes, opened):
+        place.grant_read(function)
+    opened.grant_delete(function)
+    storage.work.grant_see_missing(function)
     _grant_emit(function, bus)
 
 

@@ -7,6 +7,13 @@ from dataclasses import dataclass
 
 from ..contracts import ScheduleSettings
 
+STOPPING_SECONDS = 3600
+"""How long a job that was asked to stop is waited for."""
+
+SLOT_PAUSE_SECONDS = 60
+SLOT_PAUSE_SHARE = 0.125
+"""A pause before the next look for a free slot: this share of what was waited, at least the seconds above."""
+
 
 def seconds_after_output(looks: int) -> int:
     """Seconds until the next look at a job whose output is there already, after so many looks since.
