@@ -185,16 +185,29 @@ def inject_faults(rates: dict[str, float]) -> None:
 
 
 def accept_on_paper() -> None:
-    """Let types that MiniStack does not know be created without effect."""
+    """Let types that MiniStack does not know, and alarms on metric math, be created without effect."""
 
     def create(logical_id: str, properties: Any, stack: str) -> tuple[str, dict[str, str]]:
         return f"{stack}-{logical_id}", {"Arn": f"arn:aws:paper:::{logical_id}", "Id": logical_id}
 
+    paper: dict[str, Callable[..., Any]] = {
+        "create": create,
+        "update": lambda physical, old, new, stack: (physical, {}),
+        "delete": lambda *_: None,
+    }
     for name in PAPER_TYPES:
-        provisioners._RESOURCE_HANDLERS.setdefault(
-            name,
-            {"create": create, "update": lambda physical, old, new, stack: (physical, {}), "delete": lambda *_: None},
-        )
+        provisioners._RESOURCE_HANDLERS.setdefault(name, paper)
+    alarms = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
+
+    def wrap(step: str, known: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*given: Any, **more: Any) -> Any:
+            math = any("Metrics" in each for each in given if isinstance(each, dict))
+            return paper[step](*given) if math else known(*given, **more)
+
+        return wrapped
+
+    for step, known in list(alarms.items()):
+        alarms[step] = wrap(step, known)
 
 
 if __name__ == "__main__":

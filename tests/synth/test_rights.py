@@ -29,6 +29,21 @@ SENDS_EVENT = (
     "StringEquals events:source cdk-comprehend-entities"
     " and StringEquals events:detail-type Entities Detection Job Ended",
 )
+REPORTS = {
+    ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:PutObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
+    ("s3:DeleteObject", "<OutputBucket.Arn>/work/open/*", ""),
+    DECRYPTS,
+    ENCRYPTS,
+    SENDS_EVENT,
+}
+DESCRIBES = (
+    "states:DescribeExecution",
+    "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
+    "",
+)
 TEXTRACT = {("textract:DetectDocumentText", "*", ""), ("textract:AnalyzeDocument", "*", "")}
 
 RIGHTS = {
@@ -48,10 +63,19 @@ RIGHTS = {
         LISTS_STAGED,
         READS_STAGED,
         ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/summaries/*", ""),
+        ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+        ("comprehend:DescribeEntitiesDetectionJob", JOBS, ""),
         DECRYPTS,
         ENCRYPTS,
     },
     "StartJob": {
+        ("comprehend:ListEntitiesDetectionJobs", "*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/owners/*", ""),
+        DECRYPTS,
+        ENCRYPTS,
         ("comprehend:StartEntitiesDetectionJob", JOBS, f"{PINNED_KEYS} and {NO_NETWORK}"),
         ("iam:PassRole", "<DataAccessRole.Arn>", "StringEquals iam:PassedToService comprehend.amazonaws.com"),
         ("kms:CreateGrant", "<VolumeKey.Arn>", VIA_COMPREHEND),
@@ -63,16 +87,16 @@ RIGHTS = {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/summaries/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
-        DECRYPTS,
-        ENCRYPTS,
-        SENDS_EVENT,
+        *REPORTS,
     },
     "PublishFailure": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        DESCRIBES,
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        SENDS_EVENT,
+        *REPORTS,
     },
     "CompletionAwaitOutput": {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
@@ -87,13 +111,10 @@ RIGHTS = {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
-        (
-            "states:DescribeExecution",
-            "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
-            "",
-        ),
+        DESCRIBES,
+        ("s3:GetObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        SENDS_EVENT,
+        *REPORTS,
     },
     "Stage": {
         ("s3:ListBucket", "<InputBucket.Arn>", ""),

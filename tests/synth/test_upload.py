@@ -137,10 +137,11 @@ def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(englis
     shards = states["StageBatch"]
     assert shards["ItemReader"]["Resource"].endswith(":states:::s3:listObjectsV2")
     assert shards["MaxConcurrency"] == 10
-    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure"}]
+    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure", "ResultPath": "$.Error"}]
     # What is caught there holds no Job.
     assert states["PublishFailure"]["Arguments"]["Payload"]["Job"].startswith("{% $exists($states.input.Job) ?")
     assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    assert [choice["Next"] for choice in states["AnythingStaged"]["Choices"]] == ["InspectInput", "PublishFailure"]
 
 
 def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
