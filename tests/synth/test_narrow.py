@@ -42,7 +42,7 @@ CONDITIONS = {
 }
 """The condition keys that an action is pinned by."""
 WITHOUT_CONDITION = {
-    r"(PublishResult|CompletionAwaitOutput|Stage|UploadDispatcherDispatchUploads)Role s3:ListBucket": (
+    r"(InspectInput|Publish\w+|CompletionAwaitOutput|OrphanedJobs\w+|Stage|UploadDispatcher\w+)Role s3:ListBucket": (
         "S3 tells of a missing object whoever may list without a prefix"
     ),
     "StateMachineRole s3:ListBucket": "CDK gives it to the reader of a Distributed Map, and no condition can be set",

@@ -195,14 +195,13 @@ def test_the_functions_are_told_the_settings() -> None:
         "StagingUri": "s3://<InputBucket>/staging/",
         "ResultsUri": "s3://<OutputBucket>/entities/results/",
         "Limits": {"Documents": 1000, "Bytes": 2 * 1024 * 1024, "CostUsd": 2.5},
-        "MaximumSeconds": 7200,
-        "SecondsPerGigabyte": 600,
+        "MaximumSlotSeconds": 43_200,
         "MaximumQueueSeconds": 14400,
         "CompletionEvents": True,
         "Schedule": PollSchedule.fixed(30).settings(),
     }
-    # The machine's own limit leaves room for a start that waits, for stopping and for publishing.
-    assert definition["TimeoutSeconds"] == 14 * 3600 + 6 * 600
+    # 12 hours for a slot, 2 and 6 times 10 minutes for the job, 1 to stop, 12 for all else.
+    assert definition["TimeoutSeconds"] == (12 + 2 + 1 + 12) * 3600 + 6 * 600
 
 
 @pytest.fixture(scope="module")

@@ -78,9 +78,9 @@ def grant_describe(scope: Construct, function: lambda_.Function, machine: sfn.IS
     role, action = function.role, "states:DescribeExecution"
     assert role is not None
     every = [executions_arn(machine)]
-    iam.Policy(scope, "Describe", statements=[statement(action, on=every, source=_STATES_ACTIONS)], roles=[role])
+    described = statement(action, on=every, source=_STATES_ACTIONS)
+    acknowledge(iam.Policy(scope, "Describe", statements=[described], roles=[role]), "execution-names", arns=every)
     cite(role, action, source=_STATES_ACTIONS)
-    acknowledge(role, "execution-names", arns=every)
 
 
 def grant_stop_orphans(

@@ -34,7 +34,13 @@ def handler(event: InspectInputInput, context: LambdaContext) -> InspectInputOut
     if taken_up is not None:
         return _taken_up(taken_up, settings, execution)
     request = complete(given, settings)
-    return {"Request": request, **_inspected(request, settings, execution, check=True)}
+    found = _inspected(request, settings, execution, check=True)
+    return {
+        "Request": request,
+        "Inventory": found["Inventory"],
+        "Estimate": found["Estimate"],
+        "Warnings": found["Warnings"],
+    }
 
 
 def _inspected(request: JobRequest, settings: Settings, execution: Execution, *, check: bool) -> Inspected:

@@ -33,8 +33,8 @@ LISTED_TYPES = 100
 """The most types of entities that an event counts one by one, the most frequent; the summary counts all."""
 
 _LONGEST_CODE = 256
-_LONGEST_MESSAGE = 8_000
-"""Characters; Step Functions takes an error of 256 and a cause of 32,768 (API Reference, SendTaskFailure)."""
+_LONGEST_MESSAGE = 5_000
+"""Characters; Step Functions takes an error of 256 and a cause of 32,768, in JSON that may make it six times as long."""
 
 _METRICS = {
     "Documents": MetricUnit.Count,

@@ -12,7 +12,7 @@ from ..operation import START
 from .model import Violation, without_nulls
 from .rules import MODELS, PROTECTED, explain, violations
 
-_LINK = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+LINK = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
 """What links an execution to the one that started it (Step Functions Developer Guide, concepts-nested-workflows)."""
 
 _CONSTRUCT = "the workflow's own settings"
@@ -20,7 +20,7 @@ _CONSTRUCT = "the workflow's own settings"
 
 def without_link(given: object) -> object:
     """Return an execution's input without the link to its parent, which is no field of a request."""
-    return {name: value for name, value in given.items() if name != _LINK} if isinstance(given, dict) else given
+    return {name: value for name, value in given.items() if name != LINK} if isinstance(given, dict) else given
 
 
 def complete(given: object, settings: Settings) -> JobRequest:

@@ -172,5 +172,5 @@ def test_a_job_that_failed_at_once_for_lack_of_permissions_may_be_restarted(
         ({"Message": "the service says nothing useful: really"}, "the service says nothing useful: really"),
     ],
 )
-def test_a_job_that_failed_for_reasons_of_its_own(aws: Aws, told: dict[str, str], cause: str) -> None:
+def test_a_job_that_failed_for_reasons_of_its_own(aws: Aws, told: dict[str, Any], cause: str) -> None:
     assert poll(aws, after=20, JobStatus="FAILED", **told)["Error"] == {"Error": "JobFailed", "Cause": cause}

@@ -70,7 +70,7 @@ def test_a_cause_that_is_no_json_is_kept_as_it_is(aws: Aws) -> None:
 
 def test_codes_and_messages_fit_into_an_error_of_step_functions(aws: Aws) -> None:
     found = failed(cause("Odd" * 200, "é" * 200_000), {})["Error"]
-    assert (len(found["Code"]), len(found["Message"])) == (256, 8_000)
+    assert (len(found["Code"]), len(found["Message"])) == (256, 5_000)
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])

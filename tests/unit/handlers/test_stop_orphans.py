@@ -13,7 +13,6 @@ import pytest
 from entities_job.contracts import CustomResourceEvent, OutcomeError, StopOrphansOutput
 from entities_job.handlers import stop_orphans
 from entities_job.job import executions, marker
-from entities_job.job.executions import reference
 from entities_job.operation import requested_folder
 from entities_job.publish.outcome import outcome
 from tests.aws import EXECUTION, MACHINE, Aws
@@ -109,7 +108,9 @@ def test_an_end_before_the_first_function_is_reported_from_the_list_of_execution
 
 
 def test_an_outcome_that_was_written_but_not_emitted_is_emitted(aws: Aws) -> None:
-    made = outcome(reference(executions.described(f"{EXECUTION}:gone")), "STOPPED", {})
+    found = executions.described(f"{EXECUTION}:gone")
+    assert found is not None
+    made = outcome(executions.reference(found), "STOPPED", {})
     aws.executions[f"{EXECUTION}:gone"]["output"] = json.dumps(made | {"Status": "REFUSED", "Error": ERROR})
     marker.leave(f"{EXECUTION}:gone", set())
     assert sweep()["Reported"] == 1
