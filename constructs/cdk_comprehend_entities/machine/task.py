@@ -49,4 +49,4 @@ def _told(name: str) -> str:
     In texts before it every quotation mark is escaped, so that none of them is taken for it. JSONata would take a
     bracket behind a backslash for one that does not close.
     """
-    return f'$match({INPUT}.Cause, /"{name}":"((?:[^\\\\"]|\\\\.)*)"/)[0].groups[0]'
+    return f'$match({INPUT}.Cause, /"{name}" *: *"((?:[^\\\\"]|\\\\.)*)"/)[0].groups[0]'

@@ -34,7 +34,7 @@ LISTED_TYPES = 100
 
 _LONGEST_CODE = 256
 _LONGEST_MESSAGE = 5_000
-"""Characters; Step Functions takes an error of 256 and a cause of 32,768, in JSON that may make it six times as long."""
+"""Characters; Step Functions takes an error of 256 and a cause of 32,768, in JSON that may be six times as long."""
 
 _METRICS = {
     "Documents": MetricUnit.Count,
