@@ -37,7 +37,7 @@ from ministack.core import iam_actions, lambda_runtime, router  # noqa: E402  (a
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402  (as above)
 from ministack.services.cloudformation import provisioners  # noqa: E402  (as above)
 
-from local import authorization, machines, processes  # noqa: E402  (as above)
+from local import authorization, failures, machines, processes  # noqa: E402  (as above)
 
 
 def register_comprehend(emulator: str) -> None:
@@ -184,6 +184,28 @@ def inject_faults(rates: dict[str, float]) -> None:
         app.SERVICE_HANDLERS[name] = wrap(app.SERVICE_HANDLERS[name], rate)
 
 
+def fail_by_name() -> None:
+    """Let tasks of executions fail whose names ask for it (:mod:`local.failures`)."""
+    wanted, execute, handle = failures.Failures(), lambda_svc._execute_function_warm, app.SERVICE_HANDLERS["events"]
+
+    def warm(function: Any, event: Any, request_id: Any) -> Any:
+        kind = wanted.wanted((function.get("config") or function)["FunctionName"], event)
+        result = None if kind and not kind.after else execute(function, event, request_id)
+        if result:
+            wanted.learn(event, result.get("body"))
+        if not kind:
+            return result
+        return {"body": {"errorType": kind.error, "errorMessage": kind.message}, "error": True, "log": ""}
+
+    async def events(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        refused = wanted.refused(body)
+        if refused:
+            return 200, {"Content-Type": "application/x-amz-json-1.1"}, refused
+        return await handle(method, path, headers, body, query)
+
+    lambda_svc._execute_function_warm, app.SERVICE_HANDLERS["events"] = warm, events
+
+
 def accept_on_paper() -> None:
     """Let types that MiniStack does not know, and alarms on metric math, be created without effect."""
 
@@ -220,6 +242,8 @@ if __name__ == "__main__":
     announce_versions()
     machines.mend()
     accept_on_paper()
+    if "REHEARSAL_FAILURES" in os.environ:
+        fail_by_name()
     if "REHEARSAL_FAULTS" in os.environ:
         inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))
     app.main()
