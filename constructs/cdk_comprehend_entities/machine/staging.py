@@ -32,7 +32,7 @@ def stage_batch(
         stage: the function that copies one file of a batch's manifest.
         storage: where batches are staged, and refused uploads reported.
         inspect_input: gets the execution's input.
-        publish_failure: gets ``Error`` and ``Cause`` of a staging that failed, and an empty variable ``job``.
+        publish_failure: gets ``Error`` and ``Cause`` of what failed, and an empty variable ``job``.
     """
     shards = _shards(scope, stage, storage)
     shards.add_catch(publish_failure, errors=["States.ALL"])
@@ -40,9 +40,15 @@ def stage_batch(
     staged, refused, duplicates = (
         read(contracts.StageOutput, name, of=f"{INPUT}.Shards") for name in ("Staged", "Refused", "Duplicates")
     )
+    error, cause = (f"{read(contracts.CaughtError, name, of=f'{INPUT}.Shards')}" for name in ("Error", "Cause"))
     nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
     shards.next(
         sfn.Choice.jsonata(scope, "AnythingStaged")
+        .when(
+            sfn.Condition.jsonata(jsonata(f"$exists({error})")),
+            publish_failure,
+            outputs={"Error": jsonata(f"[{error}][0]"), "Cause": jsonata(f"[{cause}][0]")},
+        )
         .when(
             sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
             inspect_input,
@@ -92,5 +98,7 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
             max_delay=Duration.minutes(2),
             jitter_strategy=sfn.JitterType.FULL,
         )
+    # The map's own error would only say that one failed; a shard's error is its answer.
+    task.add_catch(sfn.Pass(scope, "ShardFailed"), errors=["States.ALL"])
     shards.item_processor(task)
     return shards

@@ -95,10 +95,13 @@ def grant_dispatch(
     _allow_list(function)
 
 
-def grant_uploads(uploads: Prefix, queue: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function) -> None:
-    """Let ``dispatcher`` read a queue of uploads, and ``stage`` copy what they announce."""
+def grant_uploads(
+    uploads: Prefix, queue: sqs.IQueue, dead: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function
+) -> None:
+    """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
+    allow(dispatcher, "sqs:SendMessage", on=[dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
 
 
