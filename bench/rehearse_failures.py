@@ -56,7 +56,9 @@ class Case(NamedTuple):
         """Status and error code of the outcome, as docs/architecture.md has them."""
         usual = {"StopJob": ("TIMED_OUT", "JobTimedOut"), "PublishFailure": ("FAILED", "INTERNAL_ERROR")}
         code = KINDS[self.kind].error if self.kind in KINDS else "EventNotAccepted"
-        if self.times < FOR_GOOD or self.task in ("AwaitOutput", "PublishFailure"):
+        # An outcome that was written but not told is told by the sweep; where none was, it has the execution's error.
+        sweeps = self.task == "PublishFailure" and (self.kind == "RefusedEvent" or KINDS[self.kind].after)
+        if self.times < FOR_GOOD or self.task == "AwaitOutput" or sweeps:
             return usual.get(self.task, ("COMPLETED", None))
         # The result stands, and so does its outcome; only its event is late.
         stands = self.task == "PublishResult" and (self.kind == "RefusedEvent" or KINDS[self.kind].after)

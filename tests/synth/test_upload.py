@@ -39,7 +39,8 @@ def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> 
     queue = english.one("AWS::SQS::Queue", "EnglishQueue")
     function = english.one("AWS::Lambda::Function", "UploadDispatcherDispatchUploads")
     assert queue["VisibilityTimeout"] >= 2 * function["Timeout"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
+    # The dispatcher itself tells what is dead.
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 1000
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -48,6 +49,24 @@ def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
     assert shown(mapping["EventSourceArn"]) == "<UploadDispatcherWakeQueue.Arn>"
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert mapping["MaximumBatchingWindowInSeconds"] == 1
+
+
+def test_only_the_dispatcher_which_wakes_itself_may_call_itself_again_and_again(english: Synthesized) -> None:
+    functions = english.of_type("AWS::Lambda::Function")
+    found = {name: each["RecursiveLoop"] for name, each in functions.items() if "RecursiveLoop" in each}
+    assert found == {"UploadDispatcherDispatchUploads": "Allow"}
+
+
+def test_a_shard_that_fails_says_why_and_not_only_that_one_failed(english: Synthesized) -> None:
+    states = json.loads(english.settings())["States"]
+    shard = states["StageBatch"]["ItemProcessor"]["States"]
+    assert shard["StageShard"]["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "ShardFailed"}]
+    assert shard["ShardFailed"] == {"Type": "Pass", "End": True}
+    failed, *_ = states["AnythingStaged"]["Choices"]
+    assert failed["Next"] == "PublishFailure"
+    assert failed["Condition"] == "{% $exists($states.input.Shards.Error) %}"
+    error, cause = (f"[$states.input.Shards.{name}][0]" for name in ("Error", "Cause"))
+    assert failed["Output"] == f"{{% {{'Error': {{'Error': {error}, 'Cause': {cause}}}}} %}}"
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])
@@ -98,6 +117,7 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
     }
     assert {right[:2] for right in rights if not right[0].startswith(("logs:", "xray:", "kms:"))} == {
         *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in {*reads, "ChangeMessageVisibility"}),
+        ("sqs:SendMessage", "<EnglishDeadLetterQueue.Arn>"),
         *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
         ("states:StartExecution", "<StateMachine>"),
         ("states:ListExecutions", "<StateMachine>"),
@@ -106,6 +126,7 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
         ("s3:PutObject", "<InputBucket.Arn>/staging/dispatcher/*"),
         ("s3:GetObject", "<InputBucket.Arn>/staging/dispatcher/*"),
         ("s3:ListBucket", "<InputBucket.Arn>"),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/open/*"),
     }
 
 
@@ -141,7 +162,8 @@ def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(englis
     # What is caught there holds no Job.
     assert states["PublishFailure"]["Arguments"]["Payload"]["Job"].startswith("{% $exists($states.input.Job) ?")
     assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
-    assert [choice["Next"] for choice in states["AnythingStaged"]["Choices"]] == ["InspectInput", "PublishFailure"]
+    leads = [choice["Next"] for choice in states["AnythingStaged"]["Choices"]]
+    assert leads == ["PublishFailure", "InspectInput", "PublishFailure"]
 
 
 def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
@@ -182,11 +204,25 @@ def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
         workflow.start_on_upload(prefix="results/")
 
 
-def test_fails_with_more_triggers_than_the_functions_environment_holds(stack: cdk.Stack) -> None:
+@pytest.mark.parametrize(
+    ("count", "suffixes"),
+    [(40, []), (12, [".txt", ".text", ".html", ".xml"] * 5), (1, [f".{n:04}" for n in range(500)])],
+)
+def test_fails_with_more_settings_of_triggers_than_the_functions_environment_holds(
+    stack: cdk.Stack, count: int, suffixes: list[str]
+) -> None:
     workflow = EntitiesDetectionWorkflow(stack, "Entities")
-    with pytest.raises(ValueError, match="at most 12 upload triggers; give N12 a workflow"):
-        for number in range(13):
-            workflow.start_on_upload(f"N{number}", prefix=f"{number}/")
+    with pytest.raises(ValueError, match=r"of 3,500 bytes in the dispatcher's environment; give N\d+ a workflow"):
+        for number in range(count):
+            workflow.start_on_upload(f"N{number}", prefix=f"{number}/", suffixes=suffixes)
+
+
+def test_the_rendered_settings_of_many_triggers_fit_into_the_environment(stack: cdk.Stack) -> None:
+    workflow, count = EntitiesDetectionWorkflow(stack, "Entities"), 0
+    with pytest.raises(ValueError, match="3,500 bytes"):
+        for count in range(99):
+            workflow.start_on_upload(f"Trigger{count}", prefix=f"uploads/{count}/", suffixes=[".txt"])
+    assert count >= 10
 
 
 def test_fails_without_a_slot(stack: cdk.Stack) -> None:

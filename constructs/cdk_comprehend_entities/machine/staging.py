@@ -45,9 +45,15 @@ def stage_batch(
         f"$sum([{refused}, {duplicates}]) & ' uploads were refused, and no other is left'}} "
         ": {'Error': 'NothingNew', 'Cause': 'all uploads were analysed before'}"
     )
+    error, cause = (f"{read(contracts.CaughtError, name, of=f'{INPUT}.Shards')}" for name in ("Error", "Cause"))
     nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
     shards.next(
         sfn.Choice.jsonata(scope, "AnythingStaged")
+        .when(
+            sfn.Condition.jsonata(jsonata(f"$exists({error})")),
+            publish_failure,
+            outputs=jsonata(f"{{'Error': {{'Error': [{error}][0], 'Cause': [{cause}][0]}}}}"),
+        )
         .when(
             sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
             inspect_input,
@@ -100,5 +106,7 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
             max_delay=Duration.minutes(2),
             jitter_strategy=sfn.JitterType.FULL,
         )
+    # The map's own error would only say that one failed; a shard's error is its answer.
+    task.add_catch(sfn.Pass(scope, "ShardFailed"), errors=["States.ALL"])
     shards.item_processor(task)
     return shards

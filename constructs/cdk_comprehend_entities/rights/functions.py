@@ -106,15 +106,19 @@ def grant_dispatch(
         storage.staging.below(own).grant_write(function)
     storage.staging.below("dispatcher/").grant_read(function)
     storage.staging.grant_see_missing(function)
+    storage.work.below("open/").grant_write(function)
     machine.grant_start_execution(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     _allow_list(function)
 
 
-def grant_uploads(uploads: Prefix, queue: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function) -> None:
-    """Let ``dispatcher`` read a queue of uploads, and ``stage`` copy what they announce."""
+def grant_uploads(
+    uploads: Prefix, queue: sqs.IQueue, dead: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function
+) -> None:
+    """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
+    allow(dispatcher, "sqs:SendMessage", on=[dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
 
 

@@ -22,7 +22,8 @@ MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
 
 _VISIBILITY = Duration.minutes(10)
-_RECEIVES = 10
+# The dispatcher itself tells what is dead. SQS's own redrive needs a policy, and does not move what it gave back often.
+_RECEIVES = 1000
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)
 
@@ -66,7 +67,7 @@ class UploadTrigger(Construct):
             self, "Queue", key, visibility_timeout=_VISIBILITY, retention_period=_KEPT, dead_letter_queue=dead
         )
         self.rule = self._rule(uploads, dispatcher.wake_queue)
-        dispatcher.add(construct_id, uploads, self.queue, batches)
+        dispatcher.add(construct_id, uploads, self.queue, batches, dead=self.dead_letter_queue)
         self.oldest_upload_alarm = self._alarm(
             "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
         )

@@ -61,7 +61,8 @@ class QueueRecords(TypedDict):
 
 
 class DispatcherNote(TypedDict):
-    """What the dispatcher leaves to its next run: since when uploads wait, by trigger, and when to look again."""
+    """What the dispatcher leaves to its next run, in epoch seconds (:class:`entities_job.uploads.rules.Note`)."""
 
     Since: dict[str, float]
     LookAt: float
+    Starting: dict[str, float]
