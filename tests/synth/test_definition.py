@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import subprocess
 import sys
@@ -15,7 +14,7 @@ import pytest
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from entities_job.contracts import FAILED, Step
-from entities_job.job.schedule import SLOT_PAUSE_SECONDS, SLOT_PAUSE_SHARE
+from entities_job.job.schedule import slot_pause
 from tests.synth.reading import Synthesized
 
 ROOT = Path(__file__).parents[2]
@@ -163,10 +162,14 @@ def test_a_failed_poll_is_repeated_until_the_jobs_own_limit(states: dict[str, An
 
 
 def test_a_wait_for_a_slot_is_two_transitions_a_look_and_a_hundred_in_all(states: dict[str, Any]) -> None:
-    assert (states["WaitForSlot"]["Next"], set(states["WaitForSlot"]["Assign"])) == ("StartJob", {"slotSeconds"})
+    assert (states["WaitForSlot"]["Next"], set(states["WaitForSlot"]["Assign"])) == (
+        "StartJob",
+        {"slotPause", "slotSeconds"},
+    )
     waited, looks, most = 0.0, 1, 12 * 3600
     while waited < most:
-        waited += math.ceil(max(1, min(most - waited, max(SLOT_PAUSE_SECONDS, waited * SLOT_PAUSE_SHARE))))
+        # Half on average; the least that chance may give in all looks would be twice as many.
+        waited += slot_pause(waited, most, 0.5)
         looks += 1
     assert 2 * looks <= 100
 

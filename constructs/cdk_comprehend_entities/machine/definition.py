@@ -16,7 +16,7 @@ from constructs import Construct
 
 from entities_job import contracts
 from entities_job.job.life import MAXIMUM_ATTEMPTS
-from entities_job.job.schedule import SLOT_PAUSE_SECONDS, SLOT_PAUSE_SHARE, STOPPING_SECONDS
+from entities_job.job.schedule import SLOT_PAUSE_SECONDS, SLOT_PAUSE_SHARE, SLOT_PAUSES, STOPPING_SECONDS
 
 from .._payloads import INPUT, RESULT, jsonata, payload, read
 
@@ -86,7 +86,7 @@ class Definition:
         poll = self._poll_job(functions.poll_job)
         stop = self._stop_job(functions.stop_job)
         publish = self._publish_result(functions.publish_result)
-        anew = {"attempt": jsonata("$attempt + 1"), "looks": 0, "elapsed": 0, "slotSeconds": 0}
+        anew = {"attempt": jsonata("$attempt + 1"), "looks": 0, "elapsed": 0, **self._no_slot_yet()}
         restart = self._wait("WaitBeforeRestart", "$attempt * 60", **anew)
         taken_up = sfn.Choice.jsonata(scope, "TakenUp")
         exists = jsonata(f"$exists({read(contracts.InspectInputOutput, 'Job', of=INPUT)})")
@@ -111,7 +111,7 @@ class Definition:
             {"Input": jsonata(INPUT), "Settings": self._settings, "Execution": _EXECUTION},
             assign={
                 **_answers(contracts.InspectInputOutput, "Request", "Inventory", "Estimate", "Warnings"),
-                **{"settings": self._settings, "polls": 0, "looks": 0, "elapsed": 0, "slotSeconds": 0},
+                **{"settings": self._settings, "polls": 0, "looks": 0, "elapsed": 0, **self._no_slot_yet()},
                 "limit": jsonata(f"{limits.duration.to_seconds()} + {inventory} * {per_byte!r}"),
                 "stopCode": jsonata("null"),
                 "lagSeconds": jsonata("null"),
@@ -127,13 +127,22 @@ class Definition:
         given = {"Execution": _EXECUTION, **_variables("Request", "Settings", "Attempt", "SlotSeconds")}
         assign = _answers(contracts.StartJobOutput, "Job", "WaitSeconds")
         task = self._task("StartJob", function, contracts.StartJobInput, given, assign=assign, job_when_it_fails=None)
-        left = f"{read(contracts.Settings, 'MaximumSlotSeconds', of='$settings')} - $slotSeconds"
-        # A jitter would need a variable of its own; those who wait began at different times.
-        pause = f"$ceil($max([1, $min([{left}, $max([{SLOT_PAUSE_SECONDS}, $slotSeconds * {SLOT_PAUSE_SHARE}])])]))"
-        wait = self._wait("WaitForSlot", pause, slotSeconds=jsonata(f"$slotSeconds + {pause}"))
+        # At the limit there is one more look.
+        pause = f"$ceil($max([1, $min([$slotPause, {self._settings['MaximumSlotSeconds']} - $slotSeconds])]))"
+        waited = f"$slotSeconds + {pause}"
+        wait = self._wait("WaitForSlot", pause, slotSeconds=jsonata(waited), slotPause=self._slot_pause(waited))
         task.add_catch(wait.next(task), errors=["SlotTaken"])
         self._report(task, "$job")
         return task
+
+    def _no_slot_yet(self) -> dict[str, object]:
+        return {"slotSeconds": 0, "slotPause": self._slot_pause("0")}
+
+    def _slot_pause(self, waited: str) -> str:
+        """Return what :func:`entities_job.job.schedule.slot_pause` tells, in JSONata."""
+        most = self._settings["MaximumSlotSeconds"] / SLOT_PAUSES
+        grown = f"$max([{SLOT_PAUSE_SECONDS}, $min([({waited}) * {SLOT_PAUSE_SHARE}, {most}])])"
+        return jsonata(f"{grown} * (0.5 + $random())")
 
     def _poll_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
         names = ("Settings", "Polls", "Attempt", "Looks", "Limit", "StopCode", "Warnings")

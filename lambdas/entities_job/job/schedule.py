@@ -11,8 +11,15 @@ STOPPING_SECONDS = 3600
 """How long a job that was asked to stop is waited for."""
 
 SLOT_PAUSE_SECONDS = 60
-SLOT_PAUSE_SHARE = 0.125
-"""A pause before the next look for a free slot: this share of what was waited, at least the seconds above."""
+SLOT_PAUSE_SHARE = 0.25
+SLOT_PAUSES = 32
+"""A pause before the next look for a free slot is this share of what was waited: at least the seconds above, at most
+this part of the limit, and half of that more or less by chance, so that those who wait look at different times."""
+
+
+def slot_pause(waited: float, most: float, lot: float) -> float:
+    """Seconds until the next look for a free slot, as the state machine's definition has it in JSONata; lot: 0 to 1."""
+    return max(SLOT_PAUSE_SECONDS, min(waited * SLOT_PAUSE_SHARE, most / SLOT_PAUSES)) * (0.5 + lot)
 
 
 def seconds_after_output(looks: int) -> int:
