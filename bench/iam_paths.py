@@ -116,7 +116,8 @@ def batch(deployed: Deployed) -> str:
         identity = hashlib.sha256(key.encode()).hexdigest()
         place = {"Identity": identity, "File": name, "Source": f"s3://{bucket}/{key}", "Size": 9 * len(TEXT)}
         entries.append(json.dumps({**place, **known, **refused}))
-    folder = f"staging/Proof-20260101T000000-{number:016}/"
+    place = _dispatcher_settings(deployed)["StagingUri"].partition(bucket)[2].lstrip("/")
+    folder = f"{place}Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
     return _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
 
@@ -130,7 +131,8 @@ def dispatch(deployed: Deployed) -> str:
         if mapping["State"] not in _DISABLED:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     sqs.purge_queue(QueueUrl=queue)
-    rehearsal.client("s3").delete_object(Bucket=bucket, Key="staging/dispatcher/note.json")
+    claims = _dispatcher_settings(deployed)["ClaimsUri"].partition(bucket)[2].lstrip("/")
+    rehearsal.client("s3").delete_object(Bucket=bucket, Key=f"{claims}note.json")
     for number in range(3):
         # Gone before it is copied: the batch ends without a job.
         item = {"key": f"uploads/{number}.txt", "version-id": f"v{next(_numbers)}", "size": 9 * len(TEXT)}
@@ -200,6 +202,13 @@ def _refusals(deployed: Deployed, arn: str) -> list[Any]:
     name = ".".join(arn.split(":")[-2:])
     jobs = deployed.rehearsal.comprehend.jobs()
     return [job["Refusal"] for job in jobs if str(job.get("JobName", "")).startswith(name) and job["Refusal"]]
+
+
+def _dispatcher_settings(deployed: Deployed) -> dict[str, str]:
+    functions, name = deployed.rehearsal.client("lambda"), _function(deployed, "DispatchUploads")
+    found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]["UPLOADS"]
+    settings: dict[str, str] = json.loads(found)
+    return settings
 
 
 def _function(deployed: Deployed, part: str) -> str:

@@ -139,6 +139,7 @@ class Simulated:
         self._uploads = uploads
         self._taken = 0
         self._given_back = 0
+        self._listed: set[str] = set()
         self._history = [(0.0, 0)]
         self._note = Note()
         self._pending: Counter[str] = Counter()
@@ -170,8 +171,7 @@ class Simulated:
         return max(0, bisect_right(self._uploads, seen - EVENT_SECONDS) - taken)
 
     def usage(self, starting: Collection[str]) -> Usage:
-        # Of several dispatchers at a time there is none here.
-        pending = max(self._pending["Uploads"], len(starting))
+        pending = self._pending["Uploads"] + len(set(starting) - self._listed)
         return Usage(self.quota.active + pending, Counter(Uploads=self.quota.active + pending))
 
     def wake(self, seconds: float) -> None:
@@ -196,6 +196,7 @@ class Simulated:
 
         def execution() -> None:
             self._pending["Uploads"] += 1
+            self._listed.add(batch.name)
             self.clock.at(self.clock.now + STAGE_SECONDS + batch.count / STAGE_A_SECOND, lambda: self._start_job(batch))
 
         self.clock.at(started, execution)

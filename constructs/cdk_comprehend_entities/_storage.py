@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -21,8 +21,8 @@ from ._strict import StandardHardening, StrictHardening, private_bucket, rotatin
 from .rights.access import allow, via
 from .rights.acknowledged import acknowledge
 
-_STAGING, _WORK = "staging/", "work/"
-_KEPT_DAYS = 14
+_STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
+_KEPT_DAYS, _CLAIMS_DAYS = 14, 365
 _S3_GUIDE = "Amazon S3 User Guide, "
 _CALLS = f"{_S3_GUIDE}using-with-s3-policy-actions"
 
@@ -94,12 +94,16 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Storage:
-    """The keys of a workflow and the prefixes that it uses."""
+    """The keys of a workflow and the prefixes that it uses.
+
+    In the input bucket, which several workflows may share, ``staging`` and ``claims`` are this workflow's own.
+    """
 
     output_key: kms.IKey
     volume_key: kms.IKey
     documents: Prefix
     staging: Prefix
+    claims: Prefix
     jobs: Prefix
     results: Prefix
     work: Prefix
@@ -108,6 +112,7 @@ class Storage:
 def storage(
     scope: Construct,
     *,
+    service: str,
     input_bucket: s3.IBucket | None,
     input_prefix: str,
     input_key: kms.IKey | None,
@@ -150,7 +155,8 @@ def storage(
         output_key=output_key,
         volume_key=volume_key,
         documents=Prefix(input_bucket, input_prefix, input_key),
-        staging=Prefix(input_bucket, _STAGING, input_key),
+        staging=Prefix(input_bucket, f"{_STAGING}{service}/", input_key),
+        claims=Prefix(input_bucket, f"{_CLAIMS}{service}/", input_key),
         jobs=Prefix(output_bucket, f"{output_prefix}jobs/", output_key),
         results=Prefix(output_bucket, f"{output_prefix}results/", output_key),
         work=Prefix(output_bucket, f"{output_prefix}{_WORK}", output_key),
@@ -165,6 +171,12 @@ def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPatte
 
 def announce_objects(bucket: s3.IBucket) -> None:
     """Have a given bucket send its events to EventBridge."""
+    if isinstance(bucket, s3.Bucket):
+        Annotations.of(bucket).add_warning_v2(
+            "cdk-comprehend-entities:notifications",
+            f"CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are removed "
+            "when its stack is deployed; define them all where the bucket is defined",
+        )
     stack = Stack.of(bucket)
     before = {child.node.id for child in stack.node.children}
     bucket.enable_event_bridge_notification()
@@ -220,6 +232,12 @@ def _bucket(
     bucket.add_lifecycle_rule(
         id="ExpirePassing", prefix=passing, expiration=kept, noncurrent_version_expiration=old_kept
     )
+    if documents:
+        # Not below what passes: of two rules for one object the shorter wins.
+        year = Duration.days(_CLAIMS_DAYS)
+        bucket.add_lifecycle_rule(
+            id="ExpireClaims", prefix=_CLAIMS, expiration=year, noncurrent_version_expiration=old_kept
+        )
     bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
     # CDK's own way needs one more function, which may change the notifications of every bucket.
     resource: Any = bucket.node.default_child

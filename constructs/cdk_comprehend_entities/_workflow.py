@@ -147,6 +147,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy)
         self._storage = storage(
             self,
+            service=self.service,
             input_bucket=input_bucket,
             input_prefix=input_prefix,
             input_key=input_key,

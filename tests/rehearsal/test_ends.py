@@ -69,8 +69,8 @@ def test_a_uri_that_only_holds_the_staging_uri_is_no_batch(workflow: Deployed) -
     bucket = f"s3://{workflow.outputs['InputBucket']}"
     ended = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/input/{bucket}/staging/x/documents/"}})
     assert (ended.error, "StageBatch" in ended.states) == ("RequestRefused", False)
-    internal = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/staging/dispatcher/"}})
-    assert "must be a whole batch of uploads" in str(internal.cause)
+    internal = workflow.run({"InputDataConfig": {"S3Uri": f"{bucket}/staging/another/x/documents/"}})
+    assert internal.error == "RequestRefused"
 
 
 @pytest.mark.proves("states", "FAILED")

@@ -18,7 +18,7 @@ WIDE_RESOURCES = {
     r"logs:\w+(Delivery|Deliveries|ResourcePolicy|ResourcePolicies|LogGroups) \*": "IAM knows no resources for them",
     r"comprehend:\w+ arn:\S+:entities-detection-job/\*": "a job's number is made by the service",
     rf"ec2:\w+ {EC2}:network-interface/\*": "an interface is made by the service",
-    rf"s3:\w+ {IN_THE_TEMPLATE}/(input|staging|uploads|jobs|results|work)/(\S+/)?\*": "keys are not known before",
+    rf"s3:\w+ {IN_THE_TEMPLATE}/(input|staging|claims|uploads|jobs|results|work)/(\S+/)?\*": "unknown keys",
     rf"lambda:InvokeFunction {IN_THE_TEMPLATE}:\*": "the Lambda task may call any version of its one function",
     r"states:\w+ arn:\S+:execution:<StateMachine>\S*\*": "a Distributed Map follows its child executions",
 }

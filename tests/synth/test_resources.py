@@ -15,7 +15,7 @@ from aws_cdk import aws_sqs as sqs
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits, PollSchedule
 from entities_job.contracts import CONTRACT_VERSION
-from tests.synth.reading import Synthesized, shown
+from tests.synth.reading import OWN, Synthesized, shown
 
 BUCKETS = {"InputBucket", "OutputBucket"}
 HANDLERS = {
@@ -62,7 +62,19 @@ def test_documents_are_versioned_and_what_passes_expires(default: Synthesized) -
         assert rules["ExpirePassing"]["ExpirationInDays"] == days
         assert rules["AbortIncompleteUploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
         # Nothing else expires: documents and results are the user's.
-        assert not [rule for rule in rules.values() if "ExpirationInDays" in rule and rule.get("Prefix") != prefix]
+        own = (prefix, "claims/")
+        assert not [rule for rule in rules.values() if "ExpirationInDays" in rule and rule.get("Prefix") not in own]
+
+
+def test_what_was_analysed_is_known_for_a_year(default: Synthesized) -> None:
+    """Not under ``staging/``: of two rules for one object the shorter wins. No old versions are left of either."""
+    rules = default.one("AWS::S3::Bucket", "InputBucket")["LifecycleConfiguration"]["Rules"]
+    found = {
+        rule["Prefix"]: (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
+        for rule in rules
+        if "ExpirationInDays" in rule
+    }
+    assert found == {"staging/": (14, 1), "claims/": (365, 1)}
 
 
 def test_data_outlives_the_stack_unless_told_otherwise(default: Synthesized) -> None:
@@ -191,8 +203,8 @@ def test_the_functions_are_told_the_settings() -> None:
         },
         "AcceptedValues": {"InputDataConfig.InputFormat": ["ONE_DOC_PER_FILE"]},
         "AllowedOverrides": ["Tags"],
-        "InputUris": ["s3://<InputBucket>/texts/", "s3://<InputBucket>/staging/"],
-        "StagingUri": "s3://<InputBucket>/staging/",
+        "InputUris": ["s3://<InputBucket>/texts/", f"s3://<InputBucket>/staging/{OWN}/"],
+        "StagingUri": f"s3://<InputBucket>/staging/{OWN}/",
         "ResultsUri": "s3://<OutputBucket>/entities/results/",
         "Limits": {"Documents": 1000, "Bytes": 2 * 1024 * 1024, "CostUsd": 2.5},
         "MaximumSlotSeconds": 43_200,

@@ -7,7 +7,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from cdk_comprehend_entities import DocumentReader, EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, conditions, shown
+from tests.synth.reading import OWN, Synthesized, conditions, shown
 
 JOBS = "arn:<AWS::Partition>:comprehend:<AWS::Region>:<AWS::AccountId>:entities-detection-job/*"
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs/version/v1"
@@ -19,8 +19,8 @@ PINNED_KEYS = (
 NO_NETWORK = "Null comprehend:VpcSubnets true and Null comprehend:VpcSecurityGroupIds true"
 LISTS_INPUT = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix input/*")
 READS_INPUT = ("s3:GetObject", "<InputBucket.Arn>/input/*", "")
-LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix staging/*")
-READS_STAGED = ("s3:GetObject", "<InputBucket.Arn>/staging/*", "")
+LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", f"StringLike s3:prefix staging/{OWN}/*")
+READS_STAGED = ("s3:GetObject", f"<InputBucket.Arn>/staging/{OWN}/*", "")
 DECRYPTS = ("kms:Decrypt", "<OutputKey.Arn>", VIA_S3)
 ENCRYPTS = ("kms:GenerateDataKey", "<OutputKey.Arn>", VIA_S3)
 SENDS_EVENT = (
@@ -119,7 +119,9 @@ RIGHTS = {
     "Stage": {
         ("s3:ListBucket", "<InputBucket.Arn>", ""),
         READS_STAGED,
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*", ""),
+        ("s3:PutObject", f"<InputBucket.Arn>/staging/{OWN}/*", ""),
+        ("s3:GetObject", f"<InputBucket.Arn>/claims/{OWN}/*", ""),
+        ("s3:PutObject", f"<InputBucket.Arn>/claims/{OWN}/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*", ""),
         DECRYPTS,
         ENCRYPTS,

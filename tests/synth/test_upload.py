@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import assertions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, conditions, shown
+from tests.synth.reading import OWN, Synthesized, conditions, shown
+
+OWNED = ("staging", "claims")
 
 
 def with_uploads(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
@@ -102,7 +106,7 @@ def told(synthesized: Synthesized) -> dict[str, Any]:
 def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
     settings = told(english)
     assert settings["MaximumActiveJobs"] == 7
-    assert settings["StagingUri"] == "s3://<InputBucket>/staging/"
+    assert settings["StagingUri"] == f"s3://<InputBucket>/staging/{OWN}/"
     assert settings["Triggers"]["English"]["Suffixes"] == [".txt"]
     assert settings["Triggers"]["English"]["QueueUrl"] == "<EnglishQueue>"
 
@@ -122,9 +126,9 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
         ("states:StartExecution", "<StateMachine>"),
         ("states:ListExecutions", "<StateMachine>"),
         ("comprehend:ListEntitiesDetectionJobs", "*"),
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*/manifest/*"),
-        ("s3:PutObject", "<InputBucket.Arn>/staging/dispatcher/*"),
-        ("s3:GetObject", "<InputBucket.Arn>/staging/dispatcher/*"),
+        ("s3:PutObject", f"<InputBucket.Arn>/staging/{OWN}/*/manifest/*"),
+        ("s3:PutObject", f"<InputBucket.Arn>/claims/{OWN}/*"),
+        ("s3:GetObject", f"<InputBucket.Arn>/claims/{OWN}/*"),
         ("s3:ListBucket", "<InputBucket.Arn>"),
         ("s3:PutObject", "<OutputBucket.Arn>/work/open/*"),
     }
@@ -135,8 +139,11 @@ def test_rights_of_staging_to_read_uploads_but_never_to_write_or_delete_them(eng
     assert rights == {
         ("s3:GetObject", "<InputBucket.Arn>/uploads/en/*"),
         ("s3:GetObjectVersion", "<InputBucket.Arn>/uploads/en/*"),
-        ("s3:GetObject", "<InputBucket.Arn>/staging/*"),
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*"),
+        *(
+            (f"s3:{action}", f"<InputBucket.Arn>/{own}/{OWN}/*")
+            for action in ("GetObject", "PutObject")
+            for own in OWNED
+        ),
         ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*"),
         ("s3:ListBucket", "<InputBucket.Arn>"),
     }
@@ -187,6 +194,7 @@ def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
         ({"prefix": "/uploads/"}, "must end in / and not begin with it"),
         ({"prefix": ""}, "must end in /"),
         ({"prefix": "staging/mine/"}, "the workflow writes under 'staging/' itself"),
+        ({"prefix": "claims/"}, "the workflow writes under 'claims/' itself"),
         ({"trigger_id": "not-this"}, "1 to 32 letters and digits"),
         ({"prefix": "uploads/"}, "overlaps 'uploads/en/'"),
         ({"prefix": "uploads/en/news/"}, "overlaps 'uploads/en/'"),
@@ -195,6 +203,34 @@ def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
 def test_fails_where_uploads_cannot_lie(stack: cdk.Stack, changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         with_uploads(stack).start_on_upload(**{"trigger_id": "Other", "prefix": "other/", **changes})
+
+
+def test_two_workflows_on_one_bucket_share_nothing_but_the_uploads(stack: cdk.Stack) -> None:
+    bucket = s3.Bucket(stack, "Shared")
+    found = []
+    for name, language in (("One", "en"), ("Two", "es")):
+        workflow = EntitiesDetectionWorkflow(stack, name, input_bucket=bucket, language_code=language)
+        workflow.start_on_upload()
+        found.append(workflow.service)
+    template = json.dumps(assertions.Template.from_stack(stack).to_json())
+    for name in found:
+        assert {f"staging/{name}/", f"claims/{name}/"} <= set(re.findall(r"\b(?:staging|claims)/\w+/", template))
+
+
+def test_two_triggers_over_one_prefix_work_if_they_analyse_in_different_ways(stack: cdk.Stack) -> None:
+    workflow = with_uploads(stack)
+    workflow.start_on_upload("Spanish", prefix="uploads/", language_code="es")
+    with pytest.raises(ValueError, match="analysed twice in the same way: prefix 'uploads/es/' overlaps 'uploads/'"):
+        workflow.start_on_upload("Again", prefix="uploads/es/", language_code="es")
+
+
+def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack) -> None:
+    EntitiesDetectionWorkflow(stack, "Given", input_bucket=s3.Bucket(stack, "Mine")).start_on_upload()
+    imported = s3.Bucket.from_bucket_name(stack, "Imported", "somewhere")
+    EntitiesDetectionWorkflow(stack, "Other", input_bucket=imported).start_on_upload()
+    warnings = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
+    told = [each.id for each in warnings if "CDK sets all notifications" in str(each.entry.data)]
+    assert told == ["/Stack/Mine"]
 
 
 def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:

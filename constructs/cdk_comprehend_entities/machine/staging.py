@@ -88,7 +88,11 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
         item_selector=payload(
             "StageShard",
             contracts.StageInput,
-            {"Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key), "ResultsUri": storage.results.uri},
+            {
+                "Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key),
+                "ClaimsUri": storage.claims.uri,
+                "ResultsUri": storage.results.uri,
+            },
         ),
         max_concurrency=_CONCURRENT_SHARDS,
         result_path="$.Shards",

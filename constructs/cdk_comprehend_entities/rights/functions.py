@@ -102,10 +102,10 @@ def grant_dispatch(
     allow(function, *_READ_QUEUE, "sqs:SendMessage", on=[wakes.queue_arn], source=source)
     source = f"{_SQS_KEYS}; AWS KMS Developer Guide, conditions-kms"
     allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=[key.key_arn], when=via("sqs", function), source=source)
-    for own in ("*/manifest/", "dispatcher/"):
-        storage.staging.below(own).grant_write(function)
-    storage.staging.below("dispatcher/").grant_read(function)
-    storage.staging.grant_see_missing(function)
+    storage.staging.below("*/manifest/").grant_write(function)
+    storage.claims.grant_read(function)
+    storage.claims.grant_write(function)
+    storage.claims.grant_see_missing(function)
     storage.work.below("open/").grant_write(function)
     machine.grant_start_execution(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
@@ -178,8 +178,9 @@ def _grant_publish(function: lambda_.Function, storage: Storage) -> None:
 
 
 def _grant_stage(function: lambda_.Function, storage: Storage) -> None:
-    storage.staging.grant_read(function)
-    storage.staging.grant_write(function)
+    for own in (storage.staging, storage.claims):
+        own.grant_read(function)
+        own.grant_write(function)
     storage.results.below("refused/").grant_write(function)
     storage.staging.grant_see_missing(function)
 

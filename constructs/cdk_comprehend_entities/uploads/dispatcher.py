@@ -62,7 +62,7 @@ class UploadDispatcher(Construct):
         if slots < 1:
             raise ValueError(f"maximum_active_jobs must be at least 1; got {slots}")
         self.storage, self._stage = storage, stage
-        self._prefixes: list[str] = []
+        self._prefixes: list[tuple[str, contracts.TriggerRequest]] = []
         self.queue_key = rotating_key(self, "QueueKey", "Messages about uploads", RemovalPolicy.DESTROY)
         let_events_use(self.queue_key)
         self.wake_queue = self._wake_queue()
@@ -75,6 +75,7 @@ class UploadDispatcher(Construct):
         self._settings: contracts.DispatcherSettings = {
             "StateMachineArn": state_machine.state_machine_arn,
             "StagingUri": storage.staging.uri,
+            "ClaimsUri": storage.claims.uri,
             "WakeQueueUrl": self.wake_queue.queue_url,
             "MaximumActiveJobs": slots,
             "Triggers": {},
@@ -109,10 +110,12 @@ class UploadDispatcher(Construct):
             ValueError: another trigger has uploads under the prefix, too, or there is no room for one more.
         """
         triggers, prefix = self._settings["Triggers"], uploads.path
-        overlapping = [other for other in self._prefixes if other.startswith(prefix) or prefix.startswith(other)]
-        if overlapping:
-            raise ValueError(f"an upload would be analysed twice: prefix {prefix!r} overlaps {overlapping[0]!r}")
-        self._prefixes.append(prefix)
+        for other, request in self._prefixes:
+            if (other.startswith(prefix) or prefix.startswith(other)) and request == batches["Request"]:
+                raise ValueError(
+                    f"an upload would be analysed twice in the same way: prefix {prefix!r} overlaps {other!r}"
+                )
+        self._prefixes.append((prefix, batches["Request"]))
         triggers[name] = {**batches, "QueueUrl": queue.queue_url}
         payload("DispatchUploads", contracts.TriggerSettings, triggers[name])
         told = payload("DispatchUploads", contracts.DispatcherSettings, self._settings)

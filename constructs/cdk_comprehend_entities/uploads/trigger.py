@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from aws_cdk import Duration, Token
@@ -122,7 +123,9 @@ def _check(construct_id: str, prefix: str) -> None:
 
 
 def _check_place(uploads: Prefix, storage: Storage) -> None:
-    for own in (storage.staging, storage.jobs, storage.results, storage.work):
+    # Of other workflows, too: what they stage would be taken for uploads.
+    shared = [replace(uploads, path=path) for path in ("staging/", "claims/")]
+    for own in (*shared, storage.jobs, storage.results, storage.work):
         if uploads.comparable_uri.startswith(own.comparable_uri) or own.comparable_uri.startswith(
             uploads.comparable_uri
         ):

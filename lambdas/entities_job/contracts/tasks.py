@@ -176,9 +176,10 @@ class PublishFailureInput(TypedDict):
 
 
 class StageInput(TypedDict):
-    """Payload of Stage: one file of a batch's manifest, and where refused uploads are reported."""
+    """Payload of Stage: a file of a batch's manifest, where claims lie, and where refused uploads are reported."""
 
     Shard: str
+    ClaimsUri: str
     ResultsUri: str
 
 

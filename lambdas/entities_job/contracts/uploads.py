@@ -29,6 +29,7 @@ class DispatcherSettings(TypedDict):
 
     StateMachineArn: str
     StagingUri: str
+    ClaimsUri: str
     WakeQueueUrl: str
     MaximumActiveJobs: int
     Triggers: dict[str, TriggerSettings]

@@ -38,7 +38,7 @@ class Account:
     def __init__(self, settings: DispatcherSettings) -> None:
         self._settings = settings
         self._staging = Location.of(settings["StagingUri"])
-        self._note = self._staging / "dispatcher/note.json"
+        self._note = Location.of(settings["ClaimsUri"]) / "note.json"
         self._triggers = {name: Trigger(each) for name, each in settings["Triggers"].items()}
 
     def now(self) -> float:

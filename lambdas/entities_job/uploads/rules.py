@@ -179,10 +179,14 @@ def _looked(world: World[B], slots: int, uploaded: Mapping[str, float]) -> bool:
 
 
 def _go_on(world: World[B], held: str, then: Mapping[str, float], left: Mapping[str, float], pause: float) -> None:
-    """Look again after a pause, with what is ``left`` waiting, and a slot that is ``held`` no more but by ``then``."""
-    look_at = world.now() + pause
-    world.wake(pause)
-    _revise(world, lambda note: replace(_held(note, held, then), since={**note.since, **left}, look_at=look_at))
+    """Look again after a pause if something is ``left``, and have a slot ``held`` no more but by ``then``."""
+    look_at = world.now() + pause if left else 0.0
+    if left:
+        world.wake(pause)
+    _revise(
+        world,
+        lambda note: replace(_held(note, held, then), since={**note.since, **left}, look_at=look_at or note.look_at),
+    )
 
 
 def _held(note: Note, before: str, now: Mapping[str, float]) -> Note:

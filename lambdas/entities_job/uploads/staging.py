@@ -45,13 +45,14 @@ _REFUSALS = {
 class Shard:
     """One file of a batch's manifest, ``.../<batch>/manifest/<nnnnn>.jsonl``, and the places that belong to it."""
 
-    def __init__(self, manifest: Location, results: Location) -> None:
+    def __init__(self, manifest: Location, claims: Location, results: Location) -> None:
         folder, self._name = manifest.key.rsplit("/", 1)
         self._manifest = manifest
         self._place = Location(manifest.bucket, folder.rsplit("/", 1)[0])
-        staging, self._batch = self._place.key.rsplit("/", 1)
-        self._claims = Location(manifest.bucket, staging) / "claims"
-        date = self._batch.split("-")[1]
+        self._batch = self._place.name
+        # Of the trigger: two of them may analyse one upload, each in its own way.
+        trigger, date, _ = self._batch.split("-")
+        self._claims = claims / trigger
         part = f"job_date={date[:4]}-{date[4:6]}-{date[6:8]}/{self._batch}-{self._name}.gz"
         self._report = results / "refused" / part
 

@@ -31,6 +31,7 @@ def settings(**triggers: TriggerSettings) -> DispatcherSettings:
     return {
         "StateMachineArn": MACHINE,
         "StagingUri": "s3://in/staging/",
+        "ClaimsUri": "s3://in/claims/",
         "WakeQueueUrl": "wake",
         "MaximumActiveJobs": 10,
         "Triggers": triggers or {"En": TRIGGER},
@@ -53,12 +54,13 @@ def dispatcher(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account.time, "time", lambda: aws.clock)
 
 
-def upload(aws: Aws, key: str, body: bytes = b"x" * 1000, *, queue: str = "q", times: int = 1) -> None:
-    """Put an object's next version, and announce it ``times`` times."""
+def upload(aws: Aws, key: str, body: bytes = b"x" * 1000, *, queue: str = "q", times: int = 1) -> str:
+    """Put an object's next version, announce it ``times`` times, and return its id."""
     version = aws.put(f"s3://in/{key}", body).id
     item = {"key": key, "size": len(body), "etag": "e", "version-id": version, "sequencer": "1"}
     for _ in range(times):
         aws.send(queue, json.dumps({"bucket": {"name": "in"}, "object": item}))
+    return version
 
 
 def documents(aws: Aws) -> list[str]:
@@ -96,7 +98,10 @@ def record(aws: Aws, body: str) -> QueueRecord:
 def staged(aws: Aws, batch: str) -> StageOutput:
     """StageBatch: all shards of a batch."""
     shards = aws.uris(f"s3://in/staging/{batch}/manifest/")
-    counts = [stage.handler({"Shard": shard, "ResultsUri": "s3://out/results/"}, CONTEXT) for shard in shards]
+    counts = [
+        stage.handler({"Shard": shard, "ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}, CONTEXT)
+        for shard in shards
+    ]
     return {
         "Staged": sum(each["Staged"] for each in counts),
         "Refused": sum(each["Refused"] for each in counts),
@@ -395,14 +400,14 @@ def test_a_trigger_that_is_woken_while_another_waits_is_not_forgotten(
     ],
 )
 def test_a_note_that_cannot_be_true_is_corrected(aws: Aws, note: object) -> None:
-    aws.put("s3://in/staging/dispatcher/note.json", json.dumps(note).encode())
+    aws.put("s3://in/claims/note.json", json.dumps(note).encode())
     upload(aws, "uploads/a")
     run(aws)
     assert len(documents(aws)) == 1
 
 
 def test_a_note_that_is_no_json_is_corrected(aws: Aws) -> None:
-    aws.put("s3://in/staging/dispatcher/note.json", b"\xff{")
+    aws.put("s3://in/claims/note.json", b"\xff{")
     upload(aws, "uploads/a")
     run(aws)
     assert len(documents(aws)) == 1
@@ -453,6 +458,16 @@ def test_triggers_with_other_settings_have_batches_of_their_own(aws: Aws, monkey
     inputs = {each["name"].partition("-")[0]: json.loads(each["input"]) for each in aws.executions.values()}
     assert inputs["En"]["LanguageCode"] == "en"
     assert inputs["Es"]["LanguageCode"] == "es"
+
+
+def test_two_triggers_over_one_prefix_both_analyse_an_upload(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    spanish: TriggerSettings = {**TRIGGER, "QueueUrl": "es", "Request": {"LanguageCode": "es"}}
+    monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es=spanish)))
+    version = upload(aws, "uploads/a")
+    item = {"key": "uploads/a", "size": 1000, "etag": "e", "version-id": version}
+    aws.send("es", json.dumps({"bucket": {"name": "in"}, "object": item}))
+    run(aws, "En", "Es", times=3)
+    assert sources(aws) == ["s3://in/uploads/a"] * 2
 
 
 @pytest.mark.parametrize("crash_at", range(1, 60))
