@@ -25,6 +25,7 @@ from cdk_comprehend_entities import (
     Recognizer,
 )
 from cdk_comprehend_entities._checks import checked
+from cdk_comprehend_entities._rules import _EVENTS
 from entities_job.request import limits as service
 from tests.synth.reading import Synthesized
 from tests.synth.variants import RECOGNIZER, own_vpc, prefix_list
@@ -329,6 +330,21 @@ def test_fewer_events_a_poll_without_the_event_of_the_output() -> None:
     assert "may run for 86,400 s; poll less often, or lower limits.duration" in line
 
 
+def test_events_a_poll_are_those_of_the_states_between_two_polls(default: Synthesized) -> None:
+    """What each state writes: Step Functions API Reference, HistoryEvent (StateEntered, TaskScheduled, ...)."""
+    states = json.loads(default.settings())["States"]
+    rounds = {}
+    for waiting in ("WaitForJob", "WaitForOutput"):
+        assert [states[waiting]["Next"], states["PollJob"]["Next"]] == ["PollJob", "JobStatus"]
+        assert waiting in {choice["Next"] for choice in states["JobStatus"]["Choices"]}
+        kinds = [states[name] for name in (waiting, "PollJob", "JobStatus")]
+        rounds[waiting] = [
+            _EVENTS["TaskToken" if "waitForTaskToken" in str(state.get("Resource")) else state["Type"]]
+            for state in kinds
+        ]
+    assert rounds == {"WaitForJob": [2, 5, 2], "WaitForOutput": [6, 5, 2]}
+
+
 def test_tokens_pass() -> None:
     stack = cdk.Stack(cdk.App(), "Stack")
     number = cdk.CfnParameter(stack, "Number", type="Number").value_as_number
@@ -428,7 +444,7 @@ def test_imported_resources_are_what_their_interfaces_ask_for() -> None:
     @checked()
     def take(bucket: s3.IBucket, key: kms.IKey, role: iam.IRole, vpc: ec2.IVpc, machine: sfn.IStateMachine) -> None: ...
 
-    given = {
+    given: dict[str, Any] = {
         "bucket": s3.Bucket.from_bucket_name(stack, "Bucket", "given"),
         "key": kms.Key.from_key_arn(stack, "Key", KEY),
         "role": iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/given"),
