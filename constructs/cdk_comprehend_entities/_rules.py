@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 from aws_cdk import Aws, Duration, RemovalPolicy, Size, SizeRoundingBehavior, Stack
 from aws_cdk import aws_kms as kms
@@ -45,14 +45,15 @@ _ARGUMENTS = {
 }
 """The arguments that fields of a request come from; the first whose field a path begins with."""
 
-_MOST: dict[str, tuple[float, str, str]] = {
-    "documents": (service.MAXIMUM_DOCUMENTS, "", f"{rules.GUIDE}guidelines-and-limits"),
-    "size": (service.MAXIMUM_BYTES, "bytes", f"{rules.GUIDE}guidelines-and-limits"),
-    "cost_usd": (math.inf, "", OWN_RULE),
+_LIMITS_OF_SERVICE = f"{rules.GUIDE}guidelines-and-limits"
+_DURATION = (1, Duration.days(365).to_seconds(), f"{_STEP_FUNCTIONS}service-quotas")
+_BOUNDS: dict[str, tuple[float, float, str]] = {
+    "documents": (1, service.MAXIMUM_DOCUMENTS, _LIMITS_OF_SERVICE),
+    "size": (1, service.MAXIMUM_BYTES, _LIMITS_OF_SERVICE),
+    "cost_usd": (service.USD_PER_UNIT["built-in"], math.inf, "Amazon Comprehend pricing"),
+    "duration_per_gigabyte": (0, *_DURATION[1:]),
 }
-"""Most that limits of executions can be, its unit and its source; all others are durations."""
-_LONGEST = (Duration.days(365).to_seconds(), "seconds", f"{_STEP_FUNCTIONS}service-quotas")
-_MAY_BE_NOTHING = ("duration_per_gigabyte",)
+"""Least and most that limits of an execution can be, and the source; all others are durations."""
 
 _HISTORY, _OTHER_EVENTS = 25_000, 1_000
 _EVENTS = {"Wait": 2, "Task": 5, "Choice": 2, "TaskToken": 6}
@@ -73,7 +74,12 @@ def workflow(given: Arguments) -> Iterator[Violation]:
     for name in ("vpc_subnets", "security_groups", "s3_prefix_list"):
         if given[name] and not given["vpc"]:
             yield Violation(name, given[name], "needs vpc: jobs run in the service's own network", OWN_RULE)
-    yield from _hardening(given)
+    if given["hardening"] == Hardening.STRICT:
+        if not given["vpc"]:
+            yield Violation("vpc", None, "is needed by strict hardening, which puts the functions into it", OWN_RULE)
+        if given["removal_policy"] is not RemovalPolicy.RETAIN:
+            rule = "must be RETAIN with strict hardening, which keeps data and logs"
+            yield Violation("removal_policy", given["removal_policy"], rule, OWN_RULE)
     unknown = sorted(set(given["allow_overrides"]) - set(rules.PROTECTED))
     if unknown:
         yield Violation("allow_overrides", unknown, f"can name {', '.join(rules.PROTECTED)}", OWN_RULE)
@@ -97,7 +103,7 @@ def uploads(given: Arguments) -> Iterator[Violation]:
     if not of._storage.documents.path:
         rule = "can't be empty where uploads are staged in the bucket: their copies would be documents again"
         yield Violation("input_prefix", "", rule, OWN_RULE)
-    yield from _between("maximum_documents", given["maximum_documents"], 1, service.MAXIMUM_DOCUMENTS)
+    yield from _between("maximum_documents", given["maximum_documents"], *_BOUNDS["documents"])
     own, request = trigger_request(of._settings["Request"], given["language_code"], given["recognizer"])
     for field in sorted(own.keys() & set(rules.PROTECTED) - set(of._settings["AllowedOverrides"])):
         rule = f"needs a workflow whose allow_overrides name {field}"
@@ -110,7 +116,8 @@ def catalog(given: Arguments) -> Iterator[Violation]:
     """Yield what is wrong with the arguments of a results catalog."""
     cutoff = given["bytes_scanned_cutoff_per_query"]
     if cutoff and not cutoff.is_unresolved():
-        yield from _between("bytes_scanned_cutoff_per_query", _amount(cutoff), 10_000_000)
+        source = "Amazon Athena API Reference, WorkGroupConfiguration"
+        yield from _between("bytes_scanned_cutoff_per_query", cutoff, 10_000_000, source=source)
 
 
 def _prefix(name: str, value: str) -> Iterator[Violation]:
@@ -122,12 +129,10 @@ def _prefix(name: str, value: str) -> Iterator[Violation]:
             "for the beginning of other names, too"
         )
         yield Violation(name, value, rule, f"{rules.GUIDE}api-async-insights")
-    if re.search(r"[*?]|\$\{", value):
-        rule = "can't hold *, ? or ${, which stand for any key in the policies on the prefix"
-        yield Violation(name, value, rule, "AWS IAM User Guide, reference_policies_elements_resource")
-    if "\\" in value and name == "output_prefix":
-        rule = "can't hold a backslash, which escapes in the pattern of the events of outputs"
-        yield Violation(name, value, rule, "Amazon EventBridge User Guide, eb-create-pattern-operators")
+    if re.search(r"[*?\\]|\$\{", value):
+        rule = "can't hold *, ?, a backslash or ${, which stand for other keys in policies and patterns of events"
+        source = "AWS IAM User Guide, reference_policies_elements_resource; Amazon EventBridge User Guide, "
+        yield Violation(name, value, rule, f"{source}eb-create-pattern-operators")
 
 
 def _overlaps(given: Arguments) -> Iterator[Violation]:
@@ -169,44 +174,28 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
         yield Violation(name, key.key_arn, rule, "AWS KMS Developer Guide, alias-authorization")
 
 
-def _hardening(given: Arguments) -> Iterator[Violation]:
-    if given["hardening"] != Hardening.STRICT:
+def _between(
+    name: str, value: Any, least: float, most: float = math.inf, source: str = OWN_RULE
+) -> Iterator[Violation]:
+    unit = " bytes" if isinstance(value, Size) else " seconds" if isinstance(value, Duration) else ""
+    if unit and value.is_unresolved():
+        yield Violation(name, value, "must be known: it is calculated with", OWN_RULE)
         return
-    if not given["vpc"]:
-        yield Violation("vpc", None, "is needed by strict hardening, which puts the functions into it", OWN_RULE)
-    if given["removal_policy"] is not RemovalPolicy.RETAIN:
-        rule = "must be RETAIN with strict hardening, which keeps data and logs"
-        yield Violation("removal_policy", given["removal_policy"], rule, OWN_RULE)
-
-
-def _between(name: str, value: float, least: float, most: float | None = None) -> Iterator[Violation]:
-    if not is_token(value) and (value < least or (most is not None and value > most)):
-        rule = f"must be at least {least:,}" if most is None else f"must be {least:,} to {most:,}"
-        yield Violation(name, value, rule, OWN_RULE if most is None else f"{rules.GUIDE}guidelines-and-limits")
-
-
-def _amount(value: object) -> float:
-    """Return a number, or a size in bytes or a duration in seconds as one."""
     if isinstance(value, Size):
-        return value.to_kibibytes(rounding=SizeRoundingBehavior.NONE) * 1024
-    return value.to_seconds(integral=False) if isinstance(value, Duration) else value  # type: ignore[return-value]
+        value = value.to_kibibytes(rounding=SizeRoundingBehavior.NONE) * 1024
+    elif isinstance(value, Duration):
+        value = value.to_seconds(integral=False)
+    if not is_token(value) and ((unit and value % 1) or not least <= value <= most):
+        range_ = f"at least {least:,}" if most == math.inf else f"{least:,} to {most:,}"
+        yield Violation(name, value, f"must be {range_}{unit and f'{unit}, a whole number'}", source)
 
 
 def _limits(limits: ExecutionLimits) -> Iterator[Violation]:
     wrong = wrong_types(get_type_hints(ExecutionLimits), vars(limits), "limits.")
     yield from wrong.values()
     for name, value in vars(limits).items():
-        if name in wrong or value is None or is_token(value):
-            continue
-        if isinstance(value, Size | Duration) and value.is_unresolved():
-            yield Violation(f"limits.{name}", value, "must be known: it is calculated with", OWN_RULE)
-            continue
-        amount, (most, unit, source) = _amount(value), _MOST.get(name, _LONGEST)
-        if unit and amount % 1:
-            yield Violation(f"limits.{name}", amount, f"must be a whole number of {unit}", OWN_RULE)
-        if not 0 < amount <= most and (amount or name not in _MAY_BE_NOTHING):
-            rule = "must be more than 0" + (f" and at most {most:,} {unit}" if math.isfinite(most) else "")
-            yield Violation(f"limits.{name}", amount, rule, source)
+        if name not in wrong and value is not None:
+            yield from _between(f"limits.{name}", value, *_BOUNDS.get(name, _DURATION))
 
 
 def _polls(given: Arguments, limits: ExecutionLimits) -> Iterator[Violation]:
@@ -234,29 +223,26 @@ def _polls(given: Arguments, limits: ExecutionLimits) -> Iterator[Violation]:
 
 
 def _request(given: Arguments) -> Iterator[Violation]:
-    def arn_of(name: str) -> str:
-        return str(given[name].key_arn) if given[name] else _LATER
-
     names = ("language_code", "input_format", "recognizer", "document_reader", "tags")
     request = default_request(*(given[name] for name in names))
-    role, vpc, scope = given["data_access_role"], given["vpc"], given["scope"]
     located = {**request["InputDataConfig"], "S3Uri": _uri(given["input_bucket"], given["input_prefix"])}
     jobs = _uri(given["output_bucket"], f"{given['output_prefix']}{OWN_IN_OUTPUT[0]}", new="new-output")
     whole: dict[str, object] = {
         **request,
         "InputDataConfig": located,
-        "OutputDataConfig": {"S3Uri": jobs, "KmsKeyId": arn_of("output_key")},
-        "VolumeKmsKeyId": arn_of("volume_key"),
-        "DataAccessRoleArn": role.role_arn if role else _LATER,
+        "OutputDataConfig": {"S3Uri": jobs, "KmsKeyId": getattr(given["output_key"], "key_arn", _LATER)},
+        "VolumeKmsKeyId": getattr(given["volume_key"], "key_arn", _LATER),
+        "DataAccessRoleArn": getattr(given["data_access_role"], "role_arn", _LATER),
     }
-    if vpc:
+    if given["vpc"]:
         subnets = [_LATER]
         try:
-            subnets = [subnet.subnet_id for subnet in chosen_subnets(vpc, given["vpc_subnets"])]
+            subnets = [subnet.subnet_id for subnet in chosen_subnets(given["vpc"], given["vpc_subnets"])]
         except RuntimeError as error:
             yield Violation("vpc_subnets", given["vpc_subnets"], str(error), "aws_cdk.aws_ec2.Vpc.select_subnets")
         groups = [group.security_group_id for group in given["security_groups"] or []]
         whole["VpcConfig"] = {"SecurityGroupIds": groups or [_LATER], "Subnets": subnets}
+    scope = given["scope"]
     region = Stack.of(scope).region if isinstance(scope, Construct) else None
     yield from _of_api(whole, newer_values(given), region)
 

@@ -192,14 +192,9 @@ def test_a_duration_that_is_a_token_is_refused_since_it_is_calculated_with() -> 
 
 
 @pytest.mark.parametrize("name", ["input_prefix", "output_prefix"])
-@pytest.mark.parametrize("value", ["x", "/x", "/x/", "a*/", "a?/", "${a}/", "a/${", "/"])
+@pytest.mark.parametrize("value", ["x", "/x", "/x/", "a*/", "a?/", "a\\b/", "${a}/", "a/${", "/"])
 def test_prefixes_that_would_widen_rights_or_hold_other_names(name: str, value: str) -> None:
     assert {line.split(":")[0] for line in refused(**{name: value})} == {name}
-
-
-def test_an_output_prefix_with_a_backslash_would_break_an_event_pattern() -> None:
-    (line,) = refused(output_prefix="a\\b/")
-    assert line.startswith("output_prefix: can't hold a backslash")
 
 
 @pytest.mark.parametrize(
@@ -364,7 +359,7 @@ def test_tokens_pass() -> None:
     ("arguments", "line"),
     [
         ({"suffixes": ".txt"}, "suffixes: must be a list, each item a text; got '.txt'"),
-        ({"prefix": "a*/"}, "prefix: can't hold *, ? or ${"),
+        ({"prefix": "a*/"}, "prefix: can't hold *, ?, a backslash or ${"),
         ({"prefix": "claims/"}, "prefix: can't meet what the workflow writes itself"),
         ({"prefix": cdk.Aws.STACK_NAME}, "prefix: must be known"),
         ({"maximum_documents": 0}, "maximum_documents: must be 1 to 1,000,000; got 0"),
@@ -408,7 +403,7 @@ def test_all_that_is_wrong_with_an_upload_trigger_at_once(workflow: EntitiesDete
         (
             "add_results_catalog",
             {"bytes_scanned_cutoff_per_query": cdk.Size.mebibytes(9)},
-            "bytes_scanned_cutoff_per_query: must be at least 10,000,000; got 9437184",
+            "bytes_scanned_cutoff_per_query: must be at least 10,000,000 bytes, a whole number; got 9437184",
         ),
     ],
 )
