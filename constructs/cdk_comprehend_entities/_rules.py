@@ -256,7 +256,7 @@ def _of_api(
 
 
 def _argument(field: str) -> str:
-    return next(f"{name} ({field})" for path, name in _ARGUMENTS.items() if field.startswith(path))
+    return next((f"{name} ({field})" for path, name in _ARGUMENTS.items() if field.startswith(path)), field)
 
 
 def _jsonata(value: object, path: str = "") -> Iterator[Violation]:

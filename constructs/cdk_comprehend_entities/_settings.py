@@ -60,7 +60,7 @@ def default_request(
     return {
         "LanguageCode": str(language_code),
         "InputDataConfig": documents,
-        **({recognizer.field: recognizer.arn} if recognizer else {}),
+        **({recognizer.field: str(recognizer.arn)} if recognizer else {}),
         **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
     }
 
@@ -74,7 +74,7 @@ def trigger_request(
         own["LanguageCode"] = str(language_code)
     whole = request.copy()
     if recognizer:
-        own[recognizer.field] = recognizer.arn
+        own[recognizer.field] = str(recognizer.arn)
         # A job uses one model: the trigger's own replaces the workflow's, of either kind.
         for field in rules.MODELS:
             whole.pop(field, None)  # type: ignore[misc]  # both may be missing

@@ -169,8 +169,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
         self.data_access_role = data_access_role or new_data_access_role(self)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
-        newer = newer_values({"language_code": language_code, "input_format": input_format})
-        self._accepted = AcceptedValues(newer)
+        self._accepted = AcceptedValues(newer_values({"language_code": language_code, "input_format": input_format}))
         self._settings = settings(
             default_request(language_code, input_format, recognizer, document_reader, tags),
             self._accepted,

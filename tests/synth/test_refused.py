@@ -121,6 +121,19 @@ def test_a_wrong_value_is_refused_with_its_rule(name: str, value: Any, rule: str
     assert line.startswith(f"{name}: {rule}")
 
 
+@pytest.mark.parametrize(
+    ("recognizer", "line"),
+    [
+        (Recognizer("EntityRecognizerArn", None), "recognizer (EntityRecognizerArn): must match "),  # type: ignore[arg-type]
+        (Recognizer("FlywheelArn", RECOGNIZER), "recognizer (FlywheelArn): must match "),
+        (Recognizer("Arn", RECOGNIZER), "Arn: is no field of the API; "),  # type: ignore[arg-type]
+    ],
+)
+def test_recognizers_that_are_none(workflow: EntitiesDetectionWorkflow, recognizer: Recognizer, line: str) -> None:
+    assert any(each.startswith(line) for each in refused(recognizer=recognizer))
+    assert any(each.startswith(line) for each in refusal(workflow.start_on_upload, recognizer=recognizer))
+
+
 def test_values_are_judged_beside_wrong_types_and_by_the_api_too() -> None:
     lines = refused(
         input_bucket="documents",
