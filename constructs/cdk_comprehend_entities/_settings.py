@@ -31,8 +31,13 @@ from .network.job import JobNetwork
 class AcceptedValues:
     """Enum values that may be newer than the rules, by the path of their field; upload triggers add theirs."""
 
-    def __init__(self, values: dict[str, list[str]]) -> None:
-        self.values = values
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self.values = newer_values(given)
+
+    def add(self, given: Mapping[str, object]) -> None:
+        """Accept what :func:`newer_values` finds in more arguments."""
+        for field, values in newer_values(given).items():
+            self.values.setdefault(field, []).extend(values)
 
     def produce(self) -> dict[str, list[str]]:
         """Return what stands in the template; CDK calls it when all is added."""

@@ -24,15 +24,7 @@ from . import _rules
 from ._base import WorkflowBase
 from ._checks import checked
 from ._functions import FunctionFactory, task_functions
-from ._settings import (
-    AcceptedValues,
-    batch_settings,
-    default_request,
-    newer_values,
-    settings,
-    trigger_request,
-    warn_in_vain,
-)
+from ._settings import AcceptedValues, batch_settings, default_request, settings, trigger_request, warn_in_vain
 from ._storage import announce_objects, storage
 from ._strict import hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
@@ -169,7 +161,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
         self.data_access_role = data_access_role or new_data_access_role(self)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
-        self._accepted = AcceptedValues(newer_values({"language_code": language_code, "input_format": input_format}))
+        self._accepted = AcceptedValues({"language_code": language_code, "input_format": input_format})
         self._settings = settings(
             default_request(language_code, input_format, recognizer, document_reader, tags),
             self._accepted,
@@ -250,8 +242,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         """
         own, request = trigger_request(self._settings["Request"], language_code, recognizer)
         warn_in_vain(self, request)
-        for field, values in newer_values({"language_code": language_code}).items():
-            self._accepted.values.setdefault(field, []).extend(values)
+        self._accepted.add({"language_code": language_code})
         batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
