@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -22,6 +22,9 @@ from .rights.access import allow, via
 from .rights.acknowledged import acknowledge
 
 _STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
+OWN_IN_INPUT, OWN_IN_OUTPUT = (_STAGING, _CLAIMS), ("jobs/", "results/", _WORK)
+"""What the workflow itself writes under, in the bucket of documents, and behind the output prefix."""
+
 _KEPT_DAYS, _CLAIMS_DAYS = 14, 365
 _S3_GUIDE = "Amazon S3 User Guide, "
 _CALLS = f"{_S3_GUIDE}using-with-s3-policy-actions"
@@ -39,12 +42,6 @@ class Prefix:
     def uri(self) -> str:
         """The prefix as ``s3://bucket/path``."""
         return f"s3://{self.bucket.bucket_name}/{self.path}"
-
-    @property
-    def comparable_uri(self) -> str:
-        """The same with a stand-in for a bucket name not known yet, so that prefixes of one bucket still compare."""
-        name = self.bucket.bucket_name
-        return f"s3://{self.bucket.node.addr if Token.is_unresolved(name) else name}/{self.path}"
 
     def below(self, path: str) -> Prefix:
         """Return a prefix below this one."""
@@ -124,15 +121,7 @@ def storage(
     hardening: StandardHardening | StrictHardening,
     longest: Duration,
 ) -> Storage:
-    """Return what is given, completed by new buckets and keys.
-
-    Raises:
-        ValueError: a prefix or key that can't be used.
-    """
-    for name, prefix in (("input_prefix", input_prefix), ("output_prefix", output_prefix)):
-        _check_prefix(name, prefix)
-    for name, key in (("input_key", input_key), ("output_key", output_key), ("volume_key", volume_key)):
-        _check_no_alias(name, key)
+    """Return what is given, completed by new buckets and keys."""
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
@@ -186,22 +175,6 @@ def announce_objects(bucket: s3.IBucket) -> None:
             acknowledge(child, "notifications-function")
             acknowledge(child, "notifications-role")
     acknowledge(bucket, "notifications-policy")
-
-
-def _check_prefix(name: str, value: str) -> None:
-    if value and not Token.is_unresolved(value) and (not value.endswith("/") or value.startswith("/")):
-        raise ValueError(
-            f"{name} must be empty, or end in / and not begin with it, because the service takes a prefix without the "
-            f"slash for the beginning of other names, too; got {value!r}"
-        )
-
-
-def _check_no_alias(name: str, key: kms.IKey | None) -> None:
-    if key and not Token.is_unresolved(key.key_id) and key.key_id.startswith("alias/"):
-        raise ValueError(
-            f"{name} must be a key, not an alias, because IAM gives no rights on an alias; got {key.key_id!r}; "
-            "import the key itself with kms.Key.from_lookup or kms.Key.from_key_arn"
-        )
 
 
 def _bucket(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import jsii
 from aws_cdk import RemovalPolicy, Size
@@ -19,9 +20,11 @@ from constructs import Construct
 from entities_job.job.schedule import PollSchedule
 from entities_job.request import rules
 
+from . import _rules
 from ._base import WorkflowBase
+from ._checks import checked
 from ._functions import FunctionFactory, task_functions
-from ._settings import batch_settings, settings
+from ._settings import AcceptedValues, batch_settings, default_request, settings, trigger_request, warn_in_vain
 from ._storage import announce_objects, storage
 from ._strict import hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
@@ -57,6 +60,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         >>> workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
     """
 
+    @checked(_rules.workflow)
     def __init__(
         self,
         scope: Construct,
@@ -65,7 +69,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         language_code: LanguageCode | str = "en",
         recognizer: Recognizer | None = None,
         document_reader: DocumentReader | None = None,
-        input_format: InputFormat = InputFormat.ONE_DOC_PER_FILE,
+        input_format: InputFormat | str = InputFormat.ONE_DOC_PER_FILE,
         input_bucket: s3.IBucket | None = None,
         input_prefix: str = "input/",
         input_key: kms.IKey | None = None,
@@ -89,7 +93,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         maximum_active_jobs: int = 10,
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
-        hardening: Hardening | str = Hardening.STANDARD,
+        hardening: Hardening | Literal["standard", "strict"] = Hardening.STANDARD,
     ) -> None:
         """Define the workflow.
 
@@ -134,7 +138,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
                 HIPAA, NIST 800-53 and PCI DSS ask for; it reserves about 200 of the account's concurrent functions.
 
         Raises:
-            ValueError: a value breaks a rule of the service; all broken rules are named.
+            ValueError: arguments that can't work, each with its value, the rule and the rule's source.
         """
         super().__init__(scope, construct_id)
         limits = limits or ExecutionLimits()
@@ -144,7 +148,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             if vpc
             else None
         )
-        self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy)
+        self._hardening = hardened(self, hardening, self.network)
         self._storage = storage(
             self,
             service=self.service,
@@ -163,13 +167,10 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
         self.data_access_role = data_access_role or new_data_access_role(self)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
+        self._accepted = AcceptedValues({"language_code": language_code, "input_format": input_format})
         self._settings = settings(
-            self,
-            language_code=language_code,
-            input_format=input_format,
-            recognizer=recognizer,
-            document_reader=document_reader,
-            tags=tags,
+            default_request(language_code, input_format, recognizer, document_reader, tags),
+            self._accepted,
             data_access_role=self.data_access_role,
             storage=self._storage,
             network=self.network,
@@ -178,6 +179,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             poll_schedule=poll_schedule or (PollSchedule.safety() if seen else PollSchedule.service_grid()),
             completion_events=seen,
         )
+        warn_in_vain(self, self._settings["Request"])
         self._factory = FunctionFactory(
             service=self.service,
             event_bus_name=self.event_bus.event_bus_name,
@@ -237,6 +239,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         results = self._storage.results
         return results.grant_list(grantee).combine(results.grant_read(grantee))
 
+    @checked(_rules.uploads)
     def start_on_upload(
         self,
         trigger_id: str = "Uploads",
@@ -258,17 +261,12 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             maximum_documents: the most documents of one batch, which keeps the workflow's other limits, too.
 
         Raises:
-            ValueError: a value breaks a rule of the service, or the prefix overlaps another one.
+            ValueError: arguments that can't work, all of them, or the prefix overlaps another trigger's.
         """
-        batches = batch_settings(
-            self,
-            self._settings,
-            self._storage,
-            language_code=language_code,
-            recognizer=recognizer,
-            suffixes=suffixes,
-            maximum_documents=maximum_documents,
-        )
+        own, request = trigger_request(self._settings["Request"], language_code, recognizer)
+        warn_in_vain(self, request)
+        self._accepted.add({"language_code": language_code})
+        batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
                 announce_objects(self.input_bucket)
@@ -292,6 +290,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         custom = rules.is_custom(self._settings["Request"])
         return self._jobs_network().add_s3_endpoint(list(buckets.values()), custom=custom)
 
+    @checked(_rules.catalog)
     def add_results_catalog(
         self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
     ) -> ResultsCatalog:

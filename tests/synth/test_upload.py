@@ -190,12 +190,14 @@ def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"prefix": "uploads"}, "must end in /"),
-        ({"prefix": "/uploads/"}, "must end in / and not begin with it"),
-        ({"prefix": ""}, "must end in /"),
-        ({"prefix": "staging/mine/"}, "the workflow writes under 'staging/' itself"),
-        ({"prefix": "claims/"}, "the workflow writes under 'claims/' itself"),
-        ({"trigger_id": "not-this"}, "1 to 32 letters and digits"),
+        ({"prefix": "uploads"}, "prefix: must be empty, or end in /"),
+        ({"prefix": "/uploads/"}, "or end in / and not begin with it"),
+        ({"prefix": ""}, "prefix: must be known, and can't be empty"),
+        (
+            {"prefix": "staging/mine/"},
+            "prefix: can't meet what the workflow writes itself in that bucket, under staging/",
+        ),
+        ({"trigger_id": "not-this"}, "trigger_id: must be 1 to 32 letters and digits"),
         ({"prefix": "uploads/"}, "overlaps 'uploads/en/'"),
         ({"prefix": "uploads/en/news/"}, "overlaps 'uploads/en/'"),
     ],
@@ -236,7 +238,7 @@ def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack)
 def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
     bucket = s3.Bucket(stack, "Both")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", input_bucket=bucket, output_bucket=bucket)
-    with pytest.raises(ValueError, match="the workflow writes under 'results/' itself"):
+    with pytest.raises(ValueError, match="the workflow writes itself in that bucket, under results/"):
         workflow.start_on_upload(prefix="results/")
 
 
@@ -262,8 +264,8 @@ def test_the_rendered_settings_of_many_triggers_fit_into_the_environment(stack: 
 
 
 def test_fails_without_a_slot(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match="at least 1; got 0"):
-        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0).start_on_upload()
+    with pytest.raises(ValueError, match="maximum_active_jobs: must be at least 1; got 0"):
+        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0)
 
 
 def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
@@ -271,9 +273,9 @@ def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
     flywheel = Recognizer.from_flywheel_arn("arn:aws:comprehend:us-east-1:111122223333:flywheel/drugs")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", recognizer=drugs, allow_overrides=["FlywheelArn"])
     workflow.start_on_upload(recognizer=flywheel)
-    with pytest.raises(ValueError, match="uploads that set EntityRecognizerArn need a workflow whose allow_overrides"):
+    with pytest.raises(ValueError, match="needs a workflow whose allow_overrides name EntityRecognizerArn"):
         workflow.start_on_upload("Other", prefix="other/", recognizer=drugs)
-    with pytest.raises(ValueError, match="LanguageCode: must be one of en, es, fr, de, it, pt"):
+    with pytest.raises(ValueError, match=r"language_code \(LanguageCode\): must be one of en, es, fr, de, it, pt"):
         workflow.start_on_upload("Unknown", prefix="xx/", language_code="xx")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ..contracts import ScheduleSettings
 
@@ -45,8 +45,10 @@ class PollSchedule:
     growth: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
-            raise ValueError(f"a poll schedule waits at least 1 second and never shrinks; got {self}")
+        looks = self.first_looks if isinstance(self.first_looks, tuple | list) else (None,)
+        numbers = all(type(each) in (int, float) and math.isfinite(each) for each in (*looks, *astuple(self)[1:]))
+        if not numbers or self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
+            raise ValueError(f"a poll schedule is of numbers, waits at least 1 second and never shrinks; got {self}")
         if list(self.first_looks) != sorted(set(self.first_looks)):
             raise ValueError(f"the first looks of a poll schedule rise; got {self.first_looks}")
 
