@@ -17,7 +17,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from entities_job.job.schedule import PollSchedule
-from entities_job.request import rules
 
 from ._base import WorkflowBase
 from ._functions import FunctionFactory, task_functions
@@ -89,6 +88,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         hardening: Hardening | str = Hardening.STANDARD,
+        narrow_permissions: bool = False,
     ) -> None:
         """Define the workflow.
 
@@ -129,6 +129,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
             hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
                 HIPAA, NIST 800-53 and PCI DSS ask for; it reserves about 200 of the account's concurrent functions.
+            narrow_permissions: permissions of Comprehend, of who starts jobs and of functions in a VPC are narrower
+                than AWS's guides show. Unproven: jobs may fail with it on AWS (docs/security.md).
 
         Raises:
             ValueError: a value breaks a rule of the service; all broken rules are named.
@@ -140,7 +142,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             if vpc
             else None
         )
-        self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy)
+        narrow = narrow_permissions
+        self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy, narrow=narrow)
         self._storage = storage(
             self,
             input_bucket=input_bucket,
@@ -182,9 +185,9 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         )
         unreported = unreported_queue(self, self._hardening)
         self.functions = task_functions(self._factory, self, unreported)
-        grant_tasks(self.functions, self._storage, self._settings, self.event_bus)
+        grant_tasks(self.functions, self._storage, self._settings, self.event_bus, narrow=narrow)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
-        grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader)
+        grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader, narrow=narrow)
         completion = (
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
@@ -259,14 +262,15 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         return trigger
 
     def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.
+        """Add an S3 gateway endpoint to the jobs' subnets, for a VPC that has none.
+
+        Its policy lets all be read, as the service's models must be, and only the workflow's buckets be written.
 
         Raises:
             ValueError: jobs don't run in a VPC.
         """
         buckets = {bucket.node.path: bucket for bucket in (self.input_bucket, self.output_bucket)}
-        custom = rules.is_custom(self._settings["Request"])
-        return self._jobs_network().add_s3_endpoint(list(buckets.values()), custom=custom)
+        return self._jobs_network().add_s3_endpoint(list(buckets.values()))
 
     def add_results_catalog(
         self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
