@@ -43,7 +43,7 @@ RULES: dict[str, NotProvable | str] = {
         "MiniStack's Lambda writes logs without being judged", _FUNCTION
     ),
     r".*Role xray:(PutTraceSegments|PutTelemetryRecords) .*": NotProvable("MiniStack has no X-Ray", _FUNCTION),
-    r"StartJobRole kms:(CreateGrant|DescribeKey) .*": NotProvable(
+    r"StartJobRole kms:(CreateGrant|DescribeKey|Decrypt|GenerateDataKey) .*": NotProvable(
         "when Comprehend uses a key with its caller's rights is undocumented", _FUNCTION
     ),
     r"StartJobRole textract:(DetectDocumentText|AnalyzeDocument) .*": NotProvable(
@@ -54,7 +54,8 @@ RULES: dict[str, NotProvable | str] = {
         "MiniStack's Lambda fills dead-letter queues without being judged", _FUNCTION
     ),
     r"DataAccessRole ec2:\w+ .*": NotProvable(
-        "the emulator makes no network interfaces", f"{_NETWORK}test_the_service_makes_network_interfaces_there_only"
+        "the emulator makes no network interfaces",
+        f"{_NETWORK}test_the_service_makes_network_interfaces_as_its_guide_shows",
     ),
     rf".*DispatchUploadsRole {_QUEUE} <UploadDispatcherWakeQueue.Arn> ": NotProvable(
         "MiniStack's Lambda reads its queues without being judged", _DISPATCHER

@@ -47,11 +47,17 @@ class Prefix:
         """Return a prefix below this one."""
         return replace(self, path=f"{self.path}{path}")
 
-    def grant_list(self, grantee: iam.IGrantable, *, source: str = f"{_S3_GUIDE}amazon-s3-policy-keys") -> iam.Grant:
-        """Let ``grantee`` list the keys under the prefix."""
-        prefix = {"StringLike": {"s3:prefix": f"{self.path}*"}}
+    def grant_list(
+        self,
+        grantee: iam.IGrantable,
+        *,
+        whole_bucket: bool = False,
+        source: str = f"{_S3_GUIDE}amazon-s3-policy-keys",
+    ) -> iam.Grant:
+        """Let ``grantee`` list the keys under the prefix, or all of the bucket's."""
+        when = None if whole_bucket else {"StringLike": {"s3:prefix": f"{self.path}*"}}
         arns = [self.bucket.bucket_arn]
-        return allow(grantee, "s3:ListBucket", on=arns, when=prefix, owner=self.bucket, source=source)
+        return allow(grantee, "s3:ListBucket", on=arns, when=when, owner=self.bucket, source=source)
 
     def grant_read(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` get objects, and decrypt them."""
@@ -72,10 +78,7 @@ class Prefix:
 
     def grant_see_missing(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let S3 answer ``grantee`` that an object is missing; without it, S3 only answers that access is denied."""
-        arns = [self.bucket.bucket_arn]
-        return allow(
-            grantee, "s3:ListBucket", on=arns, owner=self.bucket, source="Amazon S3 API Reference, API_GetObject"
-        )
+        return self.grant_list(grantee, whole_bucket=True, source="Amazon S3 API Reference, API_GetObject")
 
     def _grant(self, grantee: iam.IGrantable, actions: list[str], key_actions: list[str]) -> iam.Grant:
         objects = [self.bucket.arn_for_objects(f"{self.path}*")]

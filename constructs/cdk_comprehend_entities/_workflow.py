@@ -18,7 +18,6 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from entities_job.job.schedule import PollSchedule
-from entities_job.request import rules
 
 from . import _rules
 from ._base import WorkflowBase
@@ -94,6 +93,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
         hardening: Hardening | Literal["standard", "strict"] = Hardening.STANDARD,
+        narrow_permissions: bool = False,
     ) -> None:
         """Define the workflow.
 
@@ -136,6 +136,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
             hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
                 HIPAA, NIST 800-53 and PCI DSS ask for; it reserves about 200 of the account's concurrent functions.
+            narrow_permissions: permissions of Comprehend, of who starts jobs and of functions in a VPC are narrower
+                than AWS's guides show. Unproven: jobs may fail with it on AWS (docs/security.md).
 
         Raises:
             ValueError: arguments that can't work, each with its value, the rule and the rule's source.
@@ -148,7 +150,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             if vpc
             else None
         )
-        self._hardening = hardened(self, hardening, self.network)
+        narrow = narrow_permissions
+        self._hardening = hardened(self, hardening, self.network, narrow=narrow)
         self._storage = storage(
             self,
             service=self.service,
@@ -192,9 +195,9 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         unreported = unreported_queue(self, self._hardening)
         self.functions = task_functions(self._factory, self, unreported)
         self.functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
-        grant_tasks(self.functions, self._storage, self._settings, self.event_bus)
+        grant_tasks(self.functions, self._storage, self._settings, self.event_bus, narrow=narrow)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
-        grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader)
+        grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader, narrow=narrow)
         completion = (
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
@@ -281,14 +284,15 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         return trigger
 
     def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the jobs' subnets, whose policy names the buckets; for a VPC that has none.
+        """Add an S3 gateway endpoint to the jobs' subnets, for a VPC that has none.
+
+        Its policy lets all be read, as the service's models must be, and only the workflow's buckets be written.
 
         Raises:
             ValueError: jobs don't run in a VPC.
         """
         buckets = {bucket.node.path: bucket for bucket in (self.input_bucket, self.output_bucket)}
-        custom = rules.is_custom(self._settings["Request"])
-        return self._jobs_network().add_s3_endpoint(list(buckets.values()), custom=custom)
+        return self._jobs_network().add_s3_endpoint(list(buckets.values()))
 
     @checked(_rules.catalog)
     def add_results_catalog(

@@ -62,9 +62,9 @@ class JobNetwork(Construct):
         self.function_group = self._group("FunctionsSecurityGroup", "Functions around entity-detection jobs")
         return self.function_group
 
-    def add_s3_endpoint(self, buckets: Sequence[IBucket], *, custom: bool) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the subnets; arguments: :func:`.endpoints.s3_endpoint`."""
-        endpoint = s3_endpoint(self, self.vpc, self.subnets, buckets, custom=custom)
+    def add_s3_endpoint(self, buckets: Sequence[IBucket]) -> ec2.GatewayVpcEndpoint:
+        """Add an S3 gateway endpoint to the subnets; ``buckets`` are what jobs write."""
+        endpoint = s3_endpoint(self, self.vpc, self.subnets, buckets)
         if self.function_group:
             let_answers_through(endpoint)
             self.endpoints.add(endpoint)

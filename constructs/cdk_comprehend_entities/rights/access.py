@@ -17,6 +17,9 @@ from .acknowledged import acknowledge
 NARROWER = "narrower than documented"
 """A source: the AWS document shows a wider right, or nothing this narrow."""
 
+SERVICE_GUIDE = "service-guide"
+"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for rights on ``*`` that IAM could narrow, and the guide doesn't."""
+
 SOURCE = "cdk-comprehend-entities:source"
 """Type of the metadata of a grantee that names actions and the source of a statement."""
 
