@@ -83,7 +83,7 @@ RULES: dict[str, NotProvable | str] = {
     ),
     # The way of bench.iam_paths that needs the others.
     r"InspectInputRole s3:GetObject .*/(jobs|results)/.*": "resume",
-    r"(DataAccess|InspectInput)Role s3:(ListBucket|GetObject) .*staging/\*.*": "batch",
+    r"(DataAccess|InspectInput)Role s3:(ListBucket|GetObject) .*staging/.*": "batch",
     rf"DataAccessRole (sts:AssumeRole|{_OBJECTS}|kms:CreateGrant|textract:\w+) .*": "job",
     rf"InspectInputRole ({_OBJECTS}) .*": "job",
     r"StartJobRole (comprehend:(StartEntitiesDetectionJob|TagResource)|iam:PassRole) .*": "job",

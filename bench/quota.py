@@ -11,6 +11,7 @@ import random
 from array import array
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import partial
 
 from bench import uploads
 from bench.uploads import JOB_SECONDS, MAXIMUM_SLOT_SECONDS, SLOTS, Simulated
@@ -45,7 +46,7 @@ class Mixed(Simulated):
         pauses = [slot_pause(0, MAXIMUM_SLOT_SECONDS, self.chance.random()) for _ in range(EXECUTIONS)]
         self.executions = [Execution(pause) for pause in pauses]
         for each in self.executions:
-            self.clock.at(self.chance.uniform(1, INSPECTED_WITHIN), lambda each=each: self._look(each))
+            self.clock.at(self.chance.uniform(1, INSPECTED_WITHIN), partial(self._look, each))
 
     def usage(self, starting: Collection[str]) -> Usage:
         """Return what the dispatcher counts: as many of those that wait as leave one slot."""

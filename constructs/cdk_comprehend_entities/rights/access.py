@@ -61,7 +61,8 @@ def allow(
     if hasattr(principal, "node"):
         cite(principal, *actions, source=source)
         if wildcard or "*" in on:
-            acknowledge(principal, wildcard or "no-resources", arns=on)
+            policy = principal.node.try_find_child("DefaultPolicy") or principal.node.try_find_child("Policy")
+            acknowledge(policy or principal, wildcard or "no-resources", arns=on)
     return grant
 
 
