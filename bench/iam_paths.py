@@ -101,8 +101,8 @@ def batch(deployed: Deployed) -> str:
         identity = hashlib.sha256(key.encode()).hexdigest()
         place = {"Identity": identity, "File": name, "Source": f"s3://{bucket}/{key}", "Size": 9 * len(TEXT)}
         entries.append(json.dumps({**place, **known, **refused}))
-    place = _dispatcher_settings(deployed)["StagingUri"].partition(bucket)[2].lstrip("/")
-    folder = f"{place}Proof-20260101T000000-{number:016}/"
+    staging = _dispatcher_settings(deployed)["StagingUri"].partition(bucket)[2].lstrip("/")
+    folder = f"{staging}Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
     return _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
 
