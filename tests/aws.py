@@ -319,6 +319,11 @@ class Aws:
         self.send(given["QueueUrl"], given["MessageBody"], **given.get("MessageAttributes", {}))
         return {"MessageId": "1"}
 
+    def _SendMessageBatch(self, given: dict[str, Any]) -> dict[str, Any]:
+        for entry in given["Entries"]:
+            self.send(given["QueueUrl"], entry["MessageBody"])
+        return {"Successful": [], "Failed": []}
+
     # --- Amazon EventBridge ---
 
     def _PutEvents(self, given: dict[str, Any]) -> dict[str, Any]:

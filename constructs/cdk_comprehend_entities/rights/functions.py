@@ -112,6 +112,9 @@ def grant_dispatch(
     storage.claims.grant_write(function)
     storage.claims.grant_see_missing(function)
     storage.work.below("open/").grant_write(function)
+    outcomes = storage.work.below("outcomes/")
+    outcomes.grant_list(function)
+    outcomes.grant_read(function)
     machine.grant_start_execution(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     _allow_list(function)
@@ -123,7 +126,7 @@ def grant_uploads(
     """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
-    allow(dispatcher, "sqs:SendMessage", on=[dead.queue_arn], source=_SQS_ACTIONS)
+    allow(dispatcher, "sqs:SendMessage", on=[queue.queue_arn, dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
 
 

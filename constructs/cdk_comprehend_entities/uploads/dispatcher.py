@@ -29,8 +29,8 @@ _TIMEOUT = Duration.minutes(5)
 
 # Lambda has 4 KB for a function's environment (gettingstarted-limits), of which others take some 500 bytes.
 _ENVIRONMENT = 3500
-# The longest URL of a queue, which is not known before it is deployed.
-_UNKNOWN = 140
+# What is not known before it is deployed: the longest name of a queue, and the longest URL of one.
+_NAME, _UNKNOWN = 80, 140
 
 
 class UploadDispatcher(Construct):
@@ -91,9 +91,15 @@ class UploadDispatcher(Construct):
         acknowledge(queue, "wake-queue")
         often, about = events.Schedule.rate(Duration.minutes(5)), "Wakes the dispatcher, should another wake be lost"
         tick = events.Rule(self, "EveryFiveMinutes", description=about, schedule=often)
-        deliver(tick, queue, wake())
+        sweep = events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, {"Sweep": True}))
+        deliver(tick, queue, sweep)
         acknowledge(tick, "wake-rule")
         return queue
+
+    def hear(self, ended: events.Rule) -> None:
+        """Tell the dispatcher how executions end; what it misses, it reads where outcomes are kept."""
+        deliver(ended, self.wake_queue, events.RuleTargetInput.from_event_path("$.detail"))
+        acknowledge(ended, "wake-rule")
 
     def add(
         self, name: str, uploads: Prefix, queue: sqs.IQueue, batches: contracts.BatchSettings, *, dead: sqs.IQueue
@@ -110,7 +116,7 @@ class UploadDispatcher(Construct):
                     f"an upload would be analysed twice in the same way: prefix {prefix!r} overlaps {other!r}"
                 )
         self._prefixes.append((prefix, batches["Request"]))
-        triggers[name] = {**batches, "QueueUrl": queue.queue_url}
+        triggers[name] = {**batches, "Queue": queue.queue_name}
         payload("DispatchUploads", contracts.TriggerSettings, triggers[name])
         told = payload("DispatchUploads", contracts.DispatcherSettings, self._settings)
         if (size := _length(Stack.of(self).resolve(told))) > _ENVIRONMENT:
@@ -125,7 +131,7 @@ class UploadDispatcher(Construct):
 def _length(value: Any) -> int:
     """Return how many bytes a resolved value takes at most as JSON."""
     if isinstance(value, dict) and any(name == "Ref" or name.startswith("Fn::") for name in value):
-        return _UNKNOWN
+        return _NAME if "QueueName" in str(value) else _UNKNOWN
     if isinstance(value, dict):
         return 1 + sum(len(json.dumps(name)) + 2 + _length(each) for name, each in value.items())
     if isinstance(value, list):
@@ -138,10 +144,9 @@ def encrypted_queue(scope: Construct, construct_id: str, key: kms.IKey, **option
     return sqs.Queue(scope, construct_id, encryption_master_key=key, enforce_ssl=True, **options)
 
 
-def wake(trigger: str | None = None) -> events.RuleTargetInput:
-    """Return the message that wakes the dispatcher, for an upload of ``trigger`` if there is one."""
-    given = {"Trigger": trigger} if trigger else {}
-    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, given))
+def wake(trigger: str) -> events.RuleTargetInput:
+    """Return the message that wakes the dispatcher for an upload of ``trigger``."""
+    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, {"Trigger": trigger}))
 
 
 def deliver(
