@@ -53,6 +53,7 @@ class FunctionFactory:
         jobs_uri: what the output of all jobs lies under.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
+        reserve_concurrency: functions take what they may need from the account's quota.
         hardening: how far functions and log groups are locked down.
     """
 
@@ -61,6 +62,7 @@ class FunctionFactory:
     jobs_uri: str
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy
+    reserve_concurrency: bool
     hardening: StandardHardening | StrictHardening
 
     def function(
@@ -84,7 +86,7 @@ class FunctionFactory:
             memory: default: 256 MiB.
             storage: of its temporary folder (default: 512 MiB).
             timeout: default: 1 minute.
-            concurrency: how many may run at a time with strict hardening.
+            concurrency: how many may run at a time if concurrency is reserved.
             dead_letter_queue: gets events that the function failed on (default: none does).
         """
         parts = Construct(scope, construct_id)
@@ -102,6 +104,7 @@ class FunctionFactory:
             memory_size=memory.to_mebibytes() if memory else 256,
             ephemeral_storage_size=storage,
             timeout=timeout or Duration.minutes(1),
+            reserved_concurrent_executions=concurrency if self.reserve_concurrency else None,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             dead_letter_queue=dead_letter_queue,
@@ -113,15 +116,18 @@ class FunctionFactory:
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },
         )
-        self.hardening.function(function, concurrency=concurrency)
+        self.hardening.function(function)
         acknowledge(parts, "runtime")
+        if not self.reserve_concurrency:
+            acknowledge(function, "function-concurrency")
         if not dead_letter_queue:
             acknowledge(parts, "no-dead-letters")
         return function
 
-    def log_group(self, scope: Construct) -> logs.LogGroup:
-        """Return a log group that keeps what is logged for a time."""
-        made = logs.LogGroup(scope, "LogGroup", retention=self.log_retention, removal_policy=self.removal_policy)
+    def log_group(self, scope: Construct, *, name: str | None = None) -> logs.LogGroup:
+        """Return a log group that keeps what is logged for a time; CloudFormation names it if ``name`` is None."""
+        kept, policy = self.log_retention, self.removal_policy
+        made = logs.LogGroup(scope, "LogGroup", log_group_name=name, retention=kept, removal_policy=policy)
         self.hardening.log_group(made)
         return made
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Duration, RemovalPolicy, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -18,7 +18,7 @@ from constructs import Construct
 
 from ._strict import StandardHardening, StrictHardening, private_bucket, rotating_key
 from .rights.access import allow, via
-from .rights.acknowledged import acknowledge
+from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _WORK = "staging/", "work/"
 _WORK_DAYS = 14
@@ -113,6 +113,7 @@ def storage(
     output_key: kms.IKey | None,
     volume_key: kms.IKey | None,
     removal_policy: RemovalPolicy,
+    auto_delete_objects: bool,
     hardening: StandardHardening | StrictHardening,
 ) -> Storage:
     """Return what is given, completed by new buckets and keys.
@@ -127,13 +128,14 @@ def storage(
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
+    removal = {"removal_policy": removal_policy, "auto_delete_objects": auto_delete_objects}
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
-        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, removal_policy, documents=True)
+        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, documents=True, **removal)
         hardening.bucket(input_bucket)
     if not output_bucket:
         work = f"{output_prefix}{_WORK}"
-        output_bucket = _bucket(scope, "OutputBucket", output_key, work, removal_policy, documents=False)
+        output_bucket = _bucket(scope, "OutputBucket", output_key, work, documents=False, **removal)
         hardening.bucket(output_bucket)
     return Storage(
         output_key=output_key,
@@ -154,14 +156,8 @@ def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPatte
 
 def announce_objects(bucket: s3.IBucket) -> None:
     """Have a given bucket send its events to EventBridge."""
-    stack = Stack.of(bucket)
-    before = {child.node.id for child in stack.node.children}
-    bucket.enable_event_bridge_notification()
-    for child in stack.node.children:
-        # CDK makes one function a stack for this.
-        if child.node.id not in before:
-            acknowledge(child, "notifications-function")
-            acknowledge(child, "notifications-role")
+    with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
+        bucket.enable_event_bridge_notification()
     acknowledge(bucket, "notifications-policy")
 
 
@@ -182,21 +178,22 @@ def _check_no_alias(name: str, key: kms.IKey | None) -> None:
 
 
 def _bucket(
-    scope: Construct, name: str, key: kms.IKey | None, passing: str, removal_policy: RemovalPolicy, *, documents: bool
+    scope: Construct, name: str, key: kms.IKey | None, passing: str, *, documents: bool, **removal: Any
 ) -> s3.Bucket:
     """Return a bucket that only its key opens and that announces what is put; objects under ``passing`` expire.
 
     One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
-    bucket = private_bucket(
-        scope,
-        name,
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        versioned=documents,
-        removal_policy=removal_policy,
-    )
+    with acknowledging_helpers(scope, "auto-delete-function"):
+        bucket = private_bucket(
+            scope,
+            name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            versioned=documents,
+            **removal,
+        )
     kept, old_kept = Duration.days(_WORK_DAYS), Duration.days(1) if documents else None
     bucket.add_lifecycle_rule(
         id="ExpirePassing", prefix=passing, expiration=kept, noncurrent_version_expiration=old_kept

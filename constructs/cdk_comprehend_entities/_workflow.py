@@ -22,7 +22,7 @@ from ._base import WorkflowBase
 from ._functions import FunctionFactory, task_functions
 from ._settings import batch_settings, settings
 from ._storage import announce_objects, storage
-from ._strict import hardened
+from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
 from .machine.machine import report_aborted, state_machine, tag, tag_parts, unreported_queue
@@ -86,8 +86,10 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         stop_jobs_on_delete: bool = False,
         maximum_active_jobs: int = 10,
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = KEPT,
+        auto_delete_objects: bool = False,
         hardening: Hardening | str = Hardening.STANDARD,
+        reserve_concurrency: bool = False,
         narrow_permissions: bool = False,
     ) -> None:
         """Define the workflow.
@@ -126,9 +128,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             stop_jobs_on_delete: stop all jobs when the workflow is deleted.
             maximum_active_jobs: uploads start no job while so many are active in the account and Region.
             log_retention: how long logs are kept.
-            removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
-            hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
-                HIPAA, NIST 800-53 and PCI DSS ask for; it reserves about 200 of the account's concurrent functions.
+            removal_policy: what becomes of new buckets, keys and logs when the stack is deleted (default: they are
+                kept, but for a first deployment that fails).
+            auto_delete_objects: objects in new buckets are deleted with the stack, for ``RemovalPolicy.DESTROY``
+                (default: a bucket that holds any is not deleted, and ``cdk destroy`` fails).
+            hardening: strict puts the functions into the VPC, too, and adds access logs, versions and keys that HIPAA,
+                NIST 800-53 and PCI DSS ask for.
+            reserve_concurrency: functions reserve about 200 of the account's concurrent executions, as these ask for,
+                too; a new account may have ten in all (default: they reserve none).
             narrow_permissions: permissions of Comprehend, of who starts jobs and of functions in a VPC are narrower
                 than AWS's guides show. Unproven: jobs may fail with it on AWS (docs/security.md).
 
@@ -154,6 +161,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             output_key=output_key,
             volume_key=volume_key,
             removal_policy=removal_policy,
+            auto_delete_objects=auto_delete_objects,
             hardening=self._hardening,
         )
         self.input_bucket, self.output_bucket = self._storage.documents.bucket, self._storage.jobs.bucket
@@ -181,6 +189,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             jobs_uri=self._storage.jobs.uri,
             log_retention=log_retention,
             removal_policy=removal_policy,
+            reserve_concurrency=reserve_concurrency,
             hardening=self._hardening,
         )
         unreported = unreported_queue(self, self._hardening)

@@ -62,6 +62,11 @@ def allow(
         cite(principal, *actions, source=source)
         if wildcard or "*" in on:
             acknowledge(principal, wildcard or "no-resources", arns=on)
+        if wildcard == SERVICE_GUIDE:
+            # Of a role of this stack, and of an imported one.
+            for policy in map(principal.node.try_find_child, ("DefaultPolicy", "Policy")):
+                if policy:
+                    acknowledge(policy, "service-guide-policy")
     return grant
 
 
