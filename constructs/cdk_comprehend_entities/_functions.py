@@ -178,15 +178,27 @@ def _assembled() -> Path:
     )
     for name in _DISTRIBUTIONS:
         _copy(name, target)
+    # Lambda's own user reads them, whatever the umask here. They are no part of the asset's hash.
+    for path in target.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     return target
 
 
 def _copy(name: str, target: Path) -> None:
-    """Copy a distribution's modules and licences; what installers write beside them differs from machine to machine."""
+    """Copy a distribution's modules and licences; what installers write beside them differs from machine to machine.
+
+    Raises:
+        RuntimeError: it has native modules, or no list of its modules.
+    """
     installed = distribution(name)
-    for file in installed.files or []:
-        records = ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper()
-        if records or ".." in file.parts or "__pycache__" in file.parts:
+    files = [file for file in installed.files or [] if ".." not in file.parts and "__pycache__" not in file.parts]
+    if not any(file.suffix == ".py" for file in files):
+        raise RuntimeError(
+            f"{name} {installed.version} is installed without a list of its modules, as by Bazel, by a Linux "
+            "distribution's own package or as editable, so that the asset would lack them; install it with pip"
+        )
+    for file in files:
+        if ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper():
             continue
         if file.suffix in _NATIVE:
             raise RuntimeError(f"{name} {installed.version} has the native file {file}, which the asset can't carry")
