@@ -17,7 +17,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ._strict import StandardHardening, StrictHardening, private_bucket, rotating_key
-from .rights.access import allow, via
+from .rights.access import allow, same_account, together, via
 from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _WORK = "staging/", "work/"
@@ -83,10 +83,14 @@ class Prefix:
         if self.key is None:
             return grant
         source, when = f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms", via("s3", self.bucket)
-        key = [self.key.key_arn]
+        # A stack knows no key of another account's stack by its ARN; the key's own policy says which one is meant.
+        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key)
+        key, wildcard = (["*"], "keys-elsewhere") if elsewhere else ([self.key.key_arn], "")
         # A key policy that named its key would refer to itself.
-        own = allow(grantee, *key_actions, on=key, when=when, owner=self.key, own_arns=["*"], source=source)
-        return grant.combine(own)
+        own = allow(
+            grantee, *key_actions, on=key, when=when, owner=self.key, own_arns=["*"], wildcard=wildcard, source=source
+        )
+        return together(grant, own)
 
 
 @dataclass(frozen=True)

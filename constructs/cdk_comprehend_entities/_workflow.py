@@ -29,6 +29,7 @@ from .machine.machine import report_aborted, state_machine, tag, tag_parts, unre
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
+from .rights.access import together
 from .rights.functions import grant_tasks
 from .rights.imported import warn_of_imported
 from .rights.job_role import data_access_role as new_data_access_role
@@ -224,7 +225,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
     def grant_read_results(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
         results = self._storage.results
-        return results.grant_list(grantee).combine(results.grant_read(grantee))
+        return together(results.grant_list(grantee), results.grant_read(grantee))
 
     def start_on_upload(
         self,

@@ -44,14 +44,7 @@ class JobNetwork(Construct):
         self.vpc = vpc
         self._s3_prefix_list = s3
         chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.subnets: list[ec2.ISubnet] = vpc.select_subnets(
-            availability_zones=chosen.availability_zones,
-            one_per_az=chosen.one_per_az,
-            subnet_filters=chosen.subnet_filters,
-            subnet_group_name=chosen.subnet_group_name,
-            subnets=chosen.subnets,
-            subnet_type=chosen.subnet_type,
-        ).subnets
+        self.subnets: list[ec2.ISubnet] = _selected(vpc, chosen)
         self.security_groups = list(groups or [self._security_group()])
         self.connections = ec2.Connections(security_groups=self.security_groups)
         self.function_group: ec2.SecurityGroup | None = None
@@ -109,3 +102,21 @@ class JobNetwork(Construct):
             self, "S3PrefixList", prefix_list_name=f"com.amazonaws.{stack.region}.s3", owner_id="AWS"
         )
         return self._s3_prefix_list
+
+
+def _selected(vpc: ec2.IVpc, chosen: ec2.SubnetSelection) -> list[ec2.ISubnet]:
+    try:
+        selected = vpc.select_subnets(
+            availability_zones=chosen.availability_zones,
+            one_per_az=chosen.one_per_az,
+            subnet_filters=chosen.subnet_filters,
+            subnet_group_name=chosen.subnet_group_name,
+            subnets=chosen.subnets,
+            subnet_type=chosen.subnet_type,
+        )
+    except RuntimeError as error:
+        raise ValueError(
+            f"{vpc.node.path} has no such subnets ({error}); choose others with vpc_subnets, which are by default the "
+            "isolated ones, as in ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)"
+        ) from error
+    return list(selected.subnets)
