@@ -20,8 +20,14 @@ from importlib.metadata import version
 from typing import Any
 
 PINNED = "1.5.33"
-PAPER_TYPES = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress", "AWS::CloudWatch::CompositeAlarm")
-"""CloudFormation types that MiniStack does not know; accepted on paper, so that the real template deploys."""
+PAPER_TYPES = (
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::CloudWatch::CompositeAlarm",
+    # CDK's function for it needs the AWS SDK for JavaScript, and MiniStack deletes buckets that hold objects anyway.
+    "Custom::S3AutoDeleteObjects",
+)
+"""CloudFormation types that MiniStack does not know or can't run; accepted on paper, so that templates deploy."""
 
 _FORWARDED = ("x-amz-target", "content-type", "authorization", "x-amz-security-token")
 _RAISED = "@@raised@@"

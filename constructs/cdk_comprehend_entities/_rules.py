@@ -19,6 +19,7 @@ from entities_job.request.model import Violation
 from ._checks import OWN_RULE, Arguments, implements, is_token, wrong_types
 from ._settings import default_request, newer_values, trigger_request
 from ._storage import OWN_IN_INPUT, OWN_IN_OUTPUT
+from ._strict import KEPT
 from ._values import ExecutionLimits, Hardening
 from .network.job import chosen_subnets
 
@@ -77,8 +78,8 @@ def workflow(given: Arguments) -> Iterator[Violation]:
     if given["hardening"] == Hardening.STRICT:
         if not given["vpc"]:
             yield Violation("vpc", None, "is needed by strict hardening, which puts the functions into it", OWN_RULE)
-        if given["removal_policy"] is not RemovalPolicy.RETAIN:
-            rule = "must be RETAIN with strict hardening, which keeps data and logs"
+        if given["removal_policy"] not in (RemovalPolicy.RETAIN, KEPT):
+            rule = f"can't be {given['removal_policy'].name} with strict hardening, which keeps data and logs"
             yield Violation("removal_policy", given["removal_policy"], rule, OWN_RULE)
     unknown = sorted(set(given["allow_overrides"]) - set(rules.PROTECTED))
     if unknown:
@@ -239,7 +240,11 @@ def _request(given: Arguments) -> Iterator[Violation]:
         try:
             subnets = [subnet.subnet_id for subnet in chosen_subnets(given["vpc"], given["vpc_subnets"])]
         except RuntimeError as error:
-            yield Violation("vpc_subnets", given["vpc_subnets"], str(error), "aws_cdk.aws_ec2.Vpc.select_subnets")
+            rule = (
+                f"there are no such subnets ({error}); choose others, which are by default the isolated ones, as in "
+                "ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)"
+            )
+            yield Violation("vpc_subnets", given["vpc_subnets"], rule, "aws_cdk.aws_ec2.Vpc.select_subnets")
         groups = [group.security_group_id for group in given["security_groups"] or []]
         whole["VpcConfig"] = {"SecurityGroupIds": groups or [_LATER], "Subnets": subnets}
     scope = given["scope"]

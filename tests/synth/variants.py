@@ -65,6 +65,11 @@ def strict(stack: cdk.Stack) -> None:
     everything(stack, hardening=Hardening.STRICT)
 
 
+def destroyed(stack: cdk.Stack) -> None:
+    policy = cdk.RemovalPolicy.DESTROY
+    EntitiesDetectionWorkflow(stack, "Entities", removal_policy=policy, auto_delete_objects=True)
+
+
 def imported(stack: cdk.Stack, **props: Any) -> None:
     """Buckets with keys of their own, of this account and of another, an existing role, a VPC with given subnets."""
     role = iam.Role.from_role_arn(stack, "Role", "arn:aws:iam::111122223333:role/given")
@@ -128,7 +133,7 @@ def of_the_user(scope: Any, *rules: str) -> None:
 
 
 BUILDS: dict[str, Build] = {
-    build.__name__: build for build in (smallest, everything, imported, strict, strict_imported)
+    build.__name__: build for build in (smallest, everything, imported, strict, strict_imported, destroyed)
 }
 Variants = Callable[[str], "Variant"]
 

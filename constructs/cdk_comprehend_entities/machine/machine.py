@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from aws_cdk import Duration, Stack, Tags
+from aws_cdk import Duration, Fn, Names, Stack, Tags
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -67,7 +67,11 @@ def state_machine(
         state_machine_type=sfn.StateMachineType.STANDARD,
         timeout=limits.longest(),
         tracing_enabled=True,
-        logs=sfn.LogOptions(destination=factory.log_group(parts), level=sfn.LogLevel.ALL, include_execution_data=False),
+        logs=sfn.LogOptions(
+            destination=factory.log_group(parts, name=_log_group_name(parts)),
+            level=sfn.LogLevel.ALL,
+            include_execution_data=False,
+        ),
         role=role,
     )
     if completion:
@@ -75,6 +79,16 @@ def state_machine(
     runs = executions_arn(machine).removesuffix(":*")
     acknowledge(machine, "map-runs", arns=[f"{runs}:*", f"{runs}/*:*"])
     return machine
+
+
+def _log_group_name(scope: Construct) -> str:
+    """Return a name under which log groups need no place of their own in the account's policy for log delivery.
+
+    The policy takes 5,120 characters, which grown accounts have used up (AWS Step Functions Developer Guide, bp-cwl).
+    The end of the stack's id keeps the name free of the log group that an earlier stack of the name has left.
+    """
+    stack_id = Fn.select(4, Fn.split("-", Fn.select(2, Fn.split("/", Stack.of(scope).stack_id))))
+    return f"/aws/vendedlogs/states/{Names.unique_resource_name(scope, max_length=64)}-{stack_id}"
 
 
 def tag_parts(machine: sfn.StateMachine, service_name: str, storage: Storage, unreported: sqs.IQueue) -> None:

@@ -141,17 +141,17 @@ def grant_vpc(
     """Let Lambda put ``function`` into subnets, and decrypt its environment."""
     described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
     allow(function, *described, on=["*"], source=_EC2_ACTIONS)
-    made, wildcard, source = ("ec2:CreateNetworkInterface",), SERVICE_GUIDE, _EC2_ACTIONS
-    created = every = ["*"]
+    create = "ec2:CreateNetworkInterface"
+    deleted = ("ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
     if narrow:
         used = [*(("subnet", subnet.subnet_id) for subnet in subnets), ("security-group", group.security_group_id)]
         created = [ec2_arn(function, *each) for each in (*used, ("network-interface", "*"))]
-        # Lambda refuses a role that may delete less, whatever it will delete.
-        every = [ec2_arn(function, "*", "*")]
         wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
-    deleted = ("DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
-    allow(function, *made, on=created, wildcard=wildcard, source=source)
-    allow(function, *(f"ec2:{action}" for action in deleted), on=every, wildcard=wildcard, source=source)
+        allow(function, create, on=created, wildcard=wildcard, source=source)
+        # Lambda refuses a role that may delete less, whatever it will delete.
+        allow(function, *deleted, on=[ec2_arn(function, "*", "*")], wildcard=wildcard, source=source)
+    else:
+        allow(function, create, *deleted, on=["*"], wildcard=SERVICE_GUIDE, source=_EC2_ACTIONS)
     # A message that Lambda puts into a dead-letter queue is encrypted with a data key that the role asks for.
     puts = ["kms:GenerateDataKey"] if function.dead_letter_queue else []
     source = f"AWS Lambda Developer Guide, configuration-envvars-encryption; {_SQS_KEYS}"

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsii
 from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -156,13 +156,26 @@ def deliver(
     *,
     dead_letter_queue: sqs.IQueue | None = None,
 ) -> None:
-    """Have a rule send to a queue, with the one right that it needs: for a queue that it knows, CDK gives seven."""
-    unknown = sqs.Queue.from_queue_arn(rule, f"To{queue.node.id}", queue.queue_arn)
-    rule.add_target(targets.SqsQueue(unknown, message=message, dead_letter_queue=dead_letter_queue))
-    of_rule = {"ArnEquals": {"aws:SourceArn": rule.rule_arn}}
-    to, guide = (
-        iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule),
-        "eb-use-resource-based#eb-sqs-permissions",
-    )
-    source = f"Amazon EventBridge User Guide, {guide}"
-    queue.add_to_resource_policy(statement("sqs:SendMessage", on=[queue.queue_arn], to=to, source=source))
+    """Have a rule send to a queue, with the one right that it needs: CDK's own target gives seven."""
+    rule.add_target(_Target(queue, message, dead_letter_queue))
+    rules = iam.ServicePrincipal("events.amazonaws.com", conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}})
+    source = "Amazon EventBridge User Guide, eb-use-resource-based#eb-sqs-permissions"
+    for each in (queue, dead_letter_queue):
+        if each:
+            each.add_to_resource_policy(statement("sqs:SendMessage", on=[each.queue_arn], to=rules, source=source))
+
+
+@jsii.implements(events.IRuleTarget)
+class _Target:
+    """A queue as the target of a rule, and nothing else: no rights, and no comparison of environments."""
+
+    def __init__(
+        self, queue: sqs.IQueue, message: events.RuleTargetInput, dead_letter_queue: sqs.IQueue | None
+    ) -> None:
+        self._queue, self._message, self._dead_letter_queue = queue, message, dead_letter_queue
+
+    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
+        """Return the target as EventBridge takes it."""
+        dead = self._dead_letter_queue
+        kept = events.CfnRule.DeadLetterConfigProperty(arn=dead.queue_arn) if dead else None
+        return events.RuleTargetConfig(arn=self._queue.queue_arn, input=self._message, dead_letter_config=kept)
