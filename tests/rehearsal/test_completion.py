@@ -202,12 +202,23 @@ def test_an_execution_that_was_aborted_has_its_job_taken_up(workflow: Deployed) 
     assert all(record["Source"] for record in workflow.records(ended.output))
 
 
-def test_executions_wait_for_a_free_slot_and_all_complete(workflow: Deployed) -> None:
-    workflow.rehearsal.comprehend.configure(active_jobs=10)
-    arns = [workflow.start() for _ in range(14)]
-    ended = [workflow.ended(arn) for arn in arns]
-    assert {each.output.get("Status") for each in ended} == {"COMPLETED"}
-    assert sum(each.states.count("WaitForSlot") for each in ended) > 0
+def test_an_execution_waits_for_a_free_slot_and_leaves_one_to_uploads(workflow: Deployed) -> None:
+    comprehend, functions = workflow.rehearsal.client("comprehend"), workflow.rehearsal.client("stepfunctions")
+    workflow.rehearsal.comprehend.configure(job_seconds=[10**5], starts_per_second=None)
+    taken = [by_hand(workflow, f"by-hand-{number}") for number in range(9)]
+    workflow.rehearsal.comprehend.configure(job_seconds=[366.5])
+    arn = workflow.start()
+
+    def states() -> list[str]:
+        events = functions.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        return [each["stateEnteredEventDetails"]["name"] for each in events if "stateEnteredEventDetails" in each]
+
+    wait_until(states, lambda names: names.count("WaitForSlot") > 1, awaited="the execution to wait for a slot")
+    comprehend.stop_entities_detection_job(JobId=taken[0])
+    ended = workflow.ended(arn)
+    assert ended.output["Status"] == "COMPLETED"
+    looks = ended.states[ended.states.index("StartJob") : ended.states.index("WaitForJob")]
+    assert looks[:-1:2] == ["StartJob"] * looks.count("WaitForSlot")
 
 
 def test_with_the_stack_its_jobs_are_stopped(workflow: Deployed, tmp_path: Path) -> None:

@@ -15,8 +15,13 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from entities_job import contracts
-from entities_job.job.life import MAXIMUM_ATTEMPTS
-from entities_job.job.schedule import SLOT_PAUSE_SECONDS, SLOT_PAUSE_SHARE, SLOT_PAUSES, STOPPING_SECONDS
+from entities_job.job.schedule import (
+    MAXIMUM_ATTEMPTS,
+    SLOT_PAUSE_SECONDS,
+    SLOT_PAUSE_SHARE,
+    SLOT_PAUSES,
+    STOPPING_SECONDS,
+)
 
 from .._payloads import INPUT, RESULT, jsonata, payload, read
 

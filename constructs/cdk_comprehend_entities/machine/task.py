@@ -8,7 +8,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from entities_job.request.completion import LINK
+from entities_job.contracts import STARTED_BY
 
 from .._payloads import INPUT, jsonata
 
@@ -20,8 +20,8 @@ def execution_task(
 
     Step Functions names every failure of an execution States.TaskFailed; the one branch raises the job's own error.
     """
-    link = {LINK: jsonata("$states.context.Execution.Id")}
-    whole = f"$type({INPUT}) = 'object' ? $merge([{INPUT}, {{'{LINK}': $states.context.Execution.Id}}]) : {INPUT}"
+    link = {STARTED_BY: jsonata("$states.context.Execution.Id")}
+    whole = f"$type({INPUT}) = 'object' ? $merge([{INPUT}, {{'{STARTED_BY}': $states.context.Execution.Id}}]) : {INPUT}"
     execution = tasks.StepFunctionsStartExecution.jsonata(
         scope,
         f"{construct_id}Execution",

@@ -41,6 +41,11 @@ class InputWarning(TypedDict):
     Warning: str
 
 
+STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+"""Field of an input that links an execution to the one that started it (Step Functions Developer Guide,
+concepts-nested-workflows)."""
+
+
 class InspectInputInput(TypedDict):
     """Payload of InspectInput; ``Input`` is the execution's own input, of any shape."""
 

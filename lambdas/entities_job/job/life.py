@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 from ..contracts import CaughtError, PollJobInput, Step, StopCode
 from .active import ENDED, RUNNING
-from .schedule import STOPPING_SECONDS, PollSchedule, seconds_after_output
+from .schedule import MAXIMUM_ATTEMPTS, STOPPING_SECONDS, PollSchedule, seconds_after_output
 
 if TYPE_CHECKING:
     from mypy_boto3_comprehend.type_defs import EntitiesDetectionJobPropertiesTypeDef
-
-MAXIMUM_ATTEMPTS = 3
-"""Starts of one execution's job: the first, and restarts while a new role may not have propagated."""
 
 _EARLY = timedelta(seconds=60)
 _ROLE_TROUBLE = ("NO_READ_ACCESS_TO_INPUT", "NO_WRITE_ACCESS_TO_OUTPUT")

@@ -7,6 +7,9 @@ from dataclasses import astuple, dataclass
 
 from ..contracts import ScheduleSettings
 
+MAXIMUM_ATTEMPTS = 3
+"""Starts of one execution's job: the first, and restarts while a new role may not have propagated."""
+
 STOPPING_SECONDS = 3600
 """How long a job that was asked to stop is waited for."""
 
