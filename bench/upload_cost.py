@@ -59,6 +59,7 @@ def calls(documents: int) -> dict[str, int]:
         "MaximumActiveJobs": 10,
         "Triggers": {
             "Uploads": {
+                "Prefix": "uploads/",
                 "Queue": "q",
                 "Request": {},
                 "Suffixes": [],

@@ -46,6 +46,7 @@ class Version:
     body: bytes
     storage_class: str = "STANDARD"
     id: str = "null"
+    modified: datetime | None = None
 
     @property
     def etag(self) -> str:
@@ -89,6 +90,7 @@ class Aws:
         waiting: task tokens that an execution waits with.
         woken: those that were used.
         reads: range and ETag that each reading of an object asked for.
+        page: how many versions of objects a listing shows at a time.
         locked: objects that S3 does not copy, with its error codes.
         broken: how the connections of the next readings end, each after so many bytes.
     """
@@ -110,6 +112,7 @@ class Aws:
         self.reads: list[tuple[str, str]] = []
         self.broken: list[tuple[Exception, int]] = []
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        self.page = 1000
         self.locked: dict[str, str] = {}
         self._lock = Lock()
         self._sent = 0
@@ -134,9 +137,9 @@ class Aws:
         """Put an object; in a versioned bucket it gets a version of its own."""
         versions = self.objects.setdefault(uri, [])
         if uri.split("/")[2] in self.versioned:
-            versions.append(Version(body, storage_class, f"v{len(versions) + 1}"))
+            versions.append(Version(body, storage_class, f"v{len(versions) + 1}", self.now))
         else:
-            versions[:] = [Version(body, storage_class)]
+            versions[:] = [Version(body, storage_class, modified=self.now)]
         return versions[-1]
 
     def get(self, uri: str) -> bytes:
@@ -279,6 +282,28 @@ class Aws:
         ]
         more = {"NextContinuationToken": page[-1].removeprefix(root)} if len(uris) > len(page) else {}
         return {"Contents": contents, "IsTruncated": bool(more), **more} if contents else {"IsTruncated": False}
+
+    def _ListObjectVersions(self, given: dict[str, Any]) -> dict[str, Any]:
+        root = f"s3://{given['Bucket']}/"
+        found = [
+            {
+                "Key": uri.removeprefix(root),
+                "VersionId": version.id,
+                "ETag": version.etag,
+                "Size": len(version.body),
+                "LastModified": version.modified or self.now,
+                "IsLatest": version is self.objects[uri][-1],
+            }
+            for uri in self.uris(f"{root}{given['Prefix']}")
+            for version in reversed(self.objects[uri])
+        ]
+        after = (given.get("KeyMarker", ""), given.get("VersionIdMarker", ""))
+        places = [(each["Key"], each["VersionId"]) for each in found]
+        start = places.index(after) + 1 if after in places else 0
+        page = found[start : start + self.page]
+        more = start + self.page < len(found)
+        last = {"NextKeyMarker": page[-1]["Key"], "NextVersionIdMarker": page[-1]["VersionId"]} if more else {}
+        return {"Versions": page, "IsTruncated": more, **last}
 
     # --- Amazon SQS ---
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mypy_boto3_comprehend import ComprehendClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -38,6 +39,9 @@ _CHUNK = 1024**2
 _RECONNECTIONS = 5
 # What ends a connection early, wherever it is noticed. HTTPClientError: time-outs, and streams that break off.
 _BROKEN = (HTTPClientError, IncompleteReadError, OSError)
+
+Markers = tuple[str, str]
+"""Where a page of a listing begins: key and version id of the last version before it."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -278,3 +282,16 @@ class Location(NamedTuple):
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
+
+    def versions(self, after: Markers) -> Iterator[tuple[list[ObjectVersionTypeDef], Markers | None]]:
+        """Yield pages of the versions of all objects below this key, each with where the next page begins.
+
+        Args:
+            after: where an earlier page said that the next one begins, or two empty texts.
+        """
+        begin: Markers | None = after
+        while begin:
+            given = {name: each for name, each in zip(("KeyMarker", "VersionIdMarker"), begin, strict=True) if each}
+            page = s3().list_object_versions(Bucket=self.bucket, Prefix=self.key, **given)  # type: ignore[arg-type]
+            begin = (page["NextKeyMarker"], page.get("NextVersionIdMarker", "")) if page["IsTruncated"] else None
+            yield page.get("Versions", []), begin

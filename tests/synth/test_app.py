@@ -38,6 +38,7 @@ def synthesized(outdir: Path, **context: Any) -> dict[str, Any]:
 def test_cdk_json_deploys_everything_new_with_an_upload_trigger(tmp_path: Path) -> None:
     template = synthesized(tmp_path)
     assert set(template["Outputs"]) == {
+        "BackfillCommand",
         "DatabaseName",
         "EventBusName",
         "InputBucketName",

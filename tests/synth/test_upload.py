@@ -121,6 +121,12 @@ def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
     assert settings["Triggers"]["English"]["Queue"] == "<EnglishQueue.QueueName>"
 
 
+def test_a_command_analyses_what_no_event_announced(stack: cdk.Stack) -> None:
+    command = stack.resolve(EntitiesDetectionWorkflow(stack, "Entities").start_on_upload("English").backfill_command)
+    assert "aws lambda invoke --function-name <UploadDispatcherDispatchUploads>" in shown(command)
+    assert """--payload '{"Backfill":{"Trigger":"English"}}'""" in shown(command)
+
+
 def test_rights_of_the_dispatcher(english: Synthesized) -> None:
     rights = english.rights("<UploadDispatcherDispatchUploadsRole>")
     reads = {"DeleteMessage", "GetQueueAttributes", "ReceiveMessage"}
@@ -134,6 +140,7 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
         ("sqs:SendMessage", "<EnglishQueue.Arn>"),
         ("sqs:SendMessage", "<EnglishDeadLetterQueue.Arn>"),
         ("s3:ListBucket", "<OutputBucket.Arn>"),
+        ("s3:ListBucketVersions", "<InputBucket.Arn>"),
         ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*"),
         *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
         ("states:StartExecution", "<StateMachine>"),

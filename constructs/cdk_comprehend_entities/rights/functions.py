@@ -128,6 +128,10 @@ def grant_uploads(
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
     allow(dispatcher, "sqs:SendMessage", on=[queue.queue_arn, dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
+    prefix = {"StringLike": {"s3:prefix": f"{uploads.path}*"}}
+    source = "Amazon S3 User Guide, amazon-s3-policy-keys"
+    listed = [uploads.bucket.bucket_arn]
+    allow(dispatcher, "s3:ListBucketVersions", on=listed, when=prefix, owner=uploads.bucket, source=source)
 
 
 def grant_vpc(

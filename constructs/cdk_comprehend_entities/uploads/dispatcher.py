@@ -116,7 +116,7 @@ class UploadDispatcher(Construct):
                     f"an upload would be analysed twice in the same way: prefix {prefix!r} overlaps {other!r}"
                 )
         self._prefixes.append((prefix, batches["Request"]))
-        triggers[name] = {**batches, "Queue": queue.queue_name}
+        triggers[name] = {**batches, "Prefix": prefix, "Queue": queue.queue_name}
         payload("DispatchUploads", contracts.TriggerSettings, triggers[name])
         told = payload("DispatchUploads", contracts.DispatcherSettings, self._settings)
         if (size := _length(Stack.of(self).resolve(told))) > _ENVIRONMENT:

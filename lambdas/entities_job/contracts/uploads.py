@@ -19,8 +19,9 @@ class BatchSettings(TypedDict):
 
 
 class TriggerSettings(BatchSettings):
-    """One upload trigger: its batches, and the name of the queue in which its uploads wait."""
+    """One upload trigger: its batches, and prefix and queue's name of its uploads."""
 
+    Prefix: str
     Queue: str
 
 
@@ -40,6 +41,29 @@ class Wake(TypedDict):
 
     Trigger: NotRequired[str]
     Sweep: NotRequired[bool]
+
+
+class BackfillRequest(TypedDict):
+    """What to queue of all that lies under a trigger's prefix, or a ``Prefix`` below it.
+
+    ``Since`` is a date or time of ISO 8601; with ``Versions`` those that were overwritten count, too. The rest is how
+    far it got.
+    """
+
+    Trigger: str
+    Prefix: NotRequired[str]
+    Since: NotRequired[str]
+    Versions: NotRequired[bool]
+    KeyMarker: NotRequired[str]
+    VersionIdMarker: NotRequired[str]
+    Listed: NotRequired[int]
+    Queued: NotRequired[int]
+
+
+class BackfillEvent(TypedDict):
+    """Event of DispatchUploads, for uploads that no event announced; also a message to itself that goes on."""
+
+    Backfill: BackfillRequest
 
 
 class FailedBatchMessage(TypedDict):

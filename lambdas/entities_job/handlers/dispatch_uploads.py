@@ -6,26 +6,42 @@ import json
 import os
 from typing import cast
 
+from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ..aws import logger, task
-from ..contracts import DispatcherSettings, Outcome, QueueRecord, QueueRecords
+from ..contracts import BackfillEvent, BackfillRequest, DispatcherSettings, Outcome, QueueRecord, QueueRecords
 from ..uploads.account import Account, Taken
 from ..uploads.rules import LONGEST_SLEEP, World, look
 
+# One page takes seconds.
+_RESERVED_MILLISECONDS = 60_000
+
 
 @task
-def handler(event: QueueRecords, context: LambdaContext) -> dict[str, str]:
-    """Run once, woken by messages: :class:`contracts.Wake`, or the outcome of an execution."""
+def handler(event: QueueRecords | BackfillEvent, context: LambdaContext) -> BackfillRequest | None:
+    """Run once, woken by messages: :class:`contracts.Wake`, or the outcome of an execution; or queue what is old.
+
+    Returns:
+        How far a backfill got: with a ``KeyMarker``, it goes on by itself.
+
+    Raises:
+        ValueError: a backfill that can't be made.
+    """
     settings: DispatcherSettings = json.loads(os.environ["UPLOADS"])
     account = Account(settings)
     world: World[Taken] = account
     uploaded: dict[str, float] = {}
+    if "Backfill" in event:
+        return _backfill(account, event["Backfill"], context)
+    old: list[BackfillRequest] = []
     try:
         for record in event["Records"]:
             message = _read(record)
             if "ExecutionArn" in message:
                 _settle(account, cast(Outcome, message))
+            if "Backfill" in message:
+                old.append(cast(BackfillEvent, message)["Backfill"])
             if "Sweep" in message:
                 account.sweep()
             if (trigger := str(message.get("Trigger"))) in settings["Triggers"]:
@@ -36,7 +52,18 @@ def handler(event: QueueRecords, context: LambdaContext) -> dict[str, str]:
         # These wakes come again only after the queue's visibility timeout.
         account.wake(LONGEST_SLEEP)
         raise
-    return {}
+    for request in old:
+        _backfill(account, request, context)
+    return None
+
+
+def _backfill(account: Account, request: BackfillRequest, context: LambdaContext) -> BackfillRequest:
+    made = account.backfill(request, lambda: context.get_remaining_time_in_millis() > _RESERVED_MILLISECONDS)
+    logger.info("backfill", extra={"request": made, "goes_on": "KeyMarker" in made})
+    metrics = EphemeralMetrics()
+    metrics.add_metric("BackfilledUploads", MetricUnit.Count, made.get("Queued", 0) - request.get("Queued", 0))
+    metrics.flush_metrics()
+    return made
 
 
 def _settle(account: Account, outcome: Outcome) -> None:

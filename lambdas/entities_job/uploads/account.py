@@ -7,10 +7,9 @@ import math
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,14 +17,25 @@ from botocore.exceptions import ClientError, ParamValidationError
 
 from .. import aws
 from ..aws import Location, error_code, logger
-from ..contracts import COMPLETED, BatchRecord, DispatcherNote, DispatcherSettings, FailedBatchMessage, Outcome
+from ..contracts import (
+    COMPLETED,
+    BackfillEvent,
+    BackfillRequest,
+    BatchRecord,
+    DispatcherNote,
+    DispatcherSettings,
+    FailedBatchMessage,
+    Outcome,
+    Wake,
+)
 from ..job import marker
 from ..job.active import ACTIVE, active_jobs, names_since
 from ..job.executions import execution_arn
 from ..job.identity import folders, job_name
+from .backfill import backfill
 from .batch import Gathering, Trigger, Upload, UploadBatch
 from .queue import UploadQueue
-from .records import Records, Run, settled
+from .records import FailedBatch, Records, Run, asked_again, settled
 from .rules import Note, Usage, revise
 
 if TYPE_CHECKING:
@@ -33,38 +43,6 @@ if TYPE_CHECKING:
 
 # What the services say of a batch that no further try can start.
 _UNFIT = ("InvalidName", "InvalidExecutionInput", "ValidationException", "InvalidArgument", "KeyTooLongError")
-
-
-@dataclass(frozen=True)
-class FailedBatch:
-    """A batch that failed and is analysed again, or whose job is taken up.
-
-    Attributes:
-        run: the execution to start.
-        record: the batch's record.
-        etag: of the record.
-        message: the message that asks for it.
-    """
-
-    run: Run
-    record: BatchRecord
-    etag: str
-    message: MessageTypeDef
-
-    @property
-    def trigger(self) -> str:
-        """The trigger's name."""
-        return self.run.trigger
-
-    @property
-    def name(self) -> str:
-        """The execution's name."""
-        return self.run.name
-
-    @property
-    def left_since(self) -> float:
-        """Since when, about, others wait: nothing else was read."""
-        return int(self.message["Attributes"]["SentTimestamp"]) / 1000
 
 
 Taken = UploadBatch | FailedBatch
@@ -111,8 +89,7 @@ class Account:
         return self._queue(trigger).waiting()
 
     def wake(self, seconds: float) -> None:
-        queue_url = self._settings["WakeQueueUrl"]
-        aws.sqs().send_message(QueueUrl=queue_url, MessageBody="{}", DelaySeconds=math.ceil(seconds))
+        self._send({}, seconds)
 
     def usage(self, starting: Collection[str]) -> Usage:
         """Return the active jobs of the account and Region, and this workflow's batches that have no job yet.
@@ -141,7 +118,7 @@ class Account:
         done: list[MessageTypeDef] = []
         for message in queue.read(gathering.wanted):
             try:
-                if run := _failed(message):
+                if run := asked_again(message):
                     if gathering.begun or failed:
                         gathering.leave(message)
                     elif failed := self._failed_batch(trigger, run, message):
@@ -226,6 +203,26 @@ class Account:
             for found in (marker.work() / "outcomes" / f"{run}-").list():
                 self.settle(json.loads(found.location.read()))
 
+    def backfill(self, request: BackfillRequest, more: Callable[[], bool]) -> BackfillRequest:
+        """Queue uploads that no event announced; what there is no time for goes on in a further invocation.
+
+        Raises:
+            ValueError: no such trigger, a prefix of others, or a date that is none.
+        """
+        trigger = self._triggers.get(request["Trigger"])
+        if trigger is None:
+            raise ValueError(f"Trigger is one of {', '.join(self._triggers)}; got {request['Trigger']!r}")
+        prefix = request.get("Prefix", trigger.settings["Prefix"])
+        if not prefix.startswith(trigger.settings["Prefix"]):
+            raise ValueError(f"Prefix lies under {trigger.settings['Prefix']}; got {prefix!r}")
+        place, claims = self._staging._replace(key=prefix), Location.of(self._settings["ClaimsUri"])
+        made = backfill(request, place, claims, self._queue(request["Trigger"]), more)
+        if "KeyMarker" in made:
+            self._send({"Backfill": made}, 0)
+        # By then SQS counts them.
+        self.wake(60.0)
+        return made
+
     def _tell(self, run: Run, record: BatchRecord) -> None:
         message: FailedBatchMessage = {"Batch": run.batch}
         queue, reason = self._queue(run.trigger), record.get("Reason")
@@ -264,6 +261,10 @@ class Account:
         except functions.exceptions.ExecutionAlreadyExists:
             logger.info("started before", extra={"execution": run.name})
 
+    def _send(self, message: Wake | BackfillEvent, seconds: float) -> None:
+        url, body = self._settings["WakeQueueUrl"], json.dumps(message)
+        aws.sqs().send_message(QueueUrl=url, MessageBody=body, DelaySeconds=math.ceil(seconds))
+
     def _queue(self, trigger: str) -> UploadQueue:
         # Its URL differs from another queue's in the name only.
         place = self._settings["WakeQueueUrl"].rpartition("/")
@@ -274,14 +275,6 @@ class Account:
         for page in pages.paginate(stateMachineArn=self._settings["StateMachineArn"], statusFilter="RUNNING"):
             for execution in page["executions"]:
                 yield execution["executionArn"], execution["startDate"]
-
-
-def _failed(message: MessageTypeDef) -> Run | None:
-    """Return the batch that a message names, or None if it is about an upload."""
-    with suppress(ValueError, KeyError, TypeError, RecursionError):
-        body: FailedBatchMessage = json.loads(message["Body"])
-        return Run.of(body["Batch"])
-    return None
 
 
 def _without(times: Mapping[str, float], name: str) -> dict[str, float]:

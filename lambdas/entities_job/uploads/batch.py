@@ -77,6 +77,11 @@ class Upload(NamedTuple):
             raise ValueError("neither version id nor ETag: no telling which content is meant")
         return upload
 
+    def announcement(self) -> str:
+        """Return a message that :meth:`of` reads."""
+        item = {"key": self.key, "version-id": self.version, "etag": self.etag, "size": self.size}
+        return json.dumps({"bucket": {"name": self.bucket}, "object": item})
+
     @property
     def is_folder(self) -> bool:
         """Whether it is what a console makes for a folder."""

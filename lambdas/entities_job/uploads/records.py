@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Literal, NamedTuple
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from ..aws import Location
-from ..contracts import COMPLETED, BatchRecord, Claim, Outcome
+from ..contracts import COMPLETED, BatchRecord, Claim, FailedBatchMessage, Outcome
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 Step = Literal["publish", "resume", "repeat", "wait"]
 """What follows: nothing more, its paid job is taken up, it is analysed again, or it waits for people."""
@@ -64,6 +69,38 @@ class Run(NamedTuple):
         return self._replace(number=self.number + 1)
 
 
+@dataclass(frozen=True)
+class FailedBatch:
+    """A batch that failed and is analysed again, or whose job is taken up.
+
+    Attributes:
+        run: the execution to start.
+        record: the batch's record.
+        etag: of the record.
+        message: the message that asks for it.
+    """
+
+    run: Run
+    record: BatchRecord
+    etag: str
+    message: MessageTypeDef
+
+    @property
+    def trigger(self) -> str:
+        """The trigger's name."""
+        return self.run.trigger
+
+    @property
+    def name(self) -> str:
+        """The execution's name."""
+        return self.run.name
+
+    @property
+    def left_since(self) -> float:
+        """Since when, about, others wait: nothing else was read."""
+        return int(self.message["Attributes"]["SentTimestamp"]) / 1000
+
+
 class Records:
     """The records of batches, below the ``claims`` of a workflow; a claim names the run that holds an upload."""
 
@@ -94,12 +131,6 @@ class Records:
         # A record is written after the start of a run: this one may have begun since.
         return failed and record is not None and run.number <= record["Number"]
 
-    def is_final(self, claim: Claim) -> bool:
-        """Return whether what was claimed is published, or refused for good."""
-        run = Run.of(claim["Execution"])
-        record = self.read(run)[0] if run else None
-        return "ErrorCode" not in claim and record is not None and record["State"] == "published"
-
     def _place(self, run: Run) -> Location:
         return self._claims / run.trigger / "batches" / f"{run.batch}.json"
 
@@ -126,3 +157,11 @@ def settled(record: BatchRecord, outcome: Outcome) -> tuple[Step, BatchRecord]:
         return "repeat", {**made, "Jobs": jobs}
     reason = f"{outcome['Status']}: {error['Code']}: {error['Message']}"
     return "wait", {**made, "Jobs": 0, "Resumed": 0, "Reason": reason}
+
+
+def asked_again(message: MessageTypeDef) -> Run | None:
+    """Return the batch that a message names, or None if it is about an upload."""
+    with suppress(ValueError, KeyError, TypeError, RecursionError):
+        body: FailedBatchMessage = json.loads(message["Body"])
+        return Run.of(body["Batch"])
+    return None

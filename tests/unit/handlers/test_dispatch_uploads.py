@@ -19,6 +19,7 @@ from tests.aws import MACHINE, VISIBILITY_SECONDS, Aws, Crash
 from tests.unit.lambda_context import CONTEXT
 
 TRIGGER: TriggerSettings = {
+    "Prefix": "uploads/",
     "Queue": "q",
     "Request": {"LanguageCode": "en"},
     "Suffixes": [],

@@ -18,6 +18,7 @@ from entities_job.uploads.batch import Gathering, Trigger, Upload, UploadBatch
 def trigger(**changes: Any) -> Trigger:
     """A trigger; ``Limits`` add to its own."""
     settings: TriggerSettings = {
+        "Prefix": "uploads/",
         "Queue": "q",
         "Request": {"LanguageCode": "en"},
         "Suffixes": [],
