@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, Duration, IResource, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -84,7 +84,7 @@ class Prefix:
             return grant
         source, when = f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms", via("s3", self.bucket)
         # A stack knows no key of another account's stack by its ARN; the key's own policy says which one is meant.
-        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key)
+        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key.env.account)
         key, wildcard = (["*"], "keys-elsewhere") if elsewhere else ([self.key.key_arn], "")
         # A key policy that named its key would refer to itself.
         own = allow(
@@ -104,6 +104,12 @@ class Storage:
     jobs: Prefix
     results: Prefix
     work: Prefix
+
+    @property
+    def bucket_keys(self) -> str:
+        """The keys of the buckets, as the functions take them: ``BUCKET_KEYS`` of :mod:`entities_job.aws`."""
+        known = {each.bucket.bucket_name: each.key for each in (self.documents, self.jobs) if each.key}
+        return " ".join(f"{name}={key.key_arn}" for name, key in known.items())
 
 
 def storage(
@@ -129,6 +135,9 @@ def storage(
         _check_prefix(name, prefix)
     for name, key in (("input_key", input_key), ("output_key", output_key), ("volume_key", volume_key)):
         _check_no_alias(name, key)
+        _check_region(scope, name, key)
+    for name, bucket in (("input_bucket", input_bucket), ("output_bucket", output_bucket)):
+        _check_region(scope, name, bucket)
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
@@ -158,8 +167,16 @@ def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPatte
     return events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=detail)
 
 
-def announce_objects(bucket: s3.IBucket) -> None:
-    """Have a given bucket send its events to EventBridge."""
+def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
+    """Have a given bucket send its events to EventBridge; for one of another account, say what its owner must do."""
+    here, there = Stack.of(scope).account, bucket.env.account
+    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+        text = (
+            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must have it send "
+            f"them, and a rule there must pass them on to the default event bus of account {here}"
+        )
+        Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
+        return
     with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
         bucket.enable_event_bridge_notification()
     acknowledge(bucket, "notifications-policy")
@@ -179,6 +196,12 @@ def _check_no_alias(name: str, key: kms.IKey | None) -> None:
             f"{name} must be a key, not an alias, because IAM gives no rights on an alias; got {key.key_id!r}; "
             "import the key itself with kms.Key.from_lookup or kms.Key.from_key_arn"
         )
+
+
+def _check_region(scope: Construct, name: str, resource: IResource | None) -> None:
+    here, there = Stack.of(scope).region, resource.env.region if resource else ""
+    if resource and here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+        raise ValueError(f"{name} must be in the Region of the jobs, {here}; got {resource.node.path} in {there}")
 
 
 def _bucket(

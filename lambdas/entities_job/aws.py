@@ -5,7 +5,8 @@ No other file calls S3 to get, put or list objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import cache, wraps
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -228,14 +229,23 @@ class Location(NamedTuple):
                     raise
                 logger.warning("reading goes on", extra={"uri": self.uri, "position": position, "why": str(error)})
 
+    @property
+    def encryption(self) -> Mapping[str, Any]:
+        """The key of the bucket, as parameters of calls that write: organizations deny those that name none.
+
+        The functions get the keys as ``BUCKET_KEYS``: ``<bucket>=<key ARN>``, separated by spaces.
+        """
+        keys = dict(pair.split("=", 1) for pair in os.environ.get("BUCKET_KEYS", "").split())
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": keys[self.bucket]} if self.bucket in keys else {}
+
     def write(self, body: bytes | IO[bytes]) -> None:
         """Put the object, whatever stood there."""
-        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body)
+        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **self.encryption)
 
     def write_new(self, body: bytes) -> bool:
         """Put the object if none stands there yet; return whether it was put."""
         try:
-            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, IfNoneMatch="*")
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, IfNoneMatch="*", **self.encryption)
         except ClientError as error:
             if error_code(error) != "PreconditionFailed":
                 raise

@@ -94,7 +94,13 @@ class Shard:
         # Copying tags would need permissions on tags.
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
-            aws.s3().copy_object(Bucket=target.bucket, Key=target.key, CopySource=source, TaggingDirective="REPLACE")
+            aws.s3().copy_object(
+                Bucket=target.bucket,
+                Key=target.key,
+                CopySource=source,
+                TaggingDirective="REPLACE",
+                **target.encryption,
+            )
         else:
             aws.s3().copy_object(
                 Bucket=target.bucket,
@@ -102,6 +108,7 @@ class Shard:
                 CopySource=source,
                 TaggingDirective="REPLACE",
                 CopySourceIfMatch=entry["ETag"],
+                **target.encryption,
             )
 
     def _pad(self) -> None:
