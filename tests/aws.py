@@ -81,6 +81,7 @@ class Aws:
         crash_at: the number of the call that kills the function, or None.
         calls: how often each operation was called.
         objects: versions of each object, by URI, the newest last.
+        keys: the KMS key that the writer of an object named, by URI.
         events: details of all events that the bus took.
         messages: the messages of each queue, by receipt handle.
         counted: what a queue counts of its messages, if it is not what waits there.
@@ -101,6 +102,7 @@ class Aws:
         self.calls: Counter[str] = Counter()
         self.objects: dict[str, list[Version]] = {}
         self.versioned: set[str] = set()
+        self.keys: dict[str, str] = {}
         self.events: list[Outcome] = []
         self.messages: defaultdict[str, dict[str, Message]] = defaultdict(dict)
         self.counted: dict[str, int] = {}
@@ -248,6 +250,7 @@ class Aws:
             raise _Refused("PreconditionFailed")
         if "IfMatch" in given and (not standing or standing[-1].etag != given["IfMatch"]):
             raise _Refused("PreconditionFailed" if standing else "NoSuchKey")
+        self._encrypt(given)
         return {"ETag": self.put(uri, body if isinstance(body, bytes) else body.read()).etag}
 
     def _CopyObject(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -259,7 +262,12 @@ class Aws:
             raise _Refused(code)
         if found.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
             raise _Refused("InvalidObjectState")
+        self._encrypt(given)
         return {"CopyObjectResult": {"ETag": self.put(f"s3://{given['Bucket']}/{given['Key']}", found.body).etag}}
+
+    def _encrypt(self, given: dict[str, Any]) -> None:
+        if given.get("ServerSideEncryption") == "aws:kms":
+            self.keys[f"s3://{given['Bucket']}/{given['Key']}"] = given["SSEKMSKeyId"]
 
     def _DeleteObject(self, given: dict[str, Any]) -> dict[str, Any]:
         self.objects.pop(f"s3://{given['Bucket']}/{given['Key']}", None)

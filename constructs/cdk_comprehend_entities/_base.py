@@ -48,14 +48,14 @@ class WorkflowBase(Construct):
 
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee``, of this account, start executions, and so pay for jobs."""
-        own = same_account(grantee, self.state_machine)
+        own = same_account(grantee, self.state_machine.env.account)
         grant = (
             self.state_machine.grant_start_execution(grantee) if own else iam.Grant.drop(grantee, "start executions")
         )
         if not grant.success:
             text = (
-                f"{grantee.grant_principal} was not let start executions: a state machine has no policy of its own, so "
-                "that only roles and users of its account can be; let others assume such a role"
+                "grant_start_execution did nothing: it was given no role or user of this account, and a state machine "
+                "has no policy of its own to name others; let them assume a role of this account"
             )
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:start-execution", text)
         return grant

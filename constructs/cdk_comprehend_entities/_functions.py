@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aws_cdk import Duration, RemovalPolicy, Size
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
@@ -23,7 +22,7 @@ from constructs import Construct
 import entities_job
 
 from ._strict import StandardHardening, StrictHardening
-from .rights.access import service
+from .rights.access import role, service
 from .rights.acknowledged import acknowledge
 
 METRICS_NAMESPACE = "EntitiesDetection"
@@ -52,6 +51,7 @@ class FunctionFactory:
         event_bus_name: the bus that gets the events.
         jobs_uri: what the output of all jobs lies under.
         work_uri: what the functions' own files lie under.
+        bucket_keys: the keys that objects in the workflow's buckets are encrypted with, as the functions take them.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
         reserve_concurrency: functions take what they may need from the account's quota.
@@ -62,6 +62,7 @@ class FunctionFactory:
     event_bus_name: str
     jobs_uri: str
     work_uri: str
+    bucket_keys: str
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy
     reserve_concurrency: bool
@@ -93,9 +94,9 @@ class FunctionFactory:
         """
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
-        role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
-        log_group.grant_write(role)
-        acknowledge(role, "no-resources", arns=["*"])
+        own = role(parts, "Role", service(parts, "lambda.amazonaws.com"))
+        log_group.grant_write(own)
+        acknowledge(own, "no-resources", arns=["*"])
         function = lambda_.Function(
             parts,
             "Resource",
@@ -110,11 +111,12 @@ class FunctionFactory:
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             dead_letter_queue=dead_letter_queue,
-            role=role,
+            role=own,
             environment={
                 "EVENT_BUS_NAME": self.event_bus_name,
                 "JOBS_URI": self.jobs_uri,
                 "WORK_URI": self.work_uri,
+                "BUCKET_KEYS": self.bucket_keys,
                 "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },

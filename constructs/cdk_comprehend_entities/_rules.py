@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
-from aws_cdk import Aws, Duration, RemovalPolicy, Size, SizeRoundingBehavior, Stack
+from aws_cdk import Aws, Duration, IResource, RemovalPolicy, Size, SizeRoundingBehavior, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -72,6 +72,8 @@ def workflow(given: Arguments) -> Iterator[Violation]:
     yield from _overlaps(given)
     for name in ("input_key", "output_key", "volume_key"):
         yield from _alias(name, given[name])
+    for name in ("input_bucket", "input_key", "output_bucket", "output_key", "volume_key"):
+        yield from _elsewhere(name, given[name], given["scope"])
     for name in ("vpc_subnets", "security_groups", "s3_prefix_list"):
         if given[name] and not given["vpc"]:
             yield Violation(name, given[name], "needs vpc: jobs run in the service's own network", OWN_RULE)
@@ -173,6 +175,14 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
             "kms.Key.from_lookup or kms.Key.from_key_arn"
         )
         yield Violation(name, key.key_arn, rule, "AWS KMS Developer Guide, alias-authorization")
+
+
+def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
+    here = Stack.of(scope).region if isinstance(scope, Construct) else None
+    there = resource.env.region if resource else None
+    if here and there and here != there and not is_token(here) and not is_token(there):
+        rule, source = f"must be in the Region of the jobs, {here}", f"{rules.GUIDE}idp-inputs-async"
+        yield Violation(name, there, rule, source)
 
 
 def _between(

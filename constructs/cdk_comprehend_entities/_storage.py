@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -87,7 +87,7 @@ class Prefix:
             return grant
         source, when = f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms", via("s3", self.bucket)
         # A stack knows no key of another account's stack by its ARN; the key's own policy says which one is meant.
-        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key)
+        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key.env.account)
         key, wildcard = (["*"], "keys-elsewhere") if elsewhere else ([self.key.key_arn], "")
         # A key policy that named its key would refer to itself.
         own = allow(
@@ -111,6 +111,12 @@ class Storage:
     jobs: Prefix
     results: Prefix
     work: Prefix
+
+    @property
+    def bucket_keys(self) -> str:
+        """The keys of the buckets, as the functions take them: ``BUCKET_KEYS`` of :mod:`entities_job.aws`."""
+        known = {each.bucket.bucket_name: each.key for each in (self.documents, self.jobs) if each.key}
+        return " ".join(f"{name}={key.key_arn}" for name, key in known.items())
 
 
 def storage(
@@ -163,8 +169,16 @@ def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPatte
     return events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=detail)
 
 
-def announce_objects(bucket: s3.IBucket) -> None:
-    """Have a given bucket send its events to EventBridge."""
+def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
+    """Have a given bucket send its events to EventBridge; for one of another account, say what its owner must do."""
+    here, there = Stack.of(scope).account, bucket.env.account
+    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+        text = (
+            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must have it send "
+            f"them, and a rule there must pass them on to the default event bus of account {here}"
+        )
+        Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
+        return
     if isinstance(bucket, s3.Bucket):
         Annotations.of(bucket).add_warning_v2(
             "cdk-comprehend-entities:notifications",

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, PhysicalName, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -152,6 +152,8 @@ def private_bucket(scope: Construct, construct_id: str, **options: Any) -> s3.Bu
     return s3.Bucket(
         scope,
         construct_id,
+        # A name only if the stack of another account needs one.
+        bucket_name=PhysicalName.GENERATE_IF_NEEDED,
         enforce_ssl=True,
         minimum_tls_version=1.2,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,

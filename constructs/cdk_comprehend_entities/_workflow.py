@@ -197,6 +197,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             event_bus_name=self.event_bus.event_bus_name,
             jobs_uri=self._storage.jobs.uri,
             work_uri=self._storage.work.uri,
+            bucket_keys=self._storage.bucket_keys,
             log_retention=log_retention,
             removal_policy=removal_policy,
             reserve_concurrency=reserve_concurrency,
@@ -207,7 +208,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         self.functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
         grant_tasks(self.functions, self._storage, self._settings, self.event_bus, narrow=narrow)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
-        grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader, narrow=narrow)
+        role, stored = self.data_access_role, self._storage
+        grant_job(self, role, stored, self.network, semi_structured=reader, narrow=narrow)
         completion = (
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
@@ -282,7 +284,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
-                announce_objects(self.input_bucket)
+                announce_objects(self, self.input_bucket)
             self.functions.start_job.add_environment("SLOTS_FOR_UPLOADS", "1")
             stage, most = self.functions.stage, self._maximum_active_jobs
             self._dispatcher = UploadDispatcher(

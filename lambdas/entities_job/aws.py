@@ -5,10 +5,11 @@ No other file calls S3 to get, put or list objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -243,9 +244,18 @@ class Location(NamedTuple):
         with closing(body):
             return body.read(), etag
 
+    @property
+    def encryption(self) -> Mapping[str, Any]:
+        """The key of the bucket, as parameters of calls that write: organizations deny those that name none.
+
+        The functions get the keys as ``BUCKET_KEYS``: ``<bucket>=<key ARN>``, separated by spaces.
+        """
+        keys = dict(pair.split("=", 1) for pair in os.environ.get("BUCKET_KEYS", "").split())
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": keys[self.bucket]} if self.bucket in keys else {}
+
     def write(self, body: bytes | IO[bytes]) -> None:
         """Put the object, whatever stood there."""
-        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body)
+        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **self.encryption)
 
     def write_new(self, body: bytes) -> bool:
         """Put the object if none stands there yet; return whether it was put."""
@@ -255,7 +265,7 @@ class Location(NamedTuple):
         """Put the object if the one with that ETag stands there, none if it is empty; return whether it was put."""
         condition: dict[str, str] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)  # type: ignore[arg-type]
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition, **self.encryption)  # type: ignore[arg-type]
         except ClientError as error:
             # NoSuchKey: it was deleted meanwhile. ConditionalRequestConflict: another writes at the same moment.
             if error_code(error) not in ("PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"):

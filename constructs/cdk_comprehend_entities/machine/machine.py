@@ -10,7 +10,6 @@ from aws_cdk import Duration, Fn, Names, Stack, Tags
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -22,7 +21,7 @@ from .._functions import FunctionFactory, Functions
 from .._storage import Storage
 from .._strict import StandardHardening, StrictHardening
 from .._values import ExecutionLimits
-from ..rights.access import executions_arn, service
+from ..rights.access import executions_arn, role, service
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_describe
 from .completion import CompletionEvents
@@ -48,10 +47,10 @@ def state_machine(
     stack = Stack.of(scope)
     parts = Construct(scope, "StateMachine")
     every_machine = stack.format_arn(service="states", resource="*")
-    role = iam.Role(parts, "Role", assumed_by=service(scope, "states.amazonaws.com", every_machine))
+    own = role(parts, "Role", service(scope, "states.amazonaws.com", every_machine))
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
-    acknowledge(role, "function-versions", arns=versions)
-    acknowledge(role, "no-resources", arns=["*"])
+    acknowledge(own, "function-versions", arns=versions)
+    acknowledge(own, "no-resources", arns=["*"])
     definition = Definition(parts, functions, settings, limits, completion)
     start = stage_batch(
         parts,
@@ -72,10 +71,10 @@ def state_machine(
             level=sfn.LogLevel.ALL,
             include_execution_data=False,
         ),
-        role=role,
+        role=own,
     )
     if completion:
-        completion.grant(machine, role)
+        completion.grant(machine, own)
     runs = executions_arn(machine).removesuffix(":*")
     acknowledge(machine, "map-runs", arns=[f"{runs}:*", f"{runs}/*:*"])
     return machine

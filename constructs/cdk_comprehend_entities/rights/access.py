@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Any
 
-from aws_cdk import Annotations, ArnFormat, IResource, Stack, Token
+from aws_cdk import Annotations, ArnFormat, PhysicalName, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -52,7 +52,7 @@ def allow(
     """
     named: Any = {"grantee": grantee, "actions": list(actions), "resource_arns": on}
     grant = iam.Grant.add_to_principal(**named, conditions=when)
-    if owner and not (grant.success and same_account(grantee, owner)):
+    if owner and not (grant.success and same_account(grantee, owner.env.account)):
         # CDK's add_to_principal_or_resource would leave the conditions out.
         for_owner = statement(*actions, to=grantee.grant_principal, on=own_arns or on, source=source, when=when)
         if owner.add_to_resource_policy(for_owner).statement_added:
@@ -114,10 +114,10 @@ def let_events_use(key: kms.Key) -> None:
     key.add_to_resource_policy(statement(*actions, on=["*"], to=rule, source=guide))
 
 
-def same_account(grantee: iam.IGrantable, owner: IResource) -> bool:
-    """Return whether a grantee is of the account of a resource, as far as both are known."""
-    account, owners = grantee.grant_principal.principal_account, owner.env.account
-    return account in {None, owners} or Token.is_unresolved(account) or Token.is_unresolved(owners)
+def same_account(grantee: iam.IGrantable, account: str) -> bool:
+    """Return whether a grantee is of an account, as far as both are known."""
+    own = grantee.grant_principal.principal_account
+    return own in {None, account} or Token.is_unresolved(own) or Token.is_unresolved(account)
 
 
 def together(grant: iam.Grant, *more: iam.Grant) -> iam.Grant:
@@ -134,6 +134,12 @@ def service(scope: Construct, name: str, source_arn: str = "") -> iam.ServicePri
     account = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
     source = {"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {}
     return iam.ServicePrincipal(name, conditions={**account, **source})
+
+
+def role(scope: Construct, construct_id: str, assumed_by: iam.IPrincipal, description: str | None = None) -> iam.Role:
+    """Return a new role, which has a name only if the stack of another account needs one."""
+    name = PhysicalName.GENERATE_IF_NEEDED
+    return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, role_name=name)
 
 
 def executions_arn(machine: sfn.IStateMachine) -> str:

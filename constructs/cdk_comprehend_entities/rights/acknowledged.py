@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
-from constructs import IConstruct
+import jsii
+from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations
+from constructs import IConstruct, IValidation
 
 # Packs of cdk-nag that give most of their rules the same names.
 _PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
@@ -93,10 +94,30 @@ def acknowledge(scope: IConstruct, name: str, *, arns: Sequence[str] = ("",)) ->
         arns: ARNs with wildcards that are meant; others are still found.
     """
     rules, reason = ACKNOWLEDGED[name]
-    for arn in arns:
-        shown = _shown(Stack.of(scope).resolve(arn))
-        for rule in rules.split():
-            _tell(scope, rule.replace("{arn}", shown), reason)
+
+    def tell() -> None:
+        for arn in arns:
+            shown = _shown(Stack.of(scope).resolve(arn))
+            for rule in rules.split():
+                _tell(scope, rule.replace("{arn}", shown), reason)
+
+    if any(map(Token.is_unresolved, arns)):
+        scope.node.add_validation(_Later(tell))
+    else:
+        tell()
+
+
+@jsii.implements(IValidation)
+class _Later:
+    """Does what must wait until references to other stacks are what they are in the template."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do = do
+
+    def validate(self) -> list[str]:
+        """Find nothing wrong."""
+        self._do()
+        return []
 
 
 @contextmanager
@@ -130,6 +151,8 @@ def _shown(value: Any) -> str:
     ((function, argument),) = value.items()
     if function == "Fn::Join":
         return str(argument[0]).join(map(_shown, argument[1]))
+    if function == "Fn::ImportValue":
+        return str(argument)
     if function in {"Ref", "Fn::GetAtt"}:
         return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
     return json.dumps(value, separators=(",", ":"))

@@ -142,7 +142,13 @@ class Shard:
         # Copying tags would need permissions on tags.
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
-            aws.s3().copy_object(Bucket=target.bucket, Key=target.key, CopySource=source, TaggingDirective="REPLACE")
+            aws.s3().copy_object(
+                Bucket=target.bucket,
+                Key=target.key,
+                CopySource=source,
+                TaggingDirective="REPLACE",
+                **target.encryption,
+            )
         else:
             aws.s3().copy_object(
                 Bucket=target.bucket,
@@ -150,6 +156,7 @@ class Shard:
                 CopySource=source,
                 TaggingDirective="REPLACE",
                 CopySourceIfMatch=entry["ETag"],
+                **target.encryption,
             )
 
     def _pad(self) -> None:
