@@ -107,16 +107,19 @@ class Results:
         return files
 
     def query(self, sql: str) -> Any:
-        """Run SQL; return DuckDB's own result."""
-        return self._db.sql(sql)
+        """Run SQL; return DuckDB's own cursor."""
+        return self._db.cursor().execute(sql)
 
     def rows(self, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
-        """Return the columns' names and the rows of an answer; a statement without one has none."""
+        """Return the columns' names, in lower case as Athena has them, and the rows; a statement may have neither."""
         answer = self.query(sql)
-        return ([], []) if answer is None else (list(answer.columns), answer.fetchall())
+        return [name.lower() for name, *_ in answer.description or []], answer.fetchall()
 
     def write(self, sql: str, path: Path, how: str) -> None:
         """Write the answer of a query to a file; ``how`` are DuckDB's options of COPY."""
+        names = [name for name, *_ in self.query(f"SELECT * FROM ({sql}) LIMIT 0").description]
+        columns = ", ".join(f'"{name}" AS "{name.lower()}"' for name in names)
+        sql = f"SELECT {columns} FROM ({sql})"
         self._db.execute(f"COPY ({sql}) TO {_quoted(str(path))} ({how})")
 
 
