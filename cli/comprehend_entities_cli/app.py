@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
-from .command import command
+from .command import command, release
 from .commands import executions, operate, results, submit
 
 app = typer.Typer(
@@ -14,6 +16,22 @@ app = typer.Typer(
     rich_markup_mode="rich",
     help="Find entities in documents with Amazon Comprehend: submit them, follow the job, read what it found.",
 )
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"comprehend-entities {release()}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
 
 _DOCUMENTS, _RUNS, _RESULTS, _CARE = "Documents", "Executions", "Results", "Operation"
 

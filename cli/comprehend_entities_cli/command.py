@@ -25,6 +25,16 @@ _VARIABLES = {"state_machine": "COMPREHEND_ENTITIES_STATE_MACHINE"}
 _INTERRUPTED = 130
 
 
+def release() -> str:
+    """Return the version of the package, or ``unreleased`` in a checkout."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("cdk-comprehend-entities")
+    except PackageNotFoundError:
+        return "unreleased"
+
+
 @dataclass
 class Use:
     """One use of the command line.

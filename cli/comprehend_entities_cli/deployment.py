@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 from .aws import Aws, CommandError, error_code
 
@@ -55,6 +57,14 @@ class Deployment:
         """What jobs write under."""
         return self.results_uri.removesuffix("results/") + "jobs/"
 
+    def request(self, aws: Aws) -> dict[str, Any]:
+        """Return the request that an execution's input completes, as the state machine's definition has it."""
+        found = aws.client("stepfunctions").describe_state_machine(stateMachineArn=self.arn)["definition"]
+        for value in objects(found):
+            if "DataAccessRoleArn" in value:
+                return value
+        raise CommandError(f"{self.arn} is no state machine of this workflow.")
+
     @classmethod
     def of(cls, arn: str, tags: Mapping[str, str]) -> Deployment:
         """Read the tags of a state machine."""
@@ -77,6 +87,21 @@ class Deployment:
             own.get("wakes", ""),
             triggers,
         )
+
+
+def objects(text: str | None) -> Iterator[dict[str, Any]]:
+    """Yield all objects in a JSON text, outer ones first; none if it is no JSON."""
+    try:
+        todo = [json.loads(text or "null")]
+    except ValueError:
+        return
+    while todo:
+        value = todo.pop(0)
+        if isinstance(value, dict):
+            yield value
+            todo += value.values()
+        elif isinstance(value, list):
+            todo += value
 
 
 def deployments(aws: Aws) -> list[Deployment]:

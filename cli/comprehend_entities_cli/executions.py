@@ -12,7 +12,7 @@ from typing import Any
 from entities_job.contracts import SCHEMA_VERSION, Job, Outcome, Status
 
 from .aws import Aws, CommandError, error_code
-from .deployment import Deployment
+from .deployment import Deployment, objects
 
 EXIT_CODES: dict[Status, int] = {
     "COMPLETED": 0,
@@ -169,24 +169,12 @@ def _payloads(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for name, details in event.items():
             if name.endswith("EventDetails"):
                 for field in ("output", "input"):
-                    yield from _objects(details.get(field))
-
-
-def _objects(text: str | None) -> Iterator[dict[str, Any]]:
-    try:
-        todo = [json.loads(text or "null")]
-    except ValueError:
-        return
-    while todo:
-        value = todo.pop(0)
-        if isinstance(value, dict):
-            yield value
-            todo += value.values()
+                    yield from objects(details.get(field))
 
 
 def _outcome(found: dict[str, Any], payloads: Sequence[dict[str, Any]]) -> Outcome:
     """Return the outcome: what the execution returned or last passed on, or what Step Functions itself tells."""
-    given = [*_objects(found.get("output") if found["status"] == "SUCCEEDED" else None), *payloads]
+    given = [*objects(found.get("output") if found["status"] == "SUCCEEDED" else None), *payloads]
     for value in given:
         if "SchemaVersion" in value and "Status" in value:
             outcome: Outcome = value  # type: ignore[assignment]  # its own functions made it

@@ -54,7 +54,6 @@ def submit(
         str | None, typer.Option(help="Language of the documents, such as en (default: the deployment's).")
     ] = None,
     one_doc_per_line: _ByLine = False,
-    custom: _Custom = False,
     name: Annotated[
         str | None, typer.Option(help="Name of the execution, and of the folder that the documents are put into.")
     ] = None,
@@ -79,6 +78,8 @@ def submit(
         if trigger and (request or data):
             raise CommandError("Documents of an upload trigger have the trigger's own language and format.")
         to = _trigger(use, trigger) if trigger else None
+        given = use.deployment.request(use.aws)
+        custom = "EntityRecognizerArn" in given or "FlywheelArn" in given
         documents = collect([Path(path) for path in paths], custom=custom, by_line=one_doc_per_line)
         _agree(use, documents, yes=yes, by_upload=to is not None)
         uri = f"{to.uri if to else use.deployment.input_uri}{name}/"
