@@ -291,6 +291,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
                 self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
             )
             self._dispatcher.hear(self.on_job_ended("BatchEnded"))
+            tag(self.state_machine, {"wakes": self._dispatcher.wake_queue.queue_url})
         trigger = UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
         found_by = {f"uploads:{trigger_id}": prefix, f"dead-letters:{trigger_id}": trigger.dead_letter_queue.queue_url}
         tag(self.state_machine, found_by)

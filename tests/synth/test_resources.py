@@ -188,6 +188,7 @@ def test_tools_find_the_parts_by_tags_of_the_state_machine() -> None:
         "input": "s3://<InputBucket>/input/",
         "results": "s3://<OutputBucket>/entities/results/",
         "unreported": "<Unreported>",
+        "wakes": "<UploadDispatcherWakeQueue>",
         "uploads:English": "uploads/en/",
         "dead-letters:English": "<EnglishDeadLetterQueue>",
     }
