@@ -89,7 +89,7 @@ def failed_batches(aws: Aws, deployment: Deployment) -> Iterator[FailedBatch]:
         given = json.loads(aws.client("stepfunctions").describe_execution(executionArn=run.arn).get("input") or "{}")
         if run.job.get("JobStatus") == "COMPLETED":
             given = {"JobId": run.job["JobId"]}
-        error = (run.outcome or {}).get("Error")
+        error = run.outcome.get("Error") if run.outcome else None
         why = error["Code"] if error else run.status
         yield FailedBatch(name, run.outcome["Status"] if run.outcome else run.status, why, given)
 

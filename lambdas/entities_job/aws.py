@@ -6,7 +6,7 @@ No other file calls S3 to get, put or list objects.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, wraps
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -293,7 +293,7 @@ class Location(NamedTuple):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
 
-    def versions(self, after: Markers) -> Iterator[tuple[list[ObjectVersionTypeDef], Markers | None]]:
+    def versions(self, after: Markers) -> Iterator[tuple[Sequence[ObjectVersionTypeDef], Markers | None]]:
         """Yield pages of the versions of all objects below this key, each with where the next page begins.
 
         Args:

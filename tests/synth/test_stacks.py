@@ -117,7 +117,7 @@ def test_a_role_of_another_stack_gets_its_policy_in_this_one(env: cdk.Environmen
 @pytest.mark.parametrize("imported", [True, False])
 def test_a_role_that_cdk_may_not_change_is_warned_of(imported: bool) -> None:
     app = App()
-    role: iam.IRole = iam.Role(app.stack, "Role", assumed_by=BY_COMPREHEND)
+    role = iam.Role(app.stack, "Role", assumed_by=BY_COMPREHEND)
     given = iam.Role.from_role_arn(app.stack, "Given", f"arn:aws:iam::{ACCOUNT}:role/given", mutable=False)
     app.workflow(data_access_role=given if imported else role.without_policy_updates())
     assert [text for text in app.messages() if "its owner must give it what docs/permissions.md has" in text]

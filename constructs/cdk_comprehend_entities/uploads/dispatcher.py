@@ -13,6 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from entities_job import contracts
@@ -174,7 +175,7 @@ class _Target:
     ) -> None:
         self._queue, self._message, self._dead_letter_queue = queue, message, dead_letter_queue
 
-    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:
         """Return the target as EventBridge takes it."""
         dead = self._dead_letter_queue
         kept = events.CfnRule.DeadLetterConfigProperty(arn=dead.queue_arn) if dead else None
