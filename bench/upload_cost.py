@@ -55,7 +55,6 @@ def calls(documents: int) -> dict[str, int]:
         "StateMachineArn": MACHINE,
         "StagingUri": "s3://in/staging/",
         "ClaimsUri": "s3://in/claims/",
-        "OutcomesUri": "s3://out/work/outcomes/",
         "WakeQueueUrl": "wake",
         "MaximumActiveJobs": 10,
         "Triggers": {

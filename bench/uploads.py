@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cdk_comprehend_entities.uploads.trigger import MAXIMUM_DOCUMENTS
+from entities_job.job.schedule import slot_pause
 from entities_job.uploads.rules import Note, Usage, look
 
 HOURS = 2.0
@@ -44,6 +45,7 @@ STALE_SECONDS = 60.0
 """How old SQS's count of messages may be."""
 MESSAGES_A_CALL = 10
 STAGE_SECONDS, STAGE_A_SECOND = 5.0, 2000.0
+MAXIMUM_SLOT_SECONDS = 12 * 3600.0
 FIXED_WINDOW_SECONDS, FIXED_WINDOW_MESSAGES = 300.0, 4600
 """A fixed window as an event source offers it: 6 MB hold about 4,600 events of S3."""
 
@@ -102,9 +104,9 @@ class Clock:
         """Let something happen at ``time``."""
         heapq.heappush(self._events, (time, next(self._numbers), event))
 
-    def run(self) -> None:
-        """Until the two hours are over."""
-        while self._events and self._events[0][0] <= END:
+    def run(self, until: float) -> None:
+        """Until a moment, or until nothing happens any more."""
+        while self._events and self._events[0][0] <= until:
             self.now, _, event = heapq.heappop(self._events)
             event()
 
@@ -124,7 +126,13 @@ class Batch:
 
 
 class Simulated:
-    """The dispatcher's world: one trigger, and the clock instead of an account."""
+    """The dispatcher's world: one trigger, and the clock instead of an account.
+
+    Attributes:
+        until: when the simulation ends.
+    """
+
+    until = END
 
     def __init__(self, uploads: array[float]) -> None:
         self.clock, self.quota = Clock(), Quota(uploads)
@@ -136,8 +144,12 @@ class Simulated:
         self._note = Note()
         self._pending: Counter[str] = Counter()
         self._woken_to = 0
+        self.prepare()
         self._wake_for_next_upload()
-        self.clock.run()
+        self.clock.run(self.until)
+
+    def prepare(self) -> None:
+        """Let what else there is begin."""
 
     def now(self) -> float:
         return self.clock.now
@@ -189,11 +201,15 @@ class Simulated:
 
         self.clock.at(started, execution)
 
-    def _start_job(self, batch: Batch, pause: float = 2.0) -> None:
+    def _start_job(self, batch: Batch, waited: float = 0.0) -> None:
+        if self.quota.active < SLOTS and self.clock.now < self.quota.started_at + 1:
+            # Tried again by the function's client.
+            self.clock.at(self.quota.started_at + 1, lambda: self._start_job(batch, waited))
+            return
         ends = self.quota.start(self.clock.now, batch.first, batch.count)
         if ends is None:
-            later = self.clock.now + self.quota.chance.uniform(0, pause)
-            self.clock.at(later, lambda: self._start_job(batch, min(2 * pause, 120.0)))
+            pause = slot_pause(waited, MAXIMUM_SLOT_SECONDS, self.quota.chance.random())
+            self.clock.at(self.clock.now + pause, lambda: self._start_job(batch, waited + pause))
             return
         self._pending["Uploads"] -= 1
         self.clock.at(ends, self._job_ended)

@@ -452,7 +452,8 @@ def installed(patch: pytest.MonkeyPatch) -> Aws:
         "AWS_SECRET_ACCESS_KEY": "test",
         "EVENT_BUS_NAME": "default",
         "JOBS_URI": "s3://out/jobs/",
-        "WAITING_URI": "s3://out/work/waiting/",
+        "WORK_URI": "s3://out/work/",
+        "SLOTS": "10",
     }.items():
         patch.setenv(name, value)
 

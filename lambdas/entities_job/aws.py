@@ -5,10 +5,10 @@ No other file calls S3 to get, put or list objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -263,6 +263,10 @@ class Location(NamedTuple):
             return False
         return True
 
+    def delete(self) -> None:
+        """Delete the object, if it is there."""
+        s3().delete_object(Bucket=self.bucket, Key=self.key)
+
     def exists(self) -> bool:
         """Return whether the object is there."""
         try:
@@ -279,7 +283,7 @@ class Location(NamedTuple):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
 
-    def versions(self, after: Markers) -> Iterator[tuple[list[ObjectVersionTypeDef], Markers | None]]:
+    def versions(self, after: Markers) -> Iterator[tuple[Sequence[ObjectVersionTypeDef], Markers | None]]:
         """Yield pages of the versions of all objects below this key, each with where the next page begins.
 
         Args:
@@ -291,8 +295,3 @@ class Location(NamedTuple):
             page = s3().list_object_versions(Bucket=self.bucket, Prefix=self.key, **given)  # type: ignore[arg-type]
             begin = (page["NextKeyMarker"], page.get("NextVersionIdMarker", "")) if page["IsTruncated"] else None
             yield page.get("Versions", []), begin
-
-
-def client(name: str, *, patiently: bool = False) -> Any:
-    """Return a client by its service's name. To be replaced by the typed functions above."""
-    return comprehend(patiently=patiently) if name == "comprehend" else globals()[name]()

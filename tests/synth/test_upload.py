@@ -46,7 +46,6 @@ def test_the_dispatcher_hears_how_executions_end_and_looks_for_what_it_missed(en
     assert (shown(target["Arn"]), target["InputPath"]) == ("<UploadDispatcherWakeQueue.Arn>", "$.detail")
     (tick,) = english.one("AWS::Events::Rule", "UploadDispatcherEveryFiveMinutes")["Targets"]
     assert tick["Input"] == '{"Sweep":true}'
-    assert told(english)["OutcomesUri"] == "s3://<OutputBucket>/work/outcomes/"
 
 
 def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> None:
@@ -79,10 +78,8 @@ def test_a_shard_that_fails_says_why_and_not_only_that_one_failed(english: Synth
     failed, *_ = states["AnythingStaged"]["Choices"]
     assert failed["Next"] == "PublishFailure"
     assert failed["Condition"] == "{% $exists($states.input.Shards.Error) %}"
-    assert failed["Output"] == {
-        "Error": "{% [$states.input.Shards.Error][0] %}",
-        "Cause": "{% [$states.input.Shards.Cause][0] %}",
-    }
+    error, cause = (f"[$states.input.Shards.{name}][0]" for name in ("Error", "Cause"))
+    assert failed["Output"] == f"{{% {{'Error': {{'Error': {error}, 'Cause': {cause}}}}} %}}"
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])
@@ -153,6 +150,7 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
         ("s3:PutObject", f"<InputBucket.Arn>/claims/{OWN}/*"),
         ("s3:GetObject", f"<InputBucket.Arn>/claims/{OWN}/*"),
         ("s3:ListBucket", "<InputBucket.Arn>"),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/open/*"),
     }
 
 
@@ -187,10 +185,12 @@ def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(englis
     shards = states["StageBatch"]
     assert shards["ItemReader"]["Resource"].endswith(":states:::s3:listObjectsV2")
     assert shards["MaxConcurrency"] == 10
-    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure"}]
+    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure", "ResultPath": "$.Error"}]
     # What is caught there holds no Job.
     assert states["PublishFailure"]["Arguments"]["Payload"]["Job"].startswith("{% $exists($states.input.Job) ?")
     assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    leads = [choice["Next"] for choice in states["AnythingStaged"]["Choices"]]
+    assert leads == ["PublishFailure", "InspectInput", "PublishFailure"]
 
 
 def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
@@ -210,12 +210,14 @@ def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"prefix": "uploads"}, "must end in /"),
-        ({"prefix": "/uploads/"}, "must end in / and not begin with it"),
-        ({"prefix": ""}, "must end in /"),
-        ({"prefix": "staging/mine/"}, "the workflow writes under 'staging/' itself"),
-        ({"prefix": "claims/"}, "the workflow writes under 'claims/' itself"),
-        ({"trigger_id": "not-this"}, "1 to 32 letters and digits"),
+        ({"prefix": "uploads"}, "prefix: must be empty, or end in /"),
+        ({"prefix": "/uploads/"}, "or end in / and not begin with it"),
+        ({"prefix": ""}, "prefix: must be known, and can't be empty"),
+        (
+            {"prefix": "staging/mine/"},
+            "prefix: can't meet what the workflow writes itself in that bucket, under staging/",
+        ),
+        ({"trigger_id": "not-this"}, "trigger_id: must be 1 to 32 letters and digits"),
         ({"prefix": "uploads/"}, "overlaps 'uploads/en/'"),
         ({"prefix": "uploads/en/news/"}, "overlaps 'uploads/en/'"),
     ],
@@ -256,7 +258,7 @@ def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack)
 def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
     bucket = s3.Bucket(stack, "Both")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", input_bucket=bucket, output_bucket=bucket)
-    with pytest.raises(ValueError, match="the workflow writes under 'results/' itself"):
+    with pytest.raises(ValueError, match="the workflow writes itself in that bucket, under results/"):
         workflow.start_on_upload(prefix="results/")
 
 
@@ -282,8 +284,8 @@ def test_the_rendered_settings_of_many_triggers_fit_into_the_environment(stack: 
 
 
 def test_fails_without_a_slot(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match="at least 1; got 0"):
-        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0).start_on_upload()
+    with pytest.raises(ValueError, match="maximum_active_jobs: must be at least 1; got 0"):
+        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0)
 
 
 def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
@@ -291,9 +293,9 @@ def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
     flywheel = Recognizer.from_flywheel_arn("arn:aws:comprehend:us-east-1:111122223333:flywheel/drugs")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", recognizer=drugs, allow_overrides=["FlywheelArn"])
     workflow.start_on_upload(recognizer=flywheel)
-    with pytest.raises(ValueError, match="uploads that set EntityRecognizerArn need a workflow whose allow_overrides"):
+    with pytest.raises(ValueError, match="needs a workflow whose allow_overrides name EntityRecognizerArn"):
         workflow.start_on_upload("Other", prefix="other/", recognizer=drugs)
-    with pytest.raises(ValueError, match="LanguageCode: must be one of en, es, fr, de, it, pt"):
+    with pytest.raises(ValueError, match=r"language_code \(LanguageCode\): must be one of en, es, fr, de, it, pt"):
         workflow.start_on_upload("Unknown", prefix="xx/", language_code="xx")
 
 

@@ -32,13 +32,18 @@ def stage_batch(
         stage: the function that copies one file of a batch's manifest.
         storage: where batches are staged, and refused uploads reported.
         inspect_input: gets the execution's input.
-        publish_failure: gets ``Error`` and ``Cause`` of what failed, and an empty variable ``job``.
+        publish_failure: gets the ``Error`` of a staging that failed, or of a batch that has nothing to analyse.
     """
     shards = _shards(scope, stage, storage)
-    shards.add_catch(publish_failure, errors=["States.ALL"])
+    shards.add_catch(publish_failure, errors=["States.ALL"], result_path="$.Error")
     # Refused uploads are reported, and what another batch analyses needs no second report: a job has nothing to do.
     staged, refused, duplicates = (
         read(contracts.StageOutput, name, of=f"{INPUT}.Shards") for name in ("Staged", "Refused", "Duplicates")
+    )
+    nothing_at_all = (
+        f"$sum([{refused}]) > 0 ? {{'Error': 'NothingToAnalyse', 'Cause': $sum([{refused}]) & ' of ' & "
+        f"$sum([{refused}, {duplicates}]) & ' uploads were refused, and no other is left'}} "
+        ": {'Error': 'NothingNew', 'Cause': 'all uploads were analysed before'}"
     )
     error, cause = (f"{read(contracts.CaughtError, name, of=f'{INPUT}.Shards')}" for name in ("Error", "Cause"))
     nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
@@ -47,14 +52,18 @@ def stage_batch(
         .when(
             sfn.Condition.jsonata(jsonata(f"$exists({error})")),
             publish_failure,
-            outputs={"Error": jsonata(f"[{error}][0]"), "Cause": jsonata(f"[{cause}][0]")},
+            outputs=jsonata(f"{{'Error': {{'Error': [{error}][0], 'Cause': [{cause}][0]}}}}"),
         )
         .when(
             sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
             inspect_input,
             outputs=jsonata("$states.context.Execution.Input"),
         )
-        .otherwise(sfn.Succeed.jsonata(scope, "NothingToAnalyse"))
+        .when(
+            sfn.Condition.jsonata(jsonata(nothing)),
+            publish_failure,
+            outputs=jsonata(f"{{'Error': {nothing_at_all}}}"),
+        )
     )
     uri, staging = f"$string({read(contracts.JobRequest, 'InputDataConfig.S3Uri', of=INPUT)})", storage.staging
     batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
@@ -63,7 +72,6 @@ def stage_batch(
         .when(
             sfn.Condition.jsonata(jsonata(f"$substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}'")),
             shards,
-            assign={"job": {}},
             outputs={"Manifest": jsonata(f"{batch} & 'manifest/'")},
         )
         .otherwise(inspect_input)

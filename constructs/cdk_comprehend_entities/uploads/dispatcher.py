@@ -53,14 +53,8 @@ class UploadDispatcher(Construct):
         stage: lambda_.Function,
         slots: int,
     ) -> None:
-        """Define the dispatcher, which starts nothing while the account has as many active jobs as ``slots``.
-
-        Raises:
-            ValueError: there is no slot.
-        """
+        """Define the dispatcher, which starts nothing while the account has as many active jobs as ``slots``."""
         super().__init__(scope, construct_id)
-        if slots < 1:
-            raise ValueError(f"maximum_active_jobs must be at least 1; got {slots}")
         self.storage, self._stage = storage, stage
         self._prefixes: list[tuple[str, contracts.TriggerRequest]] = []
         self.queue_key = rotating_key(self, "QueueKey", "Messages about uploads", RemovalPolicy.DESTROY)
@@ -76,7 +70,6 @@ class UploadDispatcher(Construct):
             "StateMachineArn": state_machine.state_machine_arn,
             "StagingUri": storage.staging.uri,
             "ClaimsUri": storage.claims.uri,
-            "OutcomesUri": storage.work.below("outcomes/").uri,
             "WakeQueueUrl": self.wake_queue.queue_url,
             "MaximumActiveJobs": slots,
             "Triggers": {},

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import re
-from dataclasses import replace
 from typing import Any
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -15,7 +13,7 @@ from constructs import Construct
 
 from entities_job.contracts import BatchSettings
 
-from .._storage import Prefix, Storage, object_created
+from .._storage import Prefix, object_created
 from ..rights.acknowledged import acknowledge
 from .dispatcher import UploadDispatcher, deliver, encrypted_queue, wake
 
@@ -55,13 +53,11 @@ class UploadTrigger(Construct):
             batches: what batches ask for and may hold.
 
         Raises:
-            ValueError: an id or prefix that can't be used.
+            ValueError: the prefix overlaps another one.
         """
         super().__init__(scope, construct_id)
         storage = dispatcher.storage
-        _check(construct_id, prefix)
         uploads = self._uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
-        _check_place(uploads, storage)
         key = dispatcher.queue_key
         self.dead_letter_queue = encrypted_queue(self, "DeadLetterQueue", key, retention_period=_KEPT)
         acknowledge(self.dead_letter_queue, "dead-letter-queue")
@@ -120,20 +116,3 @@ class UploadTrigger(Construct):
     def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of uploads in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)
-
-
-def _check(construct_id: str, prefix: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9]{1,32}", construct_id):
-        raise ValueError(f"the id of an upload trigger is 1 to 32 letters and digits; got {construct_id!r}")
-    if Token.is_unresolved(prefix) or not re.fullmatch(r"[^/].*/", prefix):
-        raise ValueError(f"the prefix of an upload trigger must end in / and not begin with it; got {prefix!r}")
-
-
-def _check_place(uploads: Prefix, storage: Storage) -> None:
-    # Of other workflows, too: what they stage would be taken for uploads.
-    shared = [replace(uploads, path=path) for path in ("staging/", "claims/")]
-    for own in (*shared, storage.jobs, storage.results, storage.work):
-        if uploads.comparable_uri.startswith(own.comparable_uri) or own.comparable_uri.startswith(
-            uploads.comparable_uri
-        ):
-            raise ValueError(f"uploads can't lie under {uploads.path!r}: the workflow writes under {own.path!r} itself")

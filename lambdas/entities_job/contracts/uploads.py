@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from .request import TriggerRequest
 from .settings import Ceilings
@@ -31,7 +31,6 @@ class DispatcherSettings(TypedDict):
     StateMachineArn: str
     StagingUri: str
     ClaimsUri: str
-    OutcomesUri: str
     WakeQueueUrl: str
     MaximumActiveJobs: int
     Triggers: dict[str, TriggerSettings]
@@ -61,6 +60,7 @@ class BackfillRequest(TypedDict):
     Queued: NotRequired[int]
 
 
+@final
 class BackfillEvent(TypedDict):
     """Event of DispatchUploads, for uploads that no event announced; also a message to itself that goes on."""
 
@@ -110,6 +110,7 @@ class QueueRecord(TypedDict):
     attributes: QueueRecordAttributes
 
 
+@final
 class QueueRecords(TypedDict):
     """What SQS hands to a function."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -27,8 +28,10 @@ from ..contracts import (
     Outcome,
     Wake,
 )
+from ..job import marker
 from ..job.active import ACTIVE, active_jobs, names_since
-from ..job.identity import job_name
+from ..job.executions import execution_arn
+from ..job.identity import folders, job_name
 from .backfill import backfill
 from .batch import Gathering, Trigger, Upload, UploadBatch
 from .queue import UploadQueue
@@ -52,7 +55,6 @@ class Account:
         self._settings = settings
         self._staging = Location.of(settings["StagingUri"])
         self._note = Location.of(settings["ClaimsUri"]) / "note.json"
-        self._outcomes = Location.of(settings["OutcomesUri"])
         self._records = Records(Location.of(settings["ClaimsUri"]))
         self._triggers = {name: Trigger(each) for name, each in settings["Triggers"].items()}
 
@@ -98,12 +100,15 @@ class Account:
         running = list(self._running())
         # In this order an execution that starts its job meanwhile counts twice, in another one it might not count.
         started = names_since(min(date for _, date in running)) if running else set()
-        pending = sum(1 for arn, _ in running if job_name(arn) not in started)
+        names = (arn.rpartition(":")[2] for arn, _ in running if job_name(arn) not in started)
+        pending = Counter(name.partition("-")[0] in self._triggers for name in names)
         active = sum(1 for _ in active_jobs(ACTIVE))
         listed = {arn.rpartition(":")[2] for arn, _ in running}
         unlisted = set(starting) - listed
         batches = Counter(name.partition("-")[0] for name in listed | unlisted)
-        return Usage(active + pending + len(unlisted), batches)
+        taken = active + pending[True] + len(unlisted)
+        # However many executions of callers wait for a slot, they leave one to uploads, as StartJob does.
+        return Usage(taken + max(0, min(pending[False], self._settings["MaximumActiveJobs"] - taken - 1)), batches)
 
     def take(self, trigger: str) -> Taken | None:
         each, queue = self._triggers[trigger], self._queue(trigger)
@@ -194,7 +199,8 @@ class Account:
         awaited = self.note().awaited
         running = {arn.rpartition(":")[2] for arn, _ in self._running()} if awaited else set()
         for name in awaited.keys() - running:
-            for found in (self._outcomes / f"{name}-").list():
+            run = marker.run_name(execution_arn(self._settings["StateMachineArn"], name))
+            for found in (marker.work() / "outcomes" / f"{run}-").list():
                 self.settle(json.loads(found.location.read()))
 
     def backfill(self, request: BackfillRequest, more: Callable[[], bool]) -> BackfillRequest:
@@ -245,8 +251,10 @@ class Account:
         functions, request = aws.stepfunctions(), self._triggers[run.trigger].settings["Request"]
         data = {"S3Uri": f"{(self._staging / run.batch / 'documents').uri}/"}
         given = {"JobId": job_id} if job_id else {**request, "InputDataConfig": data}
+        arn = execution_arn(self._settings["StateMachineArn"], run.name)
+        # Before the execution may end without having run a function of its own.
+        marker.leave(arn, folders(os.environ["JOBS_URI"], run.name, None), job_id)
         try:
-            # The open marker of the execution goes here.
             functions.start_execution(
                 stateMachineArn=self._settings["StateMachineArn"], name=run.name, input=json.dumps(given)
             )

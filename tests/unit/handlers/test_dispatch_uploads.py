@@ -34,7 +34,6 @@ def settings(**triggers: TriggerSettings) -> DispatcherSettings:
         "StateMachineArn": MACHINE,
         "StagingUri": "s3://in/staging/",
         "ClaimsUri": "s3://in/claims/",
-        "OutcomesUri": "s3://out/work/outcomes/",
         "WakeQueueUrl": "wake",
         "MaximumActiveJobs": 10,
         "Triggers": triggers or {"En": TRIGGER},
@@ -136,6 +135,8 @@ def test_the_first_upload_starts_an_execution_after_one_pause(aws: Aws) -> None:
         "InputDataConfig": {"S3Uri": f"s3://in/staging/{execution['name']}/documents/"},
     }
     assert aws.messages["q"] == {}
+    opened = json.loads(aws.get(f"s3://out/work/open/Workflow.{execution['name']}"))
+    assert opened == {"Execution": execution["executionArn"], "Folders": [f"s3://out/jobs/{execution['name']}/"]}
 
 
 def test_nothing_waits_then_nothing_is_asked_and_no_wake_is_sent(aws: Aws) -> None:
@@ -163,6 +164,11 @@ def test_slots_are_what_really_runs_jobs_of_others_and_executions_without_a_job(
         aws.run(name)
     usage = account.Account(settings()).usage(["En-3-c", "En-4-d"])
     assert usage.active == 3 + 1 + 1 + 2 + 1
+    # Those that callers started take all free slots but one.
+    for number in range(20):
+        aws.run(f"by-hand-{number}")
+    assert account.Account(settings()).usage(["En-3-c", "En-4-d"]).active == 9
+    assert account.Account({**settings(), "MaximumActiveJobs": 5}).usage(["En-4-d"]).active == 7
     assert usage.batches["En"] == 4
 
 
