@@ -205,7 +205,7 @@ def test_outcomes_of_others_are_nothing_to_the_dispatcher(aws: Aws, batch: str, 
 
 def test_an_outcome_whose_event_was_lost_is_found_by_the_sweep(aws: Aws, batch: str) -> None:
     outcome = ended(batch, "FAILED", PAID)
-    aws.put(f"s3://out/work/outcomes/Workflow.{batch}-2026-11-26-0.json", json.dumps(outcome).encode())
+    aws.put(f"s3://out/work/outcomes/Workflow.{batch}-20261126T000000-0.json", json.dumps(outcome).encode())
     sweep = {"Records": [record(aws, json.dumps({"Sweep": True}))]}
     dispatch_uploads.handler(sweep, CONTEXT)  # type: ignore[arg-type]
     # It runs.
