@@ -116,7 +116,8 @@ class StrictHardening(Construct):
         log_group.apply_removal_policy(RemovalPolicy.RETAIN)
         resource = _resource(log_group)
         resource.kms_key_id = self._key.key_arn
-        resource.deletion_protection_enabled = True
+        # By its own name: CDK before 2.240 does not know it.
+        resource.add_property_override("DeletionProtectionEnabled", True)
 
     def bucket(self, bucket: s3.Bucket) -> None:
         """Log accesses of a bucket, and keep old versions of its objects."""

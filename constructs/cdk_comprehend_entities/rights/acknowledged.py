@@ -7,8 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import aws_cdk
 import jsii
-from aws_cdk import Acknowledgment, CfnResource, Stack, Token, Validations
+from aws_cdk import CfnResource, Stack, Token
 from constructs import IConstruct, IValidation
 
 # Packs of cdk-nag that give most of their rules the same names.
@@ -140,8 +141,11 @@ def _tell(scope: IConstruct, rule: str, reason: str) -> None:
         known = resource.get_metadata("checkov") or {"skip": []}
         resource.add_metadata("checkov", {"skip": [*known["skip"], {"id": rule, "comment": reason}]})
         return
+    if not hasattr(aws_cdk, "Validations"):
+        # Before 2.257, CDK and cdk-nag know no acknowledgements.
+        return
     for name in [rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS]:
-        Validations.of(scope).acknowledge(Acknowledgment(id=name, reason=reason))
+        aws_cdk.Validations.of(scope).acknowledge(aws_cdk.Acknowledgment(id=name, reason=reason))
 
 
 def _shown(value: Any) -> str:
