@@ -85,6 +85,12 @@ bench-completion: setup-dev ## simulate how the end of a job is noticed; writes 
 rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
 	$(BIN)/python -m bench.rehearse_completion
 
+rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
+	$(BIN)/python -m bench.rehearse_failures
+
+bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
+	$(BIN)/python -m bench.quota
+
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
 	$(BIN)/python -m bench.load_uploads
 

@@ -43,7 +43,7 @@ RULES: dict[str, NotProvable | str] = {
         "MiniStack's Lambda writes logs without being judged", _FUNCTION
     ),
     r".*Role xray:(PutTraceSegments|PutTelemetryRecords) .*": NotProvable("MiniStack has no X-Ray", _FUNCTION),
-    r"StartJobRole kms:(CreateGrant|DescribeKey) .*": NotProvable(
+    r"StartJobRole kms:(CreateGrant|DescribeKey|Decrypt|GenerateDataKey) .*": NotProvable(
         "when Comprehend uses a key with its caller's rights is undocumented", _FUNCTION
     ),
     r"StartJobRole textract:(DetectDocumentText|AnalyzeDocument) .*": NotProvable(
@@ -54,7 +54,8 @@ RULES: dict[str, NotProvable | str] = {
         "MiniStack's Lambda fills dead-letter queues without being judged", _FUNCTION
     ),
     r"DataAccessRole ec2:\w+ .*": NotProvable(
-        "the emulator makes no network interfaces", f"{_NETWORK}test_the_service_makes_network_interfaces_there_only"
+        "the emulator makes no network interfaces",
+        f"{_NETWORK}test_the_service_makes_network_interfaces_as_its_guide_shows",
     ),
     rf".*DispatchUploadsRole {_QUEUE} <UploadDispatcherWakeQueue.Arn> ": NotProvable(
         "MiniStack's Lambda reads its queues without being judged", _DISPATCHER
@@ -81,19 +82,30 @@ RULES: dict[str, NotProvable | str] = {
         _SERVICES, f"{_RIGHTS}test_nobody_invokes_a_function_but_rules_of_the_workflow"
     ),
     # The way of bench.iam_paths that needs the others.
-    r"(DataAccess|InspectInput)Role s3:(ListBucket|GetObject) .*staging/\*.*": "batch",
+    r"InspectInputRole s3:GetObject .*/(jobs|results)/.*": "resume",
+    r"(DataAccess|InspectInput)Role s3:(ListBucket|GetObject) .*staging/.*": "batch",
     rf"DataAccessRole (sts:AssumeRole|{_OBJECTS}|kms:CreateGrant|textract:\w+) .*": "job",
     rf"InspectInputRole ({_OBJECTS}) .*": "job",
     r"StartJobRole (comprehend:(StartEntitiesDetectionJob|TagResource)|iam:PassRole) .*": "job",
+    r"InspectInputRole comprehend:DescribeEntitiesDetectionJob .*": "resume",
+    r"StartJobRole comprehend:ListEntitiesDetectionJobs .*": "job",
+    rf"StartJobRole ({_OBJECTS}) .*": "token",
     r"PollJobRole comprehend:DescribeEntitiesDetectionJob .*": "job",
     r"StopJobRole comprehend:StopEntitiesDetectionJob .*": "deadline",
     r"PublishResultRole s3:ListBucket .*": "deadline",
     rf"PublishResultRole ({_OBJECTS}|events:PutEvents) .*": "job",
+    r"PublishResultRole s3:DeleteObject .*/work/open/\*.*": "job",
+    r"PublishFailureRole (s3:(PutObject|DeleteObject|GetObject .*/open/\*)|kms:\w+).*": "refusal",
+    r"PublishFailureRole s3:(GetObject|ListBucket) .*": NotProvable(
+        "asked only after an event that tells the same end again", _FUNCTION
+    ),
+    r"PublishFailureRole states:DescribeExecution .*": "abort",
     r"PublishFailureRole comprehend:(List|Stop)Entities\w+ .*": "abort",
     r"PublishFailureRole events:PutEvents .*": "refusal",
     rf"StageRole ({_OBJECTS}|s3:GetObjectVersion) .*": "batch",
     rf".*AwaitOutputRole ({_OBJECTS}|states:SendTaskSuccess) .*": "wake",
     r".*StopOrphansRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
+    rf".*StopOrphansRole ({_OBJECTS}|s3:DeleteObject) .*": "abandon",
     rf".*DispatchUploadsRole ({_OBJECTS}|{_QUEUE}|sqs:(SendMessage|ChangeMessageVisibility)) .*": "dispatch",
     r".*DispatchUploadsRole (states:(List|Start)Execution|comprehend:ListEntities)\w* .*": "dispatch",
     r"OutputKey kms:\* .*": "job",

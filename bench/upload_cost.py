@@ -54,6 +54,7 @@ def calls(documents: int) -> dict[str, int]:
     settings: DispatcherSettings = {
         "StateMachineArn": MACHINE,
         "StagingUri": "s3://in/staging/",
+        "ClaimsUri": "s3://in/claims/",
         "WakeQueueUrl": "wake",
         "MaximumActiveJobs": 10,
         "Triggers": {
@@ -86,7 +87,7 @@ def calls(documents: int) -> dict[str, int]:
             dispatch_uploads.handler({"Records": [wake]}, CONTEXT)
             aws.clock += 20
         for uri in [uri for uri in aws.uris("s3://in/staging/") if "/manifest/" in uri]:
-            stage.handler({"Shard": uri, "ResultsUri": "s3://out/results/"}, CONTEXT)
+            stage.handler({"Shard": uri, "ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}, CONTEXT)
         return dict(aws.calls)
 
 

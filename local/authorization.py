@@ -53,7 +53,8 @@ def start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
     asked = [("iam:PassRole", str(request.get("DataAccessRoleArn", "")), to_service)]
     for field in ("EntityRecognizerArn", "FlywheelArn"):
         if field in request:
-            asked.append(("comprehend:StartEntitiesDetectionJob", str(request[field]), keys))
+            # By the reference, the condition keys belong to the job only.
+            asked.append(("comprehend:StartEntitiesDetectionJob", str(request[field]), {}))
     if request.get("Tags"):
         jobs = f"arn:aws:comprehend:{region}:{get_account_id()}:entities-detection-job/*"
         asked.append(("comprehend:TagResource", jobs, keys))

@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -82,11 +82,14 @@ class Aws:
         objects: versions of each object, by URI, the newest last.
         events: details of all events that the bus took.
         messages: the messages of each queue, by receipt handle.
+        counted: what a queue counts of its messages, if it is not what waits there.
+        wakes: when the messages come that the dispatcher sent to itself.
         executions: Step Functions' executions by ARN, in the API's own fields.
         jobs: Comprehend's jobs by id, in the API's own fields.
         waiting: task tokens that an execution waits with.
         woken: those that were used.
         reads: range and ETag that each reading of an object asked for.
+        locked: objects that S3 does not copy, with its error codes.
         broken: how the connections of the next readings end, each after so many bytes.
     """
 
@@ -98,6 +101,7 @@ class Aws:
         self.versioned: set[str] = set()
         self.events: list[Outcome] = []
         self.messages: defaultdict[str, dict[str, Message]] = defaultdict(dict)
+        self.counted: dict[str, int] = {}
         self.wakes: list[float] = []
         self.executions: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -106,7 +110,10 @@ class Aws:
         self.reads: list[tuple[str, str]] = []
         self.broken: list[tuple[Exception, int]] = []
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        self.locked: dict[str, str] = {}
         self._lock = Lock()
+        self._sent = 0
+        self._then: tuple[int, Callable[[], object]] | None = None
 
     # --- what tests do and see ---
 
@@ -118,6 +125,10 @@ class Aws:
     def fail(self, operation: str, answer: str | BaseException, *, times: int = 1) -> None:
         """Answer the next calls of an operation with an error code, or raise an exception in its place."""
         self._faults[operation].append(Fault(answer, times))
+
+    def at_call(self, number: int, then: Callable[[], object]) -> None:
+        """Let something happen just before so many more calls."""
+        self._then = self.calls.total() + number, then
 
     def put(self, uri: str, body: bytes, *, storage_class: str = "STANDARD") -> Version:
         """Put an object; in a versioned bucket it gets a version of its own."""
@@ -138,7 +149,8 @@ class Aws:
 
     def send(self, queue: str, body: str, **attributes: Any) -> None:
         """Put a message into a queue."""
-        handle = f"{queue}-{len(self.messages[queue])}-{self.calls.total()}-{self.clock}"
+        self._sent += 1
+        handle = f"{queue}-{self._sent}"
         self.messages[queue][handle] = Message(body, self.clock, self.clock, attributes=attributes)
 
     def run(self, name: str, *, given: object = None, status: str = "RUNNING") -> str:
@@ -174,6 +186,9 @@ class Aws:
         checked = {**parameters, "CopySource": "bucket/key"} if operation == "CopyObject" else parameters
         if shape is not None and (report := ParamValidator().validate(checked, shape)).has_errors():
             raise AssertionError(f"boto3 would refuse {operation}: {report.generate_report()}")
+        if self._then and self.calls.total() + 1 >= self._then[0]:
+            then, self._then = self._then[1], None
+            then()
         with self._lock:
             self.calls[operation] += 1
             if self.calls.total() == self.crash_at:
@@ -237,6 +252,8 @@ class Aws:
         found = self._found(source)
         if "CopySourceIfMatch" in given and given["CopySourceIfMatch"] not in (found.etag, found.etag.strip('"')):
             raise _Refused("PreconditionFailed")
+        if code := self.locked.get(f"s3://{source['Bucket']}/{source['Key']}"):
+            raise _Refused(code)
         if found.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
             raise _Refused("InvalidObjectState")
         return {"CopyObjectResult": {"ETag": self.put(f"s3://{given['Bucket']}/{given['Key']}", found.body).etag}}
@@ -269,7 +286,13 @@ class Aws:
         return ((handle, each) for handle, each in list(self.messages[queue].items()) if each.visible <= self.clock)
 
     def _GetQueueAttributes(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {"Attributes": {"ApproximateNumberOfMessages": str(len(list(self._visible(given["QueueUrl"]))))}}
+        queue = given["QueueUrl"]
+        dead = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}-dead"
+        found = {
+            "ApproximateNumberOfMessages": str(self.counted.get(queue, len(list(self._visible(queue))))),
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1000}),
+        }
+        return {"Attributes": {name: found[name] for name in given["AttributeNames"]}}
 
     def _ReceiveMessage(self, given: dict[str, Any]) -> dict[str, Any]:
         found = []
@@ -291,7 +314,8 @@ class Aws:
         return {}
 
     def _SendMessage(self, given: dict[str, Any]) -> dict[str, Any]:
-        self.wakes.append(self.clock + given.get("DelaySeconds", 0))
+        if given["QueueUrl"] == "wake":
+            self.wakes.append(self.clock + given.get("DelaySeconds", 0))
         self.send(given["QueueUrl"], given["MessageBody"], **given.get("MessageAttributes", {}))
         return {"MessageId": "1"}
 
@@ -398,7 +422,8 @@ def installed(patch: pytest.MonkeyPatch) -> Aws:
         "AWS_SECRET_ACCESS_KEY": "test",
         "EVENT_BUS_NAME": "default",
         "JOBS_URI": "s3://out/jobs/",
-        "WAITING_URI": "s3://out/work/waiting/",
+        "WORK_URI": "s3://out/work/",
+        "SLOTS": "10",
     }.items():
         patch.setenv(name, value)
 

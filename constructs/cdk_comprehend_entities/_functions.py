@@ -51,6 +51,7 @@ class FunctionFactory:
         service: the name that the workflow bears in logs and metrics.
         event_bus_name: the bus that gets the events.
         jobs_uri: what the output of all jobs lies under.
+        work_uri: what the functions' own files lie under.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
         hardening: how far functions and log groups are locked down.
@@ -59,6 +60,7 @@ class FunctionFactory:
     service: str
     event_bus_name: str
     jobs_uri: str
+    work_uri: str
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy
     hardening: StandardHardening | StrictHardening
@@ -109,6 +111,7 @@ class FunctionFactory:
             environment={
                 "EVENT_BUS_NAME": self.event_bus_name,
                 "JOBS_URI": self.jobs_uri,
+                "WORK_URI": self.work_uri,
                 "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },

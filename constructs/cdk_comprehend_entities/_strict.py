@@ -31,21 +31,13 @@ _OLD_VERSIONS_KEPT = Duration.days(90)
 
 
 def hardened(
-    scope: Construct, hardening: Hardening | str, *, network: JobNetwork | None, removal_policy: RemovalPolicy
+    scope: Construct, hardening: Hardening | str, network: JobNetwork | None, *, narrow: bool
 ) -> StandardHardening | StrictHardening:
-    """Return what hardens the parts of a workflow.
-
-    Raises:
-        ValueError: there is no such hardening, or the strict one lacks what it needs.
-    """
-    if Hardening(hardening) is Hardening.STANDARD:
+    """Return what hardens the parts of a workflow; the strict one needs its network."""
+    if hardening != Hardening.STRICT or network is None:
         return StandardHardening()
-    if network is None:
-        raise ValueError("strict hardening puts the functions into the VPC of the jobs: give the workflow a vpc")
-    if removal_policy is not RemovalPolicy.RETAIN:
-        raise ValueError(f"strict hardening keeps data and logs: removal_policy must be RETAIN; got {removal_policy}")
     acknowledge(scope, "inline-policies")
-    return StrictHardening(scope, "Hardening", network=network)
+    return StrictHardening(scope, "Hardening", network=network, narrow=narrow)
 
 
 class StandardHardening:
@@ -74,9 +66,9 @@ class StandardHardening:
 class StrictHardening(Construct):
     """Puts functions into the network of the jobs, encrypts logs with a key of its own, and logs accesses."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, network: JobNetwork) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, network: JobNetwork, narrow: bool) -> None:
         super().__init__(scope, construct_id)
-        self._network, self._group = network, network.admit_functions()
+        self._network, self._group, self._narrow = network, network.admit_functions(), narrow
         self._key = self._log_key()
         self._access_logs = self._access_log_bucket()
 
@@ -112,7 +104,8 @@ class StrictHardening(Construct):
             security_group_ids=[self._group.security_group_id],
             subnet_ids=[subnet.subnet_id for subnet in self._network.subnets],
         )
-        grant_vpc(function, subnets=self._network.subnets, group=self._group, key=self._key)
+        subnets, group, key = self._network.subnets, self._group, self._key
+        grant_vpc(function, subnets=subnets, group=group, key=key, narrow=self._narrow)
         # Deleted before the endpoints that it needs to answer CloudFormation.
         function.node.add_dependency(self._network.endpoints)
 

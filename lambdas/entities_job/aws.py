@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -228,19 +228,40 @@ class Location(NamedTuple):
                     raise
                 logger.warning("reading goes on", extra={"uri": self.uri, "position": position, "why": str(error)})
 
+    def read_marked(self) -> tuple[bytes, str]:
+        """Return the whole object and its ETag, or nothing and an empty ETag if there is none."""
+        try:
+            body, etag = self.stream()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise
+            return b"", ""
+        with closing(body):
+            return body.read(), etag
+
     def write(self, body: bytes | IO[bytes]) -> None:
         """Put the object, whatever stood there."""
         s3().put_object(Bucket=self.bucket, Key=self.key, Body=body)
 
     def write_new(self, body: bytes) -> bool:
         """Put the object if none stands there yet; return whether it was put."""
+        return self.write_if(body, "")
+
+    def write_if(self, body: bytes, etag: str) -> bool:
+        """Put the object if the one with that ETag stands there, none if it is empty; return whether it was put."""
+        condition: dict[str, str] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, IfNoneMatch="*")
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)  # type: ignore[arg-type]
         except ClientError as error:
-            if error_code(error) != "PreconditionFailed":
+            # NoSuchKey: it was deleted meanwhile. ConditionalRequestConflict: another writes at the same moment.
+            if error_code(error) not in ("PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"):
                 raise
             return False
         return True
+
+    def delete(self) -> None:
+        """Delete the object, if it is there."""
+        s3().delete_object(Bucket=self.bucket, Key=self.key)
 
     def exists(self) -> bool:
         """Return whether the object is there."""
@@ -257,8 +278,3 @@ class Location(NamedTuple):
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
-
-
-def client(name: str, *, patiently: bool = False) -> Any:
-    """Return a client by its service's name. To be replaced by the typed functions above."""
-    return comprehend(patiently=patiently) if name == "comprehend" else globals()[name]()

@@ -11,6 +11,9 @@ from aws_cdk.assertions import Annotations, Match, Template
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 
+OWN = "StackEntities8DB43F9B"
+"""The workflow's name in prefixes that several workflows may share."""
+
 
 class Synthesized:
     """A stack with one workflow of the id ``Entities``, synthesized."""

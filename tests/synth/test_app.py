@@ -76,7 +76,7 @@ def test_context_names_what_exists_already(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({"language": "xx"}, "LanguageCode: must be one of en, es, fr"),
+        ({"language": "xx"}, "language_code (LanguageCode): must be one of en, es, fr"),
         ({"removalPolicy": "snapshot"}, "removalPolicy is retain or destroy"),
     ],
 )

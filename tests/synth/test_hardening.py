@@ -140,8 +140,8 @@ def test_stages_ten_shards_of_ten_batches_at_a_time(strict: Synthesized) -> None
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"hardening": "strict"}, "give the workflow a vpc"),
-        ({"hardening": "strictest"}, "'strictest' is not a valid Hardening"),
+        ({"hardening": "strict"}, "vpc: is needed by strict hardening"),
+        ({"hardening": "strictest"}, "hardening: must be one of .*one of 'standard', 'strict'; got 'strictest'"),
     ],
 )
 def test_fails_without_what_it_needs(stack: cdk.Stack, props: dict[str, Any], message: str) -> None:
@@ -150,7 +150,7 @@ def test_fails_without_what_it_needs(stack: cdk.Stack, props: dict[str, Any], me
 
 
 def test_fails_where_data_would_be_deleted(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match="removal_policy must be RETAIN"):
+    with pytest.raises(ValueError, match="removal_policy: must be RETAIN"):
         build(stack, removal_policy=RemovalPolicy.DESTROY)
 
 

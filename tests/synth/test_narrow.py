@@ -1,4 +1,4 @@
-"""No right is wider than IAM can say it, with every setting; what stays wide has its reason here."""
+"""No right is wider than AWS's guides show it, with every setting; what stays wide has its reason here."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import pytest
 
 from bench.iam_rights import Right
 from bench.prove_iam import every_right, templates
+from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from tests.synth.reading import OWN, Synthesized
 
 IN_THE_TEMPLATE = r"<\w+(\.Arn)?>"
-EC2 = r"arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>"
 WIDE_RESOURCES = {
     r"(xray|textract):\w+ \*": "IAM knows no resources for them",
     r"comprehend:ListEntitiesDetectionJobs \*": "IAM knows no resources for it",
-    r"ec2:Describe\w+ \*": "IAM knows no resources for them",
+    r"ec2:\w+ \*": "the service's guide shows them so",
     r"logs:\w+(Delivery|Deliveries|ResourcePolicy|ResourcePolicies|LogGroups) \*": "IAM knows no resources for them",
     r"comprehend:\w+ arn:\S+:entities-detection-job/\*": "a job's number is made by the service",
-    rf"ec2:\w+ {EC2}:network-interface/\*": "an interface is made by the service",
-    rf"s3:\w+ {IN_THE_TEMPLATE}/(input|staging|uploads|jobs|results|work)/(\S+/)?\*": "keys are not known before",
+    rf"s3:\w+ {IN_THE_TEMPLATE}/(input|staging|claims|uploads|jobs|results|work)/(\S+/)?\*": "unknown keys",
     rf"lambda:InvokeFunction {IN_THE_TEMPLATE}:\*": "the Lambda task may call any version of its one function",
     r"states:\w+ arn:\S+:execution:<StateMachine>\S*\*": "a Distributed Map follows its child executions",
 }
@@ -26,27 +26,21 @@ CONDITIONS = {
     "s3:ListBucket": ["s3:prefix"],
     "kms:Decrypt": ["kms:ViaService"],
     "kms:GenerateDataKey": ["kms:ViaService"],
-    "kms:CreateGrant": ["kms:ViaService"],
-    "kms:DescribeKey": ["kms:ViaService"],
     "iam:PassRole": ["iam:PassedToService"],
     "comprehend:StartEntitiesDetectionJob": [
         "comprehend:VolumeKmsKey",
         "comprehend:OutputKmsKey",
-        "comprehend:VpcSubnets",
-        "comprehend:VpcSecurityGroupIds",
     ],
     "events:PutEvents": ["events:source", "events:detail-type"],
-    "ec2:CreateNetworkInterfacePermission": ["ec2:Subnet"],
-    "ec2:DeleteNetworkInterface": ["ec2:Subnet"],
-    "ec2:DeleteNetworkInterfacePermission": ["ec2:Subnet"],
 }
 """The condition keys that an action is pinned by."""
 WITHOUT_CONDITION = {
-    r"(PublishResult|CompletionAwaitOutput|Stage|UploadDispatcherDispatchUploads)Role s3:ListBucket": (
+    r"(InspectInput|Publish\w+|CompletionAwaitOutput|OrphanedJobs\w+|Stage|UploadDispatcher\w+)Role s3:ListBucket": (
         "S3 tells of a missing object whoever may list without a prefix"
     ),
     "StateMachineRole s3:ListBucket": "CDK gives it to the reader of a Distributed Map, and no condition can be set",
-    "DataAccessRole kms:CreateGrant": "the service's guide shows no condition for the volume key",
+    "DataAccessRole s3:ListBucket": "the service's guide shows no condition",
+    "StartJobRole comprehend:StartEntitiesDetectionJob": "the condition keys belong to jobs, not to the model beside",
 }
 
 
@@ -75,3 +69,24 @@ def test_every_action_is_pinned_by_the_conditions_that_iam_knows_for_it(role_rig
     }
     assert not {text for text in loose if not any(re.fullmatch(pattern, text) for pattern in WITHOUT_CONDITION)}
     assert not {pattern for pattern in WITHOUT_CONDITION if not any(re.fullmatch(pattern, text) for text in loose)}
+
+
+def test_narrow_permissions_are_narrower_than_the_guide_in_these_only(default: Synthesized) -> None:
+    narrow = Synthesized(lambda stack: EntitiesDetectionWorkflow(stack, "Entities", narrow_permissions=True))
+    via = "StringEquals kms:ViaService comprehend.<AWS::Region>.amazonaws.com"
+    no_network = " and Null comprehend:VpcSubnets true and Null comprehend:VpcSecurityGroupIds true"
+    added, dropped = {}, {}
+    for role in default.of_type("AWS::IAM::Role"):
+        documented, narrowed = (each.rights(f"<{role}>") for each in (default, narrow))
+        if documented != narrowed:
+            added[role], dropped[role] = narrowed - documented, documented - narrowed
+    assert added.keys() == {"DataAccessRole", "StartJobRole"}
+    assert added["DataAccessRole"] == {
+        ("s3:ListBucket", "<InputBucket.Arn>", f"StringLike s3:prefix {path}/*") for path in ("input", f"staging/{OWN}")
+    }
+    assert dropped["DataAccessRole"] == {("s3:ListBucket", "<InputBucket.Arn>", "")}
+    (start,) = [right for right in added["StartJobRole"] if right[0].startswith("comprehend:")]
+    assert start[2].endswith(no_network)
+    assert {right for right in added["StartJobRole"] if right != start} == {
+        (action, "<VolumeKey.Arn>", via) for action in ("kms:CreateGrant", "kms:DescribeKey")
+    }

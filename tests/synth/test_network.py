@@ -9,7 +9,7 @@ import aws_cdk as cdk
 import pytest
 from aws_cdk import aws_ec2 as ec2
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
+from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from tests.synth.reading import Synthesized, shown
 
 EC2 = "arn:<AWS::Partition>:ec2:<AWS::Region>:<AWS::AccountId>"
@@ -17,6 +17,11 @@ SUBNETS = [f"<VpcIsolatedSubnet{n}Subnet>" for n in (1, 2)]
 GROUP = "<NetworkSecurityGroup.GroupId>"
 INTERFACES = f"{EC2}:network-interface/*"
 OF_THE_SUBNETS = "ArnEquals ec2:Subnet " + " ".join(f"{EC2}:subnet/{subnet}" for subnet in SUBNETS)
+DESCRIBED = {
+    (f"ec2:Describe{what}", "*", "")
+    for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+}
+USED = ("CreateNetworkInterfacePermission", "DeleteNetworkInterface", "DeleteNetworkInterfacePermission")
 
 
 def isolated_vpc(stack: cdk.Stack) -> ec2.Vpc:
@@ -55,28 +60,24 @@ def test_requests_are_pinned_to_the_subnets_and_the_group(networked: Synthesized
     assert start[2].endswith(
         f"ForAllValues:StringEquals comprehend:VpcSubnets {' '.join(SUBNETS)}"
         f" and ForAllValues:StringEquals comprehend:VpcSecurityGroupIds {GROUP}"
-        " and Null comprehend:VpcSubnets false and Null comprehend:VpcSecurityGroupIds false"
     )
 
 
-def test_the_service_makes_network_interfaces_there_only(networked: Synthesized) -> None:
+def test_the_service_makes_network_interfaces_as_its_guide_shows(networked: Synthesized) -> None:
     rights = {right for right in networked.rights("<DataAccessRole>") if right[0].startswith("ec2:")}
+    assert rights == {*((f"ec2:{action}", "*", "") for action in ("CreateNetworkInterface", *USED)), *DESCRIBED}
+
+
+def test_narrow_permissions_pin_network_interfaces_to_the_subnets_and_starts_to_the_network() -> None:
+    narrow = Synthesized(lambda stack: in_vpc(stack, narrow_permissions=True))
     created = [*(f"{EC2}:subnet/{subnet}" for subnet in SUBNETS), f"{EC2}:security-group/{GROUP}", INTERFACES]
-    assert rights == {
+    assert {right for right in narrow.rights("<DataAccessRole>") if right[0].startswith("ec2:")} == {
         *(("ec2:CreateNetworkInterface", resource, "") for resource in created),
-        *(
-            (f"ec2:{action}", INTERFACES, OF_THE_SUBNETS)
-            for action in (
-                "CreateNetworkInterfacePermission",
-                "DeleteNetworkInterface",
-                "DeleteNetworkInterfacePermission",
-            )
-        ),
-        *(
-            (f"ec2:Describe{what}", "*", "")
-            for what in ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
-        ),
+        *((f"ec2:{action}", INTERFACES, OF_THE_SUBNETS) for action in USED),
+        *DESCRIBED,
     }
+    (start,) = [right for right in narrow.rights("<StartJobRole>") if right[0].startswith("comprehend:Start")]
+    assert start[2].endswith("Null comprehend:VpcSubnets false and Null comprehend:VpcSecurityGroupIds false")
 
 
 def test_the_security_group_admits_itself_and_reaches_itself_and_s3(networked: Synthesized) -> None:
@@ -93,27 +94,16 @@ def test_the_security_group_admits_itself_and_reaches_itself_and_s3(networked: S
     assert reached == {(GROUP, None, None), ("None", "pl-1234", 443)}
 
 
-def test_the_endpoint_lets_only_the_workflows_buckets_through(networked: Synthesized) -> None:
+def test_the_endpoint_lets_the_services_models_be_read_and_only_the_workflows_buckets_written(
+    networked: Synthesized,
+) -> None:
     (endpoint,) = networked.of_type("AWS::EC2::VPCEndpoint").values()
     assert endpoint["VpcEndpointType"] == "Gateway"
     assert len(endpoint["RouteTableIds"]) == 2
     read, written = endpoint["PolicyDocument"]["Statement"]
-    objects = ["<InputBucket.Arn>/*", "<OutputBucket.Arn>/*"]
-    assert list(map(shown, read["Resource"])) == ["<InputBucket.Arn>", "<OutputBucket.Arn>", *objects]
-    assert list(map(shown, written["Resource"])) == objects
-
-
-def test_a_custom_model_is_read_from_buckets_that_nobody_can_name() -> None:
-    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
-        arn = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs"
-        workflow = in_vpc(stack, recognizer=Recognizer.from_arn(arn))
-        workflow.add_s3_endpoint()
-        return workflow
-
-    (endpoint,) = Synthesized(build).of_type("AWS::EC2::VPCEndpoint").values()
-    read, written = endpoint["PolicyDocument"]["Statement"]
     assert read["Resource"] == "*"
-    assert "*" not in written["Resource"]
+    assert not [action for action in read["Action"] if not action.startswith(("s3:Get", "s3:List"))]
+    assert list(map(shown, written["Resource"])) == ["<InputBucket.Arn>/*", "<OutputBucket.Arn>/*"]
 
 
 def test_given_subnets_and_groups_are_used() -> None:

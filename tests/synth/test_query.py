@@ -244,6 +244,7 @@ def test_who_queries_reads_results_and_writes_answers_only(catalog: Synthesized)
             for resource in ("catalog", f"database/{database}", f"table/{database}/*")
         ),
         ("s3:GetBucketLocation", "<OutputBucket.Arn>", ""),
+        ("s3:ListBucketMultipartUploads", "<OutputBucket.Arn>", ""),
         ("s3:ListBucket", "<OutputBucket.Arn>", "StringLike s3:prefix results/*"),
         ("s3:ListBucket", "<OutputBucket.Arn>", "StringLike s3:prefix work/queries/*"),
         ("s3:GetObject", "<OutputBucket.Arn>/results/*", ""),

@@ -7,35 +7,48 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from cdk_comprehend_entities import DocumentReader, EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, conditions, shown
+from tests.synth.reading import OWN, Synthesized, conditions, shown
 
 JOBS = "arn:<AWS::Partition>:comprehend:<AWS::Region>:<AWS::AccountId>:entities-detection-job/*"
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs/version/v1"
 VIA_S3 = "StringEquals kms:ViaService s3.<AWS::Region>.amazonaws.com"
-VIA_COMPREHEND = "StringEquals kms:ViaService comprehend.<AWS::Region>.amazonaws.com"
 PINNED_KEYS = (
     "StringEquals comprehend:VolumeKmsKey <VolumeKey.Arn> and StringEquals comprehend:OutputKmsKey <OutputKey.Arn>"
 )
-NO_NETWORK = "Null comprehend:VpcSubnets true and Null comprehend:VpcSecurityGroupIds true"
+LISTS_BUCKET = ("s3:ListBucket", "<InputBucket.Arn>", "")
 LISTS_INPUT = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix input/*")
 READS_INPUT = ("s3:GetObject", "<InputBucket.Arn>/input/*", "")
-LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix staging/*")
-READS_STAGED = ("s3:GetObject", "<InputBucket.Arn>/staging/*", "")
+LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", f"StringLike s3:prefix staging/{OWN}/*")
+READS_STAGED = ("s3:GetObject", f"<InputBucket.Arn>/staging/{OWN}/*", "")
 DECRYPTS = ("kms:Decrypt", "<OutputKey.Arn>", VIA_S3)
 ENCRYPTS = ("kms:GenerateDataKey", "<OutputKey.Arn>", VIA_S3)
 SENDS_EVENT = (
     "events:PutEvents",
     "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default",
-    "StringEquals events:source cdk-comprehend-entities"
-    " and StringEquals events:detail-type Entities Detection Job Ended",
+    "ForAllValues:StringEquals events:source cdk-comprehend-entities"
+    " and ForAllValues:StringEquals events:detail-type Entities Detection Job Ended",
+)
+REPORTS = {
+    ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:PutObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
+    ("s3:DeleteObject", "<OutputBucket.Arn>/work/open/*", ""),
+    DECRYPTS,
+    ENCRYPTS,
+    SENDS_EVENT,
+}
+DESCRIBES = (
+    "states:DescribeExecution",
+    "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
+    "",
 )
 TEXTRACT = {("textract:DetectDocumentText", "*", ""), ("textract:AnalyzeDocument", "*", "")}
 
 RIGHTS = {
     "DataAccessRole": {
-        LISTS_INPUT,
+        LISTS_BUCKET,
         READS_INPUT,
-        LISTS_STAGED,
         READS_STAGED,
         ("s3:PutObject", "<OutputBucket.Arn>/jobs/*", ""),
         DECRYPTS,
@@ -48,14 +61,23 @@ RIGHTS = {
         LISTS_STAGED,
         READS_STAGED,
         ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/summaries/*", ""),
+        ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+        ("comprehend:DescribeEntitiesDetectionJob", JOBS, ""),
         DECRYPTS,
         ENCRYPTS,
     },
     "StartJob": {
-        ("comprehend:StartEntitiesDetectionJob", JOBS, f"{PINNED_KEYS} and {NO_NETWORK}"),
+        ("comprehend:ListEntitiesDetectionJobs", "*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/owners/*", ""),
+        ("comprehend:StartEntitiesDetectionJob", JOBS, PINNED_KEYS),
         ("iam:PassRole", "<DataAccessRole.Arn>", "StringEquals iam:PassedToService comprehend.amazonaws.com"),
-        ("kms:CreateGrant", "<VolumeKey.Arn>", VIA_COMPREHEND),
-        ("kms:DescribeKey", "<VolumeKey.Arn>", VIA_COMPREHEND),
+        ("kms:CreateGrant", "<VolumeKey.Arn>", ""),
+        ("kms:DescribeKey", "<VolumeKey.Arn>", ""),
+        DECRYPTS,
+        ENCRYPTS,
     },
     "PollJob": {("comprehend:DescribeEntitiesDetectionJob", JOBS, "")},
     "StopJob": {("comprehend:StopEntitiesDetectionJob", JOBS, "")},
@@ -63,16 +85,16 @@ RIGHTS = {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/summaries/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
-        DECRYPTS,
-        ENCRYPTS,
-        SENDS_EVENT,
+        *REPORTS,
     },
     "PublishFailure": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        DESCRIBES,
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        SENDS_EVENT,
+        *REPORTS,
     },
     "CompletionAwaitOutput": {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
@@ -87,18 +109,17 @@ RIGHTS = {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
-        (
-            "states:DescribeExecution",
-            "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
-            "",
-        ),
+        DESCRIBES,
+        ("s3:GetObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        SENDS_EVENT,
+        *REPORTS,
     },
     "Stage": {
         ("s3:ListBucket", "<InputBucket.Arn>", ""),
         READS_STAGED,
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*", ""),
+        ("s3:PutObject", f"<InputBucket.Arn>/staging/{OWN}/*", ""),
+        ("s3:GetObject", f"<InputBucket.Arn>/claims/{OWN}/*", ""),
+        ("s3:PutObject", f"<InputBucket.Arn>/claims/{OWN}/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*", ""),
         DECRYPTS,
         ENCRYPTS,
@@ -188,9 +209,10 @@ def custom() -> Synthesized:
     )
 
 
-def test_a_custom_recognizer_is_named_beside_the_jobs(custom: Synthesized) -> None:
-    started = {right[1] for right in custom.rights("<StartJobRole>") if right[0].endswith("StartEntitiesDetectionJob")}
-    assert started == {JOBS, RECOGNIZER}
+def test_a_custom_recognizer_is_named_without_the_conditions_of_jobs(custom: Synthesized) -> None:
+    started = {right for right in custom.rights("<StartJobRole>") if right[0].endswith("StartEntitiesDetectionJob")}
+    start = "comprehend:StartEntitiesDetectionJob"
+    assert started == {(start, JOBS, PINNED_KEYS), (start, RECOGNIZER, "")}
 
 
 def test_tags_and_textract_come_with_their_settings_only(custom: Synthesized) -> None:

@@ -15,7 +15,7 @@ from constructs import Construct
 
 from entities_job import operation
 
-from ..rights.access import NARROWER, statement
+from ..rights.access import statement
 
 _ENDPOINTS = "Endpoints for functions around entity-detection jobs"
 _GUIDE = "Amazon Comprehend Developer Guide, usingVPC"
@@ -46,23 +46,24 @@ _CALLED = {
 
 
 def s3_endpoint(
-    scope: Construct, vpc: ec2.IVpc, subnets: Sequence[ec2.ISubnet], buckets: Sequence[s3.IBucket], *, custom: bool
+    scope: Construct, vpc: ec2.IVpc, subnets: Sequence[ec2.ISubnet], buckets: Sequence[s3.IBucket]
 ) -> ec2.GatewayVpcEndpoint:
-    """Return a new gateway endpoint whose policy names the buckets.
+    """Return a new gateway endpoint that all can be read through, and ``buckets`` written.
+
+    Jobs read the service's models and tools through it, from buckets that have no known names; the rights of those who
+    read say what else may be.
 
     Args:
         scope: the parent.
         vpc: where it is.
         subnets: whose route tables lead to it.
-        buckets: what jobs read and write.
-        custom: jobs use a custom model, whose artifacts lie in buckets of the service that have no known names.
+        buckets: what jobs write.
     """
     called, chosen = ec2.GatewayVpcEndpointAwsService.S3, ec2.SubnetSelection(subnets=subnets)
     endpoint = ec2.GatewayVpcEndpoint(scope, "S3", vpc=vpc, service=called, subnets=[chosen])
     objects = [bucket.arn_for_objects("*") for bucket in buckets]
-    read = ["*"] if custom else [*(bucket.bucket_arn for bucket in buckets), *objects]
-    for actions, resources in ((_READ, read), (_WRITE, objects)):
-        endpoint.add_to_policy(statement(*actions, on=resources, to=iam.AnyPrincipal(), source=f"{NARROWER}: {_GUIDE}"))
+    for actions, resources in ((_READ, ["*"]), (_WRITE, objects)):
+        endpoint.add_to_policy(statement(*actions, on=resources, to=iam.AnyPrincipal(), source=_GUIDE))
     return endpoint
 
 

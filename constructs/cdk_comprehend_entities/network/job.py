@@ -43,15 +43,7 @@ class JobNetwork(Construct):
         super().__init__(scope, construct_id)
         self.vpc = vpc
         self._s3_prefix_list = s3
-        chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.subnets: list[ec2.ISubnet] = vpc.select_subnets(
-            availability_zones=chosen.availability_zones,
-            one_per_az=chosen.one_per_az,
-            subnet_filters=chosen.subnet_filters,
-            subnet_group_name=chosen.subnet_group_name,
-            subnets=chosen.subnets,
-            subnet_type=chosen.subnet_type,
-        ).subnets
+        self.subnets = chosen_subnets(vpc, subnets)
         self.security_groups = list(groups or [self._security_group()])
         self.connections = ec2.Connections(security_groups=self.security_groups)
         self.function_group: ec2.SecurityGroup | None = None
@@ -70,9 +62,9 @@ class JobNetwork(Construct):
         self.function_group = self._group("FunctionsSecurityGroup", "Functions around entity-detection jobs")
         return self.function_group
 
-    def add_s3_endpoint(self, buckets: Sequence[IBucket], *, custom: bool) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the subnets; arguments: :func:`.endpoints.s3_endpoint`."""
-        endpoint = s3_endpoint(self, self.vpc, self.subnets, buckets, custom=custom)
+    def add_s3_endpoint(self, buckets: Sequence[IBucket]) -> ec2.GatewayVpcEndpoint:
+        """Add an S3 gateway endpoint to the subnets; ``buckets`` are what jobs write."""
+        endpoint = s3_endpoint(self, self.vpc, self.subnets, buckets)
         if self.function_group:
             let_answers_through(endpoint)
             self.endpoints.add(endpoint)
@@ -109,3 +101,16 @@ class JobNetwork(Construct):
             self, "S3PrefixList", prefix_list_name=f"com.amazonaws.{stack.region}.s3", owner_id="AWS"
         )
         return self._s3_prefix_list
+
+
+def chosen_subnets(vpc: ec2.IVpc, subnets: ec2.SubnetSelection | None) -> list[ec2.ISubnet]:
+    """Return the subnets that jobs run in: those that are selected, or the isolated ones."""
+    chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    return vpc.select_subnets(
+        availability_zones=chosen.availability_zones,
+        one_per_az=chosen.one_per_az,
+        subnet_filters=chosen.subnet_filters,
+        subnet_group_name=chosen.subnet_group_name,
+        subnets=chosen.subnets,
+        subnet_type=chosen.subnet_type,
+    ).subnets

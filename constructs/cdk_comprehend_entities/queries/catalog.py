@@ -29,6 +29,7 @@ _OPERATIONS = (
     "GetQueryResultsStream",
     "GetWorkGroup",
 )
+_BUCKET = ("s3:GetBucketLocation", "s3:ListBucketMultipartUploads")
 _PARTS = ("s3:AbortMultipartUpload", "s3:ListMultipartUploadParts")
 
 
@@ -109,7 +110,7 @@ class ResultsCatalog(Construct):
                 allow(grantee, f"glue:Get{of}", on=catalog, wildcard="catalog-tables", source=glue_guide)
                 for of in ("Database", "Table", "Tables")
             ),
-            allow(grantee, "s3:GetBucketLocation", on=[bucket.bucket_arn], owner=bucket, source=s3_guide),
+            allow(grantee, *_BUCKET, on=[bucket.bucket_arn], owner=bucket, source=s3_guide),
             allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard="query-answers", source=s3_guide),
             *(grant(grantee) for each in (self._results, answers) for grant in (each.grant_list, each.grant_read)),
         ]

@@ -17,6 +17,9 @@ from .acknowledged import acknowledge
 NARROWER = "narrower than documented"
 """A source: the AWS document shows a wider right, or nothing this narrow."""
 
+SERVICE_GUIDE = "service-guide"
+"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for rights on ``*`` that IAM could narrow, and the guide doesn't."""
+
 SOURCE = "cdk-comprehend-entities:source"
 """Type of the metadata of a grantee that names actions and the source of a statement."""
 
@@ -58,7 +61,8 @@ def allow(
     if hasattr(principal, "node"):
         cite(principal, *actions, source=source)
         if wildcard or "*" in on:
-            acknowledge(principal, wildcard or "no-resources", arns=on)
+            policy = principal.node.try_find_child("DefaultPolicy") or principal.node.try_find_child("Policy")
+            acknowledge(policy or principal, wildcard or "no-resources", arns=on)
     return grant
 
 

@@ -20,6 +20,10 @@ _CDKS_OWN = "CDK's own function, which sets notifications while a stack is deplo
 ACKNOWLEDGED = {
     # Wildcards in ARNs.
     "no-resources": (_WIDE, "IAM knows no resources for these actions"),
+    "service-guide": (
+        f"{_WIDE} CKV_AWS_109 CKV_AWS_111",
+        "the service's guide shows these actions on all resources, and nothing narrower",
+    ),
     "job-numbers": (_WIDE, "the service makes the numbers of jobs"),
     "object-keys": (_WIDE, "all objects under a prefix, whose names are not known before"),
     "execution-names": (_WIDE, "executions are named when they start"),

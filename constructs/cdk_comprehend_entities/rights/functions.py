@@ -21,7 +21,8 @@ from constructs import Construct
 from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
-from .access import NARROWER, Conditions, allow, cite, executions_arn, statement, via
+from .access import NARROWER, SERVICE_GUIDE, Conditions, allow, cite, executions_arn, statement, via
+from .acknowledged import acknowledge
 
 if TYPE_CHECKING:
     from .._functions import Functions
@@ -39,15 +40,19 @@ _SQS_ACTIONS = "Amazon SQS Developer Guide, sqs-api-permissions-reference"
 _READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
-def grant_tasks(functions: Functions, storage: Storage, settings: Settings, bus: events.IEventBus) -> None:
-    """Give the functions that the state machine calls their rights."""
+def grant_tasks(
+    functions: Functions, storage: Storage, settings: Settings, bus: events.IEventBus, *, narrow: bool
+) -> None:
+    """Give the functions that the state machine calls their rights; ``narrow`` ones where the guide's are wider."""
     _grant_inspect(functions.inspect_input, storage)
-    _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"])
+    _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"], narrow=narrow)
+    _allow_list(functions.start_job)
+    storage.work.below("owners/").grant_write(functions.start_job)
     _allow_on_jobs(functions.poll_job, operation.DESCRIBE)
     _allow_on_jobs(functions.stop_job, operation.STOP)
     _grant_publish(functions.publish_result, storage)
-    _grant_emit(functions.publish_result, bus)
-    _grant_end(functions.publish_failure, bus)
+    _grant_report(functions.publish_result, storage, bus)
+    _grant_end(functions.publish_failure, storage, bus)
     _grant_stage(functions.stage, storage)
 
 
@@ -63,6 +68,9 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
     """Let ``role`` wake executions of ``machine``.
 
     Among the role's own rights it would make a circle: the function waits for them, the machine for the function.
+    The Service Authorization Reference names no resource for it, which would mean ``*``. The service judges the ARN of
+    the machine that waits, as CDK's grants and their deployed tests (aws-cdk pull request 8486) rely on; without the
+    right a wait would end with the next poll.
     """
     source = "AWS CDK, StateMachine.grantTaskResponse"
     wake = statement("states:SendTaskSuccess", on=[machine.state_machine_arn], source=source)
@@ -70,9 +78,22 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
     cite(role, "states:SendTaskSuccess", source=source)
 
 
-def grant_stop_orphans(function: lambda_.Function, machine: sfn.IStateMachine, bus: events.IEventBus) -> None:
-    """Let ``function`` find jobs without an execution of ``machine``, stop them and report it."""
-    _grant_end(function, bus)
+def grant_describe(scope: Construct, function: lambda_.Function, machine: sfn.IStateMachine) -> None:
+    """Let ``function`` describe executions of ``machine``, which calls it: in a policy of its own, as for waking."""
+    role, action = function.role, "states:DescribeExecution"
+    assert role is not None
+    every = [executions_arn(machine)]
+    described = statement(action, on=every, source=_STATES_ACTIONS)
+    acknowledge(iam.Policy(scope, "Describe", statements=[described], roles=[role]), "execution-names", arns=every)
+    cite(role, action, source=_STATES_ACTIONS)
+
+
+def grant_stop_orphans(
+    function: lambda_.Function, machine: sfn.IStateMachine, storage: Storage, bus: events.IEventBus
+) -> None:
+    """Let ``function`` find jobs without an execution of ``machine``, stop them, and report ends."""
+    _grant_end(function, storage, bus)
+    storage.work.below("owners/").grant_read(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     every, names = [executions_arn(machine)], "execution-names"
     allow(function, "states:DescribeExecution", on=every, wildcard=names, source=_STATES_ACTIONS)
@@ -86,36 +107,48 @@ def grant_dispatch(
     allow(function, *_READ_QUEUE, "sqs:SendMessage", on=[wakes.queue_arn], source=source)
     source = f"{_SQS_KEYS}; AWS KMS Developer Guide, conditions-kms"
     allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=[key.key_arn], when=via("sqs", function), source=source)
-    for own in ("*/manifest/", "dispatcher/"):
-        storage.staging.below(own).grant_write(function)
-    storage.staging.below("dispatcher/").grant_read(function)
-    storage.staging.grant_see_missing(function)
+    storage.staging.below("*/manifest/").grant_write(function)
+    storage.claims.grant_read(function)
+    storage.claims.grant_write(function)
+    storage.claims.grant_see_missing(function)
+    storage.work.below("open/").grant_write(function)
     machine.grant_start_execution(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     _allow_list(function)
 
 
-def grant_uploads(uploads: Prefix, queue: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function) -> None:
-    """Let ``dispatcher`` read a queue of uploads, and ``stage`` copy what they announce."""
+def grant_uploads(
+    uploads: Prefix, queue: sqs.IQueue, dead: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function
+) -> None:
+    """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
+    allow(dispatcher, "sqs:SendMessage", on=[dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
 
 
 def grant_vpc(
-    function: lambda_.Function, *, subnets: Sequence[ec2.ISubnet], group: ec2.ISecurityGroup, key: kms.IKey
+    function: lambda_.Function,
+    *,
+    subnets: Sequence[ec2.ISubnet],
+    group: ec2.ISecurityGroup,
+    key: kms.IKey,
+    narrow: bool,
 ) -> None:
     """Let Lambda put ``function`` into subnets, and decrypt its environment."""
-    used = [*(("subnet", subnet.subnet_id) for subnet in subnets), ("security-group", group.security_group_id)]
-    created = [ec2_arn(function, *each) for each in (*used, ("network-interface", "*"))]
-    wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
-    allow(function, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=source)
-    # Lambda refuses a role that may delete less, whatever it will delete.
-    deleted = ("DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
-    every = [ec2_arn(function, "*", "*")]
-    allow(function, *(f"ec2:{action}" for action in deleted), on=every, wildcard=wildcard, source=source)
     described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
     allow(function, *described, on=["*"], source=_EC2_ACTIONS)
+    made, wildcard, source = ("ec2:CreateNetworkInterface",), SERVICE_GUIDE, _EC2_ACTIONS
+    created = every = ["*"]
+    if narrow:
+        used = [*(("subnet", subnet.subnet_id) for subnet in subnets), ("security-group", group.security_group_id)]
+        created = [ec2_arn(function, *each) for each in (*used, ("network-interface", "*"))]
+        # Lambda refuses a role that may delete less, whatever it will delete.
+        every = [ec2_arn(function, "*", "*")]
+        wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
+    deleted = ("DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
+    allow(function, *made, on=created, wildcard=wildcard, source=source)
+    allow(function, *(f"ec2:{action}" for action in deleted), on=every, wildcard=wildcard, source=source)
     # A message that Lambda puts into a dead-letter queue is encrypted with a data key that the role asks for.
     puts = ["kms:GenerateDataKey"] if function.dead_letter_queue else []
     source = f"AWS Lambda Developer Guide, configuration-envvars-encryption; {_SQS_KEYS}"
@@ -142,36 +175,57 @@ def _grant_inspect(function: lambda_.Function, storage: Storage) -> None:
         documents.grant_list(function)
         documents.grant_read(function)
     storage.work.grant_write(function)
+    # For a job that is taken up.
+    _allow_on_jobs(function, operation.DESCRIBE)
+    for place in (storage.work, storage.jobs, storage.results.below("summaries/")):
+        place.grant_read(function)
+    storage.jobs.grant_see_missing(function)
 
 
 def _grant_publish(function: lambda_.Function, storage: Storage) -> None:
     storage.jobs.grant_read(function)
     storage.jobs.grant_see_missing(function)
     storage.work.grant_read(function)
+    storage.results.below("summaries/").grant_read(function)
     storage.results.grant_write(function)
 
 
 def _grant_stage(function: lambda_.Function, storage: Storage) -> None:
-    storage.staging.grant_read(function)
-    storage.staging.grant_write(function)
+    for own in (storage.staging, storage.claims):
+        own.grant_read(function)
+        own.grant_write(function)
     storage.results.below("refused/").grant_write(function)
     storage.staging.grant_see_missing(function)
 
 
-def _grant_end(function: lambda_.Function, bus: events.IEventBus) -> None:
-    """Let ``function`` find active jobs, stop them and report it on the ``bus``."""
+def _grant_end(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
+    """Let ``function`` find active jobs, stop them and report an execution's end."""
     _allow_on_jobs(function, operation.STOP)
     _allow_list(function)
+    _grant_report(function, storage, bus)
+
+
+def _grant_report(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
+    """Let ``function`` write the outcome of an execution, emit it on the ``bus``, and remove the open marker."""
+    outcomes, opened = storage.work.below("outcomes/"), storage.work.below("open/")
+    outcomes.grant_write(function)
+    for place in (outcomes, opened):
+        place.grant_read(function)
+    opened.grant_delete(function)
+    storage.work.grant_see_missing(function)
     _grant_emit(function, bus)
 
 
 def _grant_emit(function: lambda_.Function, bus: events.IEventBus) -> None:
-    own_event = {"StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}}
+    # Both keys hold lists.
+    own_event = {"ForAllValues:StringEquals": {"events:source": EVENT_SOURCE, "events:detail-type": EVENT_DETAIL_TYPE}}
     source = "Amazon EventBridge User Guide, eb-use-conditions"
     allow(function, "events:PutEvents", on=[bus.event_bus_arn], when=own_event, source=source)
 
 
-def _grant_start(function: lambda_.Function, request: JobRequest, overridable: Collection[str]) -> None:
+def _grant_start(
+    function: lambda_.Function, request: JobRequest, overridable: Collection[str], *, narrow: bool
+) -> None:
     """Let ``function`` start jobs with the keys, network, role and model of the construct's own ``request`` only.
 
     What ``overridable`` fields need beyond them is opened, as far as the service's own rights go.
@@ -180,23 +234,30 @@ def _grant_start(function: lambda_.Function, request: JobRequest, overridable: C
     for field, resource in (("EntityRecognizerArn", "entity-recognizer"), ("FlywheelArn", "flywheel")):
         if field in overridable:
             models.append(_comprehend_arn(function, resource))
-    action, on, pinned = f"comprehend:{operation.START}", [jobs_arn(function), *models], _pinned(request, overridable)
-    source = f"{NARROWER}: {GUIDE}; {_COMPREHEND_ACTIONS} (condition keys)"
-    allow(function, action, on=on, when=pinned, wildcard="job-numbers", source=source)
+    action, pinned = f"comprehend:{operation.START}", _pinned(request, overridable, narrow=narrow)
+    source = f"{GUIDE}#tagging-resources; {_COMPREHEND_ACTIONS} (condition keys)"
+    _allow_on_jobs(function, operation.START, when=pinned, source=f"{NARROWER}: {source}" if narrow else source)
+    if models:
+        # By the reference, the condition keys belong to the job: a statement of both might never match the model.
+        allow(function, action, on=models, wildcard="job-numbers", source=source)
     to_service = {"StringEquals": {"iam:PassedToService": COMPREHEND}}
     source = f"{GUIDE}; IAM User Guide, id_roles_use_passrole"
     allow(function, "iam:PassRole", on=[request["DataAccessRoleArn"]], when=to_service, source=source)
-    # The service may check the key with the caller's rights.
-    key, via_service = [request["VolumeKmsKeyId"]], via("comprehend", function)
-    source = f"{NARROWER}: {GUIDE}#auth-kms-permissions"
-    allow(function, "kms:CreateGrant", "kms:DescribeKey", on=key, when=via_service, source=source)
+    # The service may check the keys with the caller's rights; the guide does not say whose they are.
+    key, via_service = [request["VolumeKmsKeyId"]], via("comprehend", function) if narrow else None
+    source = f"{GUIDE}#auth-kms-permissions"
+    of_volume = f"{NARROWER}: {source}" if narrow else source
+    allow(function, "kms:CreateGrant", "kms:DescribeKey", on=key, when=via_service, source=of_volume)
+    if not narrow:
+        output, via_s3 = [request["OutputDataConfig"]["KmsKeyId"]], via("s3", function)
+        allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=output, when=via_s3, source=source)
     if "Tags" in request or "Tags" in overridable:
         _allow_on_jobs(function, "TagResource", source=f"{GUIDE}#tagging-resources")
     if "DocumentReaderConfig" in request["InputDataConfig"]:
         allow_textract(function)
 
 
-def _pinned(request: JobRequest, overridable: Collection[str]) -> Conditions:
+def _pinned(request: JobRequest, overridable: Collection[str], *, narrow: bool) -> Conditions:
     """Return conditions that pin what a request may name: refused by IAM, whatever the function's code does."""
     keys = {
         "VolumeKmsKeyId": ("comprehend:VolumeKmsKey", request["VolumeKmsKeyId"]),
@@ -207,18 +268,20 @@ def _pinned(request: JobRequest, overridable: Collection[str]) -> Conditions:
     if "VpcConfig" in overridable:
         return conditions
     network, subnets, groups = request.get("VpcConfig"), "comprehend:VpcSubnets", "comprehend:VpcSecurityGroupIds"
-    if network is None:
-        return {**conditions, "Null": {subnets: "true", groups: "true"}}
-    # ForAllValues is true of an absent key, too.
-    return {
-        **conditions,
-        "ForAllValues:StringEquals": {subnets: network["Subnets"], groups: network["SecurityGroupIds"]},
-        "Null": {subnets: "false", groups: "false"},
-    }
+    if network:
+        conditions["ForAllValues:StringEquals"] = {subnets: network["Subnets"], groups: network["SecurityGroupIds"]}
+    if narrow:
+        # ForAllValues is true of an absent key, too.
+        absent = "false" if network else "true"
+        conditions["Null"] = {subnets: absent, groups: absent}
+    return conditions
 
 
-def _allow_on_jobs(function: lambda_.Function, action: str, *, source: str = _COMPREHEND_ACTIONS) -> None:
-    allow(function, f"comprehend:{action}", on=[jobs_arn(function)], wildcard="job-numbers", source=source)
+def _allow_on_jobs(
+    function: lambda_.Function, action: str, *, when: Conditions | None = None, source: str = _COMPREHEND_ACTIONS
+) -> None:
+    on = [jobs_arn(function)]
+    allow(function, f"comprehend:{action}", on=on, when=when, wildcard="job-numbers", source=source)
 
 
 def _allow_list(function: lambda_.Function) -> None:

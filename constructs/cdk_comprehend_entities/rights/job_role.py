@@ -11,7 +11,7 @@ from constructs import Construct
 
 from .._storage import Storage
 from ..network.job import JobNetwork
-from .access import NARROWER, allow, service
+from .access import NARROWER, SERVICE_GUIDE, allow, service
 from .functions import COMPREHEND, GUIDE, allow_textract, ec2_arn, jobs_arn
 
 
@@ -24,7 +24,9 @@ def data_access_role(scope: Construct) -> iam.Role:
     return iam.Role(scope, "DataAccessRole", description=about, assumed_by=trusted)
 
 
-def grant_job(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool) -> None:
+def grant_job(
+    role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool, narrow: bool
+) -> None:
     """Let the service run a job with ``role``.
 
     Args:
@@ -32,28 +34,37 @@ def grant_job(role: iam.IRole, storage: Storage, network: JobNetwork | None, *, 
         storage: the documents, the output and the keys.
         network: where jobs run, if not in the service's own network.
         semi_structured: documents may be images and scans.
+        narrow: rights are narrower than the guide shows.
     """
+    source = f"{GUIDE}#auth-role-permissions"
     for documents in (storage.documents, storage.staging):
-        documents.grant_list(role, source=f"{NARROWER}: {GUIDE}#auth-role-permissions")
+        if narrow:
+            documents.grant_list(role, source=f"{NARROWER}: {source}")
+        else:
+            documents.grant_list(role, whole_bucket=True, source=source)
         documents.grant_read(role)
     storage.jobs.grant_write(role)
     allow(role, "kms:CreateGrant", on=[storage.volume_key.key_arn], source=f"{GUIDE}#auth-kms-permissions")
     if network:
-        _grant_interfaces(role, network)
+        _grant_interfaces(role, network, narrow=narrow)
     if semi_structured:
         allow_textract(role)
 
 
-def _grant_interfaces(role: iam.IRole, network: JobNetwork) -> None:
-    """Give the nine rights on network interfaces, each as narrow as IAM can say it."""
+def _grant_interfaces(role: iam.IRole, network: JobNetwork, *, narrow: bool) -> None:
+    """Give the nine rights on network interfaces; narrow ones as narrow as IAM can say it."""
     guide = "Amazon Comprehend Developer Guide, usingVPC"
+    described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
+    allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], source=guide)
+    used = ("CreateNetworkInterfacePermission", "DeleteNetworkInterface", "DeleteNetworkInterfacePermission")
+    actions = [f"ec2:{name}" for name in used]
+    if not narrow:
+        allow(role, "ec2:CreateNetworkInterface", *actions, on=["*"], wildcard=SERVICE_GUIDE, source=guide)
+        return
     subnets = [ec2_arn(network, "subnet", subnet.subnet_id) for subnet in network.subnets]
     groups = [ec2_arn(network, "security-group", group.security_group_id) for group in network.security_groups]
     interfaces, wildcard = ec2_arn(network, "network-interface", "*"), "network-interfaces"
     created, source = [*subnets, *groups, interfaces], f"{NARROWER}: {guide}"
     allow(role, "ec2:CreateNetworkInterface", on=created, wildcard=wildcard, source=source)
-    used = ("CreateNetworkInterfacePermission", "DeleteNetworkInterface", "DeleteNetworkInterfacePermission")
-    actions, there = (f"ec2:{name}" for name in used), {"ArnEquals": {"ec2:Subnet": subnets}}
+    there = {"ArnEquals": {"ec2:Subnet": subnets}}
     allow(role, *actions, on=[interfaces], when=there, wildcard=wildcard, source=source)
-    described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
-    allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], source=guide)

@@ -29,6 +29,7 @@ class DispatcherSettings(TypedDict):
 
     StateMachineArn: str
     StagingUri: str
+    ClaimsUri: str
     WakeQueueUrl: str
     MaximumActiveJobs: int
     Triggers: dict[str, TriggerSettings]
@@ -61,7 +62,8 @@ class QueueRecords(TypedDict):
 
 
 class DispatcherNote(TypedDict):
-    """What the dispatcher leaves to its next run: since when uploads wait, by trigger, and when to look again."""
+    """What the dispatcher leaves to its next run, in epoch seconds (:class:`entities_job.uploads.rules.Note`)."""
 
     Since: dict[str, float]
     LookAt: float
+    Starting: dict[str, float]
