@@ -209,6 +209,10 @@ class Aws:
             except _Refused as refused:
                 raise self._error(client, operation, refused.code) from None
 
+    def refused(self, code: str) -> Exception:
+        """The refusal that an operation of a subclass raises."""
+        return _Refused(code)
+
     def _error(self, client: BaseClient, operation: str, code: str) -> Exception:
         answer = {"Error": {"Code": code, "Message": f"{code} of {operation}"}}
         error: Exception = client.exceptions.from_code(code)(answer, operation)  # type: ignore[operator]  # a class
@@ -451,9 +455,9 @@ class _Refused(Exception):
         self.code = code
 
 
-def installed(patch: pytest.MonkeyPatch) -> Aws:
-    """An empty account that all boto3 clients of this process call, as long as ``patch`` holds."""
-    made = Aws()
+def installed(patch: pytest.MonkeyPatch, made: Aws | None = None) -> Aws:
+    """An empty account, or a given one, that all boto3 clients of this process call, as long as ``patch`` holds."""
+    made = made or Aws()
     for name, value in {
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",

@@ -13,7 +13,7 @@ from .console import count
 from .deployment import Deployment
 from .executions import runs
 from .published import Place
-from .uploads import failed_batches, messages, queue_of
+from .uploads import messages, queue_of
 
 _ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 _JOBS = 10
@@ -39,7 +39,7 @@ def findings(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         "Role of jobs": _role,
         "Jobs": _jobs,
         "Uploads": _uploads,
-        "Batches": _batches,
+        "Failures": _failures,
         "Reports": _reports,
     }
     for name, check in checks.items():
@@ -180,28 +180,31 @@ def _uploads(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         dead, waiting = messages(aws, trigger.dead_letters), messages(aws, queue_of(aws, trigger))
         if dead:
             advice = "Remove the cause, then: comprehend-entities redrive"
-            yield Finding("problem", "", f"{name}: {count(dead, 'upload')} in the dead-letter queue", advice)
+            yield Finding(
+                "problem",
+                "",
+                f"{name}: {count(dead, 'message')} in the dead-letter queue: uploads, or batches that failed",
+                advice,
+            )
         text = f"{name}: {count(waiting, 'upload')} waiting under {trigger.uri}"
         yield Finding("ok", "", text)
 
 
-def _batches(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
-    failed = list(failed_batches(aws, deployment))
-    for batch in failed:
-        advice = f"comprehend-entities show {batch.name} says why; comprehend-entities redrive tries it again"
-        yield Finding("problem", "", f"the batch {batch.name} is {batch.status}: {batch.why}", advice)
-    if not failed:
-        yield Finding("ok", "", "no batch of uploads has failed")
+def _failures(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
     since = datetime.now(UTC) - _OLD
-    others = [
-        each["name"]
-        for status in ("FAILED", "TIMED_OUT")
+    failed = [
+        each
+        for status in ("FAILED", "TIMED_OUT", "ABORTED")
         for each in runs(aws, deployment, status=status, most=100)
-        if each["startDate"] > since and each["name"] not in {batch.name for batch in failed}
+        if each["startDate"] > since
     ]
-    if others:
-        text = f"{count(len(others), 'other execution')} failed within a week, the newest {others[0]}"
-        yield Finding("note", "", text, f"comprehend-entities show {others[0]}")
+    if not failed:
+        yield Finding("ok", "", "no execution has failed within a week")
+        return
+    newest = max(failed, key=lambda each: each["startDate"])["name"]
+    batches = [each for each in failed if each["name"].partition("-")[0] in deployment.triggers]
+    text = f"{count(len(failed), 'execution')} failed within a week, {len(batches)} of them of uploads; newest {newest}"
+    yield Finding("note", "", text, f"comprehend-entities show {newest}")
 
 
 def _reports(aws: Aws, deployment: Deployment) -> Iterator[Finding]:

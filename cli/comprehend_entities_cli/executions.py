@@ -25,12 +25,6 @@ EXIT_CODES: dict[Status, int] = {
 }
 """What a command that follows an execution exits with; 1 and 2 are errors of the command itself."""
 
-_STATUS_OF_CODE: dict[str, Status] = {
-    "RequestRefused": "REFUSED",
-    "JobTimedOut": "TIMED_OUT",
-    "JobNotBegun": "TIMED_OUT",
-    "NoFreeSlot": "TIMED_OUT",
-}
 _STATES = {
     "BatchOfUploads": "starting",
     "StageBatch": "copying the uploads",
@@ -190,7 +184,7 @@ def _outcome(found: dict[str, Any], payloads: Sequence[dict[str, Any]]) -> Outco
         error["Hint"] = advice
     made: Any = {
         "SchemaVersion": SCHEMA_VERSION,
-        "Status": _STATUS_OF_CODE.get(code, status),
+        "Status": status,
         "ExecutionArn": found["executionArn"],
         "StateMachineArn": found["stateMachineArn"],
         "Job": _job(payloads),

@@ -1,37 +1,27 @@
-"""Uploads that need care: dead letters, failed batches, and objects that were there before their trigger."""
+"""Uploads that need care: dead letters, and objects that were there before their trigger."""
 
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from .aws import Aws, CommandError
 from .deployment import Deployment, Trigger
-from .executions import look, runs, start
-
-_FAILED = ("FAILED", "TIMED_OUT", "ABORTED")
-_BATCHES = 200
-_LONGEST_NAME = 80
 
 
-@dataclass(frozen=True)
-class FailedBatch:
-    """A batch of uploads whose execution failed.
+def chosen(deployment: Deployment, name: str | None) -> Trigger:
+    """Return an upload trigger of a deployment by name; without one, its only one.
 
-    Attributes:
-        name: its execution.
-        status: how that ended.
-        why: the error, in a word.
-        given: what an execution is started with to try it again: the job if it has completed, else the uploads.
+    Raises:
+        CommandError: there is none of that name, or not exactly one.
     """
-
-    name: str
-    status: str
-    why: str
-    given: dict[str, Any]
+    triggers = deployment.triggers
+    known = f"Its triggers: {', '.join(triggers)}." if triggers else "Add one: workflow.start_on_upload()."
+    if name is None and len(triggers) == 1:
+        return next(iter(triggers.values()))
+    if name not in triggers:
+        raise CommandError(f"There is no upload trigger {name!r}." if name else "Choose one with --trigger.", known)
+    return triggers[name]
 
 
 def messages(aws: Aws, url: str) -> int:
@@ -71,33 +61,6 @@ def move_dead_letters(aws: Aws, trigger: Trigger) -> int:
             sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
             count += 1
     return count
-
-
-def failed_batches(aws: Aws, deployment: Deployment) -> Iterator[FailedBatch]:
-    """Yield batches of uploads that failed and were not tried again, the newest first."""
-    retried = set()
-    for each in runs(aws, deployment, most=_BATCHES):
-        name = each["name"]
-        if name.startswith("redrive-"):
-            retried.add(name.split("-", 2)[2])
-        if each["status"] not in _FAILED or name.partition("-")[0] not in deployment.triggers or name.count("-") != 2:
-            continue
-        # The redrive's name holds as much of the batch's as fits.
-        if any(name.startswith(other) for other in retried):
-            continue
-        run = look(aws, each["executionArn"])
-        given = json.loads(aws.client("stepfunctions").describe_execution(executionArn=run.arn).get("input") or "{}")
-        if run.job.get("JobStatus") == "COMPLETED":
-            given = {"JobId": run.job["JobId"]}
-        error = run.outcome.get("Error") if run.outcome else None
-        why = error["Code"] if error else run.status
-        yield FailedBatch(name, run.outcome["Status"] if run.outcome else run.status, why, given)
-
-
-def retry(aws: Aws, deployment: Deployment, batch: FailedBatch) -> str:
-    """Start a failed batch again; return the execution's ARN."""
-    name = f"redrive-{int(time.time()):x}-{batch.name}"[:_LONGEST_NAME]
-    return start(aws, deployment, batch.given, name)
 
 
 def wake(aws: Aws, deployment: Deployment, event: dict[str, Any]) -> Any:

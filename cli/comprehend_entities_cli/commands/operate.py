@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated
 
 import typer
@@ -12,7 +12,7 @@ from ..checks import findings
 from ..command import Use
 from ..console import count
 from ..purging import kept_by, remove
-from ..uploads import failed_batches, move_dead_letters, retry, wake
+from ..uploads import chosen, move_dead_letters, wake
 
 _MARKS = {"ok": ("✓", "green"), "note": ("i", "cyan"), "problem": ("✗", "red"), "unknown": ("?", "yellow")}
 
@@ -35,57 +35,41 @@ def doctor(use: Use) -> int:
 def backfill(
     use: Use,
     *,
-    prefix: Annotated[
-        str | None, typer.Option(help="Only objects under it, such as uploads/2025/ (default: all of the trigger's).")
-    ] = None,
     trigger: Annotated[
-        str | None, typer.Option(help="The upload trigger whose prefix is meant (default: the only one).")
+        str | None, typer.Option(help="The upload trigger whose objects are meant (default: the only one).")
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Only objects under this prefix, which lies under the trigger's own.")
     ] = None,
     since: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only newer objects (UTC).")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d", "%Y-%m-%dT%H:%M:%S"], help="Only objects put since then, UTC."),
     ] = None,
 ) -> None:
     """Analyse objects that were there before their upload trigger, or whose upload was not announced."""
-    triggers = use.deployment.triggers
-    if trigger and trigger not in triggers:
-        raise CommandError(
-            f"There is no upload trigger {trigger!r}.", f"Its triggers: {', '.join(triggers) or 'none'}."
-        )
-    if not prefix:
-        if not trigger and len(triggers) != 1:
-            raise CommandError(
-                "Which objects?", f"Give --prefix, or --trigger: {', '.join(triggers) or 'there is none'}."
-            )
-        prefix = triggers[trigger or next(iter(triggers))].uri.split("/", 3)[3]
-    moment = {"Since": since.replace(tzinfo=UTC).isoformat()} if since else {}
-    answer = wake(use.aws, use.deployment, {"Backfill": {"Prefix": prefix, **moment}})
-    use.screen.answer({"Prefix": prefix, **moment, "Answer": answer})
-    use.screen.say(f"The dispatcher takes up objects under {prefix} that have no result yet.")
+    name = chosen(use.deployment, trigger).name
+    asked = {
+        "Trigger": name,
+        **({"Prefix": prefix} if prefix else {}),
+        **({"Since": since.isoformat()} if since else {}),
+    }
+    answer = wake(use.aws, use.deployment, {"Backfill": asked}) or {}
+    use.screen.answer(answer)
+    found = f"{count(answer.get('Listed', 0), 'object')}; {answer.get('Queued', 0):,} had no result yet and are queued"
+    use.screen.say(f"{name}: {found}.")
+    if "KeyMarker" in answer:
+        use.screen.say("There are more: the dispatcher goes on by itself.")
     use.screen.say("Follow their jobs with: comprehend-entities watch")
 
 
-def redrive(
-    use: Use,
-    *,
-    batches: Annotated[
-        bool, typer.Option(help="Also start failed batches again: their documents are paid for.")
-    ] = False,
-) -> None:
-    """Try uploads again that are in a dead-letter queue, or whose batch failed."""
+def redrive(use: Use) -> None:
+    """Try again what is in dead-letter queues: uploads, and batches that failed."""
     moved = {name: move_dead_letters(use.aws, each) for name, each in use.deployment.triggers.items()}
-    failed = list(failed_batches(use.aws, use.deployment))
-    started = [retry(use.aws, use.deployment, each) for each in failed] if batches else []
-    use.screen.answer({"Moved": moved, "FailedBatches": [each.name for each in failed], "Started": started})
+    use.screen.answer({"Moved": moved})
     for name, number in moved.items():
-        use.screen.say(f"{name}: {count(number, 'upload')} moved out of the dead-letter queue")
+        use.screen.say(f"{name}: {count(number, 'message')} moved out of the dead-letter queue")
     if any(moved.values()):
         use.screen.say("The dispatcher reads them within five minutes.")
-    for arn in started:
-        use.screen.say(f"Started {arn.rpartition(':')[2]}")
-    if failed and not batches:
-        use.screen.say(f"{count(len(failed), 'batch', 'batches')} failed. Start them again with --batches:")
-        for each in failed:
-            use.screen.say(f"  {each.name}: {each.why}")
 
 
 def purge(

@@ -18,6 +18,7 @@ from ..deployment import Trigger
 from ..documents import Documents, collect, upload
 from ..executions import look, runs, start
 from ..tables import found_entities
+from ..uploads import chosen
 from .executions import ended_of
 
 _SHOWN = 10
@@ -77,7 +78,7 @@ def submit(
     else:
         if trigger and (request or data):
             raise CommandError("Documents of an upload trigger have the trigger's own language and format.")
-        to = _trigger(use, trigger) if trigger else None
+        to = chosen(use.deployment, trigger) if trigger else None
         given = use.deployment.request(use.aws)
         custom = "EntityRecognizerArn" in given or "FlywheelArn" in given
         documents = collect([Path(path) for path in paths], custom=custom, by_line=one_doc_per_line)
@@ -105,13 +106,6 @@ def _checked(name: str | None) -> str | None:
     if name and not re.fullmatch(r"[\w.-]{1,80}", name, re.ASCII):
         raise CommandError(f"--name is 1 to 80 letters, digits, dots, dashes and underscores; got {name!r}.")
     return name
-
-
-def _trigger(use: Use, name: str) -> Trigger:
-    triggers = use.deployment.triggers
-    if name not in triggers:
-        raise CommandError(f"There is no upload trigger {name!r}.", f"Its triggers: {', '.join(triggers) or 'none'}.")
-    return triggers[name]
 
 
 def _agree(use: Use, documents: Documents, *, yes: bool, by_upload: bool) -> None:
