@@ -25,7 +25,6 @@ import aws_cdk as cdk
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
-from local.redrive import redrive
 from local.rehearsal import Rehearsal
 from local.waiting import wait_until
 
@@ -200,6 +199,25 @@ def assembly() -> Path:
     return FOLDER / "cdk.out"
 
 
+def redrive(sqs: Any) -> int:
+    """Put all dead letters of upload triggers back into their queues; returns how many."""
+    count = 0
+    for target in sqs.get_paginator("list_queues").paginate().search("QueueUrls[]"):
+        attributes = sqs.get_queue_attributes(QueueUrl=target, AttributeNames=["RedrivePolicy"]).get("Attributes", {})
+        if "RedrivePolicy" not in attributes:
+            continue
+        name = json.loads(attributes["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
+        source = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+        while messages := sqs.receive_message(QueueUrl=source, MaxNumberOfMessages=10, WaitTimeSeconds=1).get(
+            "Messages"
+        ):
+            for message in messages:
+                sqs.send_message(QueueUrl=target, MessageBody=message["Body"])
+                sqs.delete_message(QueueUrl=source, ReceiptHandle=message["ReceiptHandle"])
+                count += 1
+    return count
+
+
 def main() -> None:
     """Run the burst and print the balance."""
     count = int(sys.argv[1]) if len(sys.argv) > 1 else UPLOADS
@@ -214,7 +232,7 @@ def main() -> None:
         dead = burst.dead_uploads()
         # What was just counted is visible again then.
         time.sleep(35)
-        print(f"{sum(redrive(rehearsal.client('sqs')).values())} dead letters redriven", flush=True)
+        print(f"{redrive(rehearsal.client('sqs'))} dead letters redriven", flush=True)
         burst.wait()
         results, refused = burst.records("documents"), burst.records("refused")
     times = Counter(results) + Counter(refused)

@@ -76,7 +76,9 @@ def test_buckets_and_keys_of_another_stack(env: cdk.Environment | None) -> None:
     app = App(env)
     bucket = bucket_of(app.other())
     app.workflow(input_bucket=bucket, output_bucket=bucket, output_prefix="entities/").start_on_upload()
-    assert app.messages() == []
+    # Only of what CDK does to a bucket that others may have set notifications of.
+    [message] = app.messages()
+    assert message.startswith("CDK sets all notifications of Other/Bucket")
 
 
 def in_a_nested_stack(stack: cdk.Stack) -> None:
@@ -148,7 +150,7 @@ def test_fails_with_what_is_in_another_region(name: str) -> None:
 
 def test_fails_with_a_vpc_without_isolated_subnets() -> None:
     app = App()
-    with pytest.raises(ValueError, match="choose others with vpc_subnets"):
+    with pytest.raises(ValueError, match=r"vpc_subnets: there are no such subnets .* choose others"):
         app.workflow(vpc=ec2.Vpc(app.stack, "Vpc"), s3_prefix_list=prefix_list(app.stack))
 
 
