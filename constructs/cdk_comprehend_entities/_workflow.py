@@ -137,8 +137,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
                 NIST 800-53 and PCI DSS ask for.
             reserve_concurrency: functions reserve about 200 of the account's concurrent executions, as these ask for,
                 too; a new account may have ten in all (default: they reserve none).
-            narrow_permissions: permissions of Comprehend, of who starts jobs and of functions in a VPC are narrower
-                than AWS's guides show. Unproven: jobs may fail with it on AWS (docs/security.md).
+            narrow_permissions: permissions of Comprehend and of who starts jobs are narrower than AWS's guide shows.
+                Unproven: jobs may fail with it on AWS (docs/security.md).
 
         Raises:
             ValueError: a value breaks a rule of the service; all broken rules are named.
@@ -151,7 +151,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             else None
         )
         narrow = narrow_permissions
-        self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy, narrow=narrow)
+        self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy)
         self._storage = storage(
             self,
             input_bucket=input_bucket,
