@@ -48,10 +48,9 @@ class WorkflowBase(Construct):
 
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee``, of this account, start executions, and so pay for jobs."""
-        own = same_account(grantee, self.state_machine.env.account)
-        grant = (
-            self.state_machine.grant_start_execution(grantee) if own else iam.Grant.drop(grantee, "start executions")
-        )
+        machine = self.state_machine
+        own = same_account(grantee, machine.env.account)
+        grant = machine.grant_start_execution(grantee) if own else iam.Grant.drop(grantee, "of another account")
         if not grant.success:
             text = (
                 "grant_start_execution did nothing: it was given no role or user of this account, and a state machine "

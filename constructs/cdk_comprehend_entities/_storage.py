@@ -18,7 +18,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ._strict import StandardHardening, StrictHardening, private_bucket, rotating_key
-from .rights.access import allow, same_account, together, via
+from .rights.access import allow, known_to_differ, same_account, together, via
 from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
@@ -172,7 +172,7 @@ def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPatte
 def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
     """Have a given bucket send its events to EventBridge; for one of another account, say what its owner must do."""
     here, there = Stack.of(scope).account, bucket.env.account
-    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+    if known_to_differ(here, there):
         text = (
             f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must have it send "
             f"them, and a rule there must pass them on to the default event bus of account {here}"

@@ -34,13 +34,13 @@ _OLD_VERSIONS_KEPT = Duration.days(90)
 
 
 def hardened(
-    scope: Construct, hardening: Hardening | str, network: JobNetwork | None, *, narrow: bool
+    scope: Construct, hardening: Hardening | str, network: JobNetwork | None
 ) -> StandardHardening | StrictHardening:
     """Return what hardens the parts of a workflow; the strict one needs its network."""
     if hardening != Hardening.STRICT or network is None:
         return StandardHardening()
     acknowledge(scope, "inline-policies")
-    return StrictHardening(scope, "Hardening", network=network, narrow=narrow)
+    return StrictHardening(scope, "Hardening", network=network)
 
 
 class StandardHardening:
@@ -69,9 +69,9 @@ class StandardHardening:
 class StrictHardening(Construct):
     """Puts functions into the network of the jobs, encrypts logs with a key of its own, and logs accesses."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, network: JobNetwork, narrow: bool) -> None:
+    def __init__(self, scope: Construct, construct_id: str, *, network: JobNetwork) -> None:
         super().__init__(scope, construct_id)
-        self._network, self._group, self._narrow = network, network.admit_functions(), narrow
+        self._network, self._group = network, network.admit_functions()
         self._key = self._log_key()
         self._access_logs = self._access_log_bucket()
 
@@ -106,8 +106,7 @@ class StrictHardening(Construct):
             security_group_ids=[self._group.security_group_id],
             subnet_ids=[subnet.subnet_id for subnet in self._network.subnets],
         )
-        subnets, group, key = self._network.subnets, self._group, self._key
-        grant_vpc(function, subnets=subnets, group=group, key=key, narrow=self._narrow)
+        grant_vpc(function, self._key)
         # Deleted before the endpoints that it needs to answer CloudFormation.
         function.node.add_dependency(self._network.endpoints)
 

@@ -144,8 +144,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
                 NIST 800-53 and PCI DSS ask for.
             reserve_concurrency: functions reserve about 200 of the account's concurrent executions, as these ask for,
                 too; a new account may have ten in all (default: they reserve none).
-            narrow_permissions: permissions of Comprehend, of who starts jobs and of functions in a VPC are narrower
-                than AWS's guides show. Unproven: jobs may fail with it on AWS (docs/security.md).
+            narrow_permissions: permissions of Comprehend and of who starts jobs are narrower than AWS's guide shows.
+                Unproven: jobs may fail with it on AWS (docs/security.md).
 
         Raises:
             ValueError: arguments that can't work, each with its value, the rule and the rule's source.
@@ -159,7 +159,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             else None
         )
         narrow = narrow_permissions
-        self._hardening = hardened(self, hardening, self.network, narrow=narrow)
+        self._hardening = hardened(self, hardening, self.network)
         self._storage = storage(
             self,
             service=self.service,

@@ -41,7 +41,7 @@ def test_the_functions_code_is_in_it_to_the_byte(asset: Path) -> None:
 
 
 def test_only_what_the_runtime_lacks_is_shipped(asset: Path) -> None:
-    shipped = {path.name for path in asset.iterdir() if not path.name.endswith(".dist-info")}
+    shipped = {path.name for path in asset.iterdir() if not path.name.endswith((".dist-info", "LICENSES"))}
     assert shipped == {"entities_job", "aws_lambda_powertools", "jmespath", "typing_extensions.py"}
     assert {path.name.partition("-")[0] for path in asset.glob("*.dist-info")} == {
         "aws_lambda_powertools",

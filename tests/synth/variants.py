@@ -120,6 +120,8 @@ def given_key(stack: cdk.Stack, name: str, account: str) -> kms.IKey:
 
 def of_the_user(scope: Any, *rules: str) -> None:
     """Acknowledge what packs find of a resource that is the user's, not the workflow's."""
+    if not hasattr(cdk, "Validations"):
+        return
     packs = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
     for rule in ("AwsSolutions-VPC7", *(f"{pack}-{rule}" for pack in packs for rule in rules)):
         cdk.Validations.of(scope).acknowledge(cdk.Acknowledgment(id=rule, reason="the user's, not the workflow's"))

@@ -117,7 +117,12 @@ def let_events_use(key: kms.Key) -> None:
 def same_account(grantee: iam.IGrantable, account: str) -> bool:
     """Return whether a grantee is of an account, as far as both are known."""
     own = grantee.grant_principal.principal_account
-    return own in {None, account} or Token.is_unresolved(own) or Token.is_unresolved(account)
+    return own is None or not known_to_differ(own, account)
+
+
+def known_to_differ(here: str, there: str) -> bool:
+    """Return whether two accounts or Regions differ; one of a stack without env may be any."""
+    return here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there)
 
 
 def together(grant: iam.Grant, *more: iam.Grant) -> iam.Grant:

@@ -5,11 +5,10 @@ Rights add up, so that what is too narrow for a special case is widened by ``fun
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from typing import TYPE_CHECKING
 
 from aws_cdk import Stack
-from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -134,28 +133,13 @@ def grant_uploads(
     allow(dispatcher, "s3:ListBucketVersions", on=listed, when=prefix, owner=uploads.bucket, source=source)
 
 
-def grant_vpc(
-    function: lambda_.Function,
-    *,
-    subnets: Sequence[ec2.ISubnet],
-    group: ec2.ISecurityGroup,
-    key: kms.IKey,
-    narrow: bool,
-) -> None:
+def grant_vpc(function: lambda_.Function, key: kms.IKey) -> None:
     """Let Lambda put ``function`` into subnets, and decrypt its environment."""
     described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
     allow(function, *described, on=["*"], source=_EC2_ACTIONS)
-    create = "ec2:CreateNetworkInterface"
-    deleted = ("ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
-    if narrow:
-        used = [*(("subnet", subnet.subnet_id) for subnet in subnets), ("security-group", group.security_group_id)]
-        created = [ec2_arn(function, *each) for each in (*used, ("network-interface", "*"))]
-        wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
-        allow(function, create, on=created, wildcard=wildcard, source=source)
-        # Lambda refuses a role that may delete less, whatever it will delete.
-        allow(function, *deleted, on=[ec2_arn(function, "*", "*")], wildcard=wildcard, source=source)
-    else:
-        allow(function, create, *deleted, on=["*"], wildcard=SERVICE_GUIDE, source=_EC2_ACTIONS)
+    interfaces = ("ec2:CreateNetworkInterface", "ec2:DeleteNetworkInterface")
+    addresses = ("ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
+    allow(function, *interfaces, *addresses, on=["*"], wildcard=SERVICE_GUIDE, source=_EC2_ACTIONS)
     # A message that Lambda puts into a dead-letter queue is encrypted with a data key that the role asks for.
     puts = ["kms:GenerateDataKey"] if function.dead_letter_queue else []
     source = f"AWS Lambda Developer Guide, configuration-envvars-encryption; {_SQS_KEYS}"

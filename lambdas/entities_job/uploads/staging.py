@@ -142,22 +142,9 @@ class Shard:
         # Copying tags would need permissions on tags.
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
-            aws.s3().copy_object(
-                Bucket=target.bucket,
-                Key=target.key,
-                CopySource=source,
-                TaggingDirective="REPLACE",
-                **target.encryption,
-            )
-        else:
-            aws.s3().copy_object(
-                Bucket=target.bucket,
-                Key=target.key,
-                CopySource=source,
-                TaggingDirective="REPLACE",
-                CopySourceIfMatch=entry["ETag"],
-                **target.encryption,
-            )
+        more = {**target.encryption, **({} if "VersionId" in entry else {"CopySourceIfMatch": entry["ETag"]})}
+        to = {"Bucket": target.bucket, "Key": target.key}
+        aws.s3().copy_object(**to, CopySource=source, TaggingDirective="REPLACE", **more)
 
     def _pad(self) -> None:
         file = f"padding-{self._name.partition('.')[0]}"
