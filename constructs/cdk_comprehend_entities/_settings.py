@@ -97,6 +97,7 @@ def settings(
     limits: ExecutionLimits,
     poll_schedule: PollSchedule,
     completion_events: bool,
+    unique_names: bool,
 ) -> Settings:
     """Return what each task of the state machine gets as ``Settings``."""
     completed: dict[str, Any] = {
@@ -106,7 +107,7 @@ def settings(
         "VolumeKmsKeyId": storage.volume_key.key_arn,
         **({"VpcConfig": network.request} if network else {}),
     }
-    return {
+    made: Settings = {
         "ContractVersion": CONTRACT_VERSION,
         "Request": cast(JobRequest, completed),
         "AcceptedValues": cast("dict[str, list[str]]", Lazy.any(accepted)),
@@ -120,6 +121,9 @@ def settings(
         "CompletionEvents": completion_events,
         "Schedule": poll_schedule.settings(),
     }
+    if unique_names:
+        made["UniqueNames"] = True
+    return made
 
 
 def batch_settings(

@@ -91,6 +91,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         completion_events: bool | None = None,
         stop_jobs_on_delete: bool = False,
         maximum_active_jobs: int = 10,
+        unique_names: bool = False,
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = KEPT,
         auto_delete_objects: bool = False,
@@ -135,6 +136,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             stop_jobs_on_delete: stop all jobs when the workflow is deleted.
             maximum_active_jobs: no job is started while so many are active in the account and Region; where there are
                 uploads, executions that callers start leave one slot to them.
+            unique_names: documents of the executions that callers start are copied under unique names first, so that
+                those whose base names repeat below the prefix keep their source, as uploads do.
             log_retention: how long logs are kept.
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted (default: they are
                 kept, but for a first deployment that fails).
@@ -190,6 +193,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             limits=limits,
             poll_schedule=poll_schedule or (PollSchedule.safety() if seen else PollSchedule.service_grid()),
             completion_events=seen,
+            unique_names=unique_names,
         )
         warn_in_vain(self, self._settings["Request"])
         self._factory = FunctionFactory(

@@ -309,3 +309,27 @@ def test_an_uploader_may_put_under_the_prefix_of_its_trigger_and_nothing_else() 
     rights = Synthesized(build).rights("<Uploader>")
     objects = [(action, resource) for action, resource, _ in rights if action.startswith("s3:")]
     assert objects == [("s3:PutObject", "<InputBucket.Arn>/uploads/en/*")]
+
+
+def test_with_unique_names_documents_are_inspected_first_then_copied_then_analysed() -> None:
+    made = Synthesized(lambda stack: EntitiesDetectionWorkflow(stack, "Entities", unique_names=True))
+    states = json.loads(made.settings())["States"]
+    to_copy = next(choice for choice in states["TakenUp"]["Choices"] if choice["Next"] == "StageBatch")
+    assert to_copy["Condition"] == "{% $exists($states.input.Manifest) %}"
+    _, copied, batch, _ = states["AnythingStaged"]["Choices"]
+    assert (copied["Next"], batch["Next"]) == ("StartJob", "InspectInput")
+    assert copied["Condition"].startswith("{% $inspected and ")
+    assert states["BatchOfUploads"]["Choices"][0]["Assign"] == {"inspected": False}
+    assert states["InspectInput"]["Assign"]["inspected"] is True
+    assert ("s3:GetObject", "<InputBucket.Arn>/input/*") in {right[:2] for right in made.rights("<StageRole>")}
+    manifests = ("s3:PutObject", f"<InputBucket.Arn>/staging/{OWN}/*/manifest/*")
+    assert manifests in {right[:2] for right in made.rights("<InspectInputRole>")}
+
+
+def test_without_unique_names_nothing_of_it_is_there_and_nobody_may_copy(english: Synthesized) -> None:
+    assert "inspected" not in english.settings()
+    assert manifest_rights(english) == set()
+
+
+def manifest_rights(made: Synthesized) -> set[str]:
+    return {right[1] for right in made.rights("<InspectInputRole>") if "manifest" in right[1]}

@@ -93,7 +93,8 @@ class Definition:
         publish = self._publish_result(functions.publish_result)
         anew = {"attempt": jsonata("$attempt + 1"), "looks": 0, "elapsed": 0, **self._no_slot_yet()}
         restart = self._wait("WaitBeforeRestart", "$attempt * 60", **anew)
-        taken_up = sfn.Choice.jsonata(scope, "TakenUp")
+        self.start_job: sfn.IChainable = start_job
+        self.inspected = taken_up = sfn.Choice.jsonata(scope, "TakenUp")
         exists = jsonata(f"$exists({read(contracts.InspectInputOutput, 'Job', of=INPUT)})")
         self.start: sfn.IChainable = inspect.next(
             taken_up.when(sfn.Condition.jsonata(exists), poll).otherwise(start_job)
@@ -116,6 +117,7 @@ class Definition:
             {"Input": jsonata(INPUT), "Settings": self._settings, "Execution": _EXECUTION},
             assign={
                 **_answers(contracts.InspectInputOutput, "Request", "Inventory", "Estimate", "Warnings"),
+                **({"inspected": True} if self._settings.get("UniqueNames") else {}),
                 **{"settings": self._settings, "polls": 0, "looks": 0, "elapsed": 0, **self._no_slot_yet()},
                 "limit": jsonata(f"{limits.duration.to_seconds()} + {inventory} * {per_byte!r}"),
                 "stopCode": jsonata("null"),

@@ -56,8 +56,8 @@ def state_machine(
         parts,
         functions.stage,
         storage=storage,
-        inspect_input=definition.start,
-        publish_failure=definition.publish_failure,
+        definition=definition,
+        unique_names=settings.get("UniqueNames", False),
     )
     machine = sfn.StateMachine(
         parts,

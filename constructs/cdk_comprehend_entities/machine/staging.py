@@ -12,6 +12,7 @@ from entities_job import contracts
 
 from .._payloads import INPUT, jsonata, payload, read
 from .._storage import Storage
+from .definition import Definition
 
 # Ten functions of sixteen threads stay below the 3,500 writes a second that S3 takes under one prefix.
 _CONCURRENT_SHARDS = 10
@@ -22,18 +23,22 @@ def stage_batch(
     stage: lambda_.IFunction,
     *,
     storage: Storage,
-    inspect_input: sfn.IChainable,
-    publish_failure: sfn.IChainable,
+    definition: Definition,
+    unique_names: bool,
 ) -> sfn.Choice:
-    """Return the machine's first state: a batch of uploads is staged, other inputs go to ``inspect_input`` at once.
+    """Return the machine's first state: a batch of uploads is staged, other inputs are inspected at once.
+
+    With ``unique_names`` what they name is staged, too, after that.
 
     Args:
         scope: where the states are defined.
         stage: the function that copies one file of a batch's manifest.
         storage: where batches are staged, and refused uploads reported.
-        inspect_input: gets the execution's input.
-        publish_failure: gets the ``Error`` of a staging that failed, or of a batch that has nothing to analyse.
+        definition: its first state gets the execution's input, ``publish_failure`` the ``Error`` of a staging that
+            failed or has nothing to analyse.
+        unique_names: whether documents of direct executions are staged.
     """
+    inspect_input, publish_failure = definition.start, definition.publish_failure
     shards = _shards(scope, stage, storage)
     shards.add_catch(publish_failure, errors=["States.ALL"], result_path="$.Error")
     # Refused uploads are reported, and what another batch analyses needs no second report: a job has nothing to do.
@@ -47,24 +52,24 @@ def stage_batch(
     )
     error, cause = (f"{read(contracts.CaughtError, name, of=f'{INPUT}.Shards')}" for name in ("Error", "Cause"))
     nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
-    shards.next(
-        sfn.Choice.jsonata(scope, "AnythingStaged")
-        .when(
-            sfn.Condition.jsonata(jsonata(f"$exists({error})")),
-            publish_failure,
-            outputs=jsonata(f"{{'Error': {{'Error': [{error}][0], 'Cause': [{cause}][0]}}}}"),
-        )
-        .when(
-            sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
-            inspect_input,
-            outputs=jsonata("$states.context.Execution.Input"),
-        )
-        .when(
-            sfn.Condition.jsonata(jsonata(nothing)),
-            publish_failure,
-            outputs=jsonata(f"{{'Error': {nothing_at_all}}}"),
-        )
+    after = sfn.Choice.jsonata(scope, "AnythingStaged")
+    after.when(
+        sfn.Condition.jsonata(jsonata(f"$exists({error})")),
+        publish_failure,
+        outputs=jsonata(f"{{'Error': {{'Error': [{error}][0], 'Cause': [{cause}][0]}}}}"),
     )
+    if unique_names:
+        after.when(sfn.Condition.jsonata(jsonata(f"$inspected and $not({nothing})")), definition.start_job)
+        manifest = read(contracts.InspectInputOutput, "Manifest", of=INPUT)
+        definition.inspected.when(
+            sfn.Condition.jsonata(jsonata(f"$exists({manifest})")), shards, outputs={"Manifest": jsonata(manifest)}
+        )
+    after.when(
+        sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
+        inspect_input,
+        outputs=jsonata("$states.context.Execution.Input"),
+    ).when(sfn.Condition.jsonata(jsonata(nothing)), publish_failure, outputs=jsonata(f"{{'Error': {nothing_at_all}}}"))
+    shards.next(after)
     uri, staging = f"$string({read(contracts.JobRequest, 'InputDataConfig.S3Uri', of=INPUT)})", storage.staging
     batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
     return (
@@ -72,6 +77,7 @@ def stage_batch(
         .when(
             sfn.Condition.jsonata(jsonata(f"$substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}'")),
             shards,
+            assign={"inspected": False} if unique_names else None,
             outputs={"Manifest": jsonata(f"{batch} & 'manifest/'")},
         )
         .otherwise(inspect_input)

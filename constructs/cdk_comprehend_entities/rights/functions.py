@@ -53,6 +53,9 @@ def grant_tasks(
     _grant_report(functions.publish_result, storage, bus)
     _grant_end(functions.publish_failure, storage, bus)
     _grant_stage(functions.stage, storage)
+    if settings.get("UniqueNames"):
+        storage.staging.below("*/manifest/").grant_write(functions.inspect_input)
+        storage.documents.grant_read(functions.stage)
 
 
 def grant_await_output(function: lambda_.Function, storage: Storage, waiting: Prefix) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from .request import JobRequest
 
@@ -34,7 +34,7 @@ class Settings(TypedDict):
     """What the construct tells its functions.
 
     ``AcceptedValues`` are enum values that may be newer than botocore's model, by the path of their field, such as
-    ``InputDataConfig.InputFormat``.
+    ``InputDataConfig.InputFormat``. With ``UniqueNames`` documents of direct executions are copied under unique names.
     """
 
     ContractVersion: int
@@ -48,4 +48,5 @@ class Settings(TypedDict):
     MaximumSlotSeconds: float
     MaximumQueueSeconds: float
     CompletionEvents: bool
+    UniqueNames: NotRequired[bool]
     Schedule: ScheduleSettings

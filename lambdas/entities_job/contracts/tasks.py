@@ -55,9 +55,13 @@ class InspectInputInput(TypedDict):
 
 
 class InspectInputOutput(TypedDict):
-    """Answer of InspectInput; ``Job`` is one that is taken up, so that none is started."""
+    """Answer of InspectInput.
+
+    ``Job`` is one that is taken up, so that none is started; below ``Manifest`` is listed what is copied before.
+    """
 
     Request: JobRequest
+    Manifest: NotRequired[str]
     Job: NotRequired[Job]
     Inventory: InventoryReference
     Estimate: Estimate

@@ -10,12 +10,22 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
 from ..aws import Location, logger, task
-from ..contracts import Execution, InputWarning, Inspected, InspectInputInput, InspectInputOutput, JobRequest, Settings
+from ..contracts import (
+    Execution,
+    InputDataConfig,
+    InputWarning,
+    Inspected,
+    InspectInputInput,
+    InspectInputOutput,
+    JobRequest,
+    Settings,
+)
 from ..job import marker, resumption
 from ..job.identity import folders
 from ..publish import inventory
 from ..request.completion import complete, without_link
 from ..request.inspection import THREADS, Inspection
+from ..uploads import copies
 
 
 @task
@@ -34,29 +44,42 @@ def handler(event: InspectInputInput, context: LambdaContext) -> InspectInputOut
     if taken_up is not None:
         return _taken_up(taken_up, settings, execution)
     request = complete(given, settings)
-    found = _inspected(request, settings, execution, check=True)
-    return {
+    staging, data = Location.of(settings["StagingUri"]), request["InputDataConfig"]
+    copied = settings.get("UniqueNames") and not data["S3Uri"].startswith(staging.uri)
+    place = copies.place(execution, staging) if copied else None
+    found = _inspected(request, settings, execution, check=True, place=place)
+    made: InspectInputOutput = {
         "Request": request,
         "Inventory": found["Inventory"],
         "Estimate": found["Estimate"],
         "Warnings": found["Warnings"],
     }
+    if place:
+        made["Manifest"] = f"{(place / 'manifest').key}/"
+        staged: InputDataConfig = {**data, "S3Uri": f"{(place / 'documents').uri}/"}
+        made["Request"] = {**request, "InputDataConfig": staged}
+    return made
 
 
-def _inspected(request: JobRequest, settings: Settings, execution: Execution, *, check: bool) -> Inspected:
+def _inspected(
+    request: JobRequest, settings: Settings, execution: Execution, *, check: bool, place: Location | None = None
+) -> Inspected:
+    """Inspect the input and write its inventory; with ``place``, and the manifest of the copies to make there."""
     folder = marker.work() / execution["Name"]
     target = folder / "inventory.jsonl.gz"
     with ThreadPoolExecutor(THREADS) as pool:
         inspection = Inspection(request, settings, pool)
-        inventory.write(target, inspection.entries())
+        entries = inspection.entries()
+        inventory.write(target, copies.renamed(entries, place) if place else entries)
         if check:
             inspection.check()
     tally, warnings = inspection.tally, inspection.warnings()
+    price = tally.cost + (round(tally.files * copies.USD_PER_COPY, 6) if place else 0)
     sums = {"documents": tally.documents, "bytes": tally.size, "warnings": len(warnings)}
     logger.info("input inspected", extra=sums)
     made: Inspected = {
         "Inventory": {"Uri": target.uri, "Documents": tally.documents, "Files": tally.files, "Bytes": tally.size},
-        "Estimate": {"Units": tally.units, "CostUsd": tally.cost},
+        "Estimate": {"Units": tally.units, "CostUsd": price},
         "Warnings": warnings,
     }
     (folder / "inspected.json").write(json.dumps(made, ensure_ascii=False).encode())

@@ -184,7 +184,8 @@ class Inspection:
     def _remarks(self) -> Iterator[str]:
         yield from map(str, remarks(self._request))
         groups = (sum(1 for _ in group) for _, group in groupby(sorted(self._names)))
-        if repeated := sum(size for size in groups if size > 1):
+        repeated = sum(size for size in groups if size > 1)
+        if repeated and not self._settings.get("UniqueNames"):
             yield f"{repeated:,} files share their base name, by which alone the service names a document, with another"
         if self._unseen:
             yield f"{self._unseen:,} files were not checked for their kind and encoding: it took too long"

@@ -101,10 +101,9 @@ class Upload(NamedTuple):
 
         Its copy's name is unique and plain, since results are found by it, and tells the kind of document.
         """
-        extension = _EXTENSION.search(self.key)
         line: ManifestLine = {
             "Identity": identity,
-            "File": f"{identity}{extension[0].lower() if extension else ''}",
+            "File": copy_name(identity, self.key),
             "Source": Location(self.bucket, self.key).uri,
             "Size": self.size,
         }
@@ -115,6 +114,12 @@ class Upload(NamedTuple):
         if refusal:
             line["ErrorCode"], line["ErrorMessage"] = refusal
         return line
+
+
+def copy_name(identity: str, key: str) -> str:
+    """Return the name of a copy: plain and unique, with the extension that tells the kind of document."""
+    extension = _EXTENSION.search(key)
+    return f"{identity}{extension[0].lower() if extension else ''}"
 
 
 @dataclass(frozen=True)

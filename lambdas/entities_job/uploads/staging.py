@@ -76,7 +76,7 @@ class Shard:
             self._report.write(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
         staged = sum(entry["Size"] for entry, fate in zip(entries, fates, strict=True) if fate == "Staged")
         # It may be the only shard that stages anything.
-        if 0 < staged < MINIMUM_BYTES:
+        if 0 < staged < MINIMUM_BYTES and entries[0]["Identity"]:
             self._pad()
         return {
             "Staged": fates.count("Staged"),
@@ -96,13 +96,14 @@ class Shard:
                 fates.update({number: fate for number, fate in zip(left, found, strict=True) if fate})
         unreadable = json.dumps({**self._own, "ErrorCode": _UNREADABLE}).encode()
         for number, entry in enumerate(entries):
-            if number not in fates:
+            if number not in fates and entry["Identity"]:
                 (self._claims / entry["Identity"]).write(unreadable)
         return [fates.get(number, "Refused") for number in range(len(entries))]
 
     def _stage_one(self, entry: ManifestLine) -> Fate | None:
         """Return what becomes of an entry, or None if S3 refused to copy it, with the reason in the entry."""
-        if not self._claim(entry["Identity"]):
+        # Documents of a direct execution are nobody else's.
+        if entry["Identity"] and not self._claim(entry["Identity"]):
             logger.info("uploaded content is another batch's already", extra={"source": entry["Source"]})
             return "Duplicates"
         if entry.get("ErrorCode", _UNREADABLE) == _UNREADABLE:
@@ -139,11 +140,14 @@ class Shard:
     def _copy(self, entry: ManifestLine) -> None:
         place, target = Location.of(entry["Source"]), self._place / "documents" / entry["File"]
         source: CopySourceTypeDef = {"Bucket": place.bucket, "Key": place.key}
-        # Copying tags would need permissions on tags.
+        condition: dict[str, str] = {}
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
-        more = {**target.encryption, **({} if "VersionId" in entry else {"CopySourceIfMatch": entry["ETag"]})}
+        elif "ETag" in entry:
+            condition["CopySourceIfMatch"] = entry["ETag"]
+        more = {**target.encryption, **condition}
         to = {"Bucket": target.bucket, "Key": target.key}
+        # Copying tags would need permissions on tags.
         aws.s3().copy_object(**to, CopySource=source, TaggingDirective="REPLACE", **more)
 
     def _pad(self) -> None:
