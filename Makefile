@@ -94,6 +94,12 @@ rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal:
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
 	$(BIN)/python -m bench.quota
 
+bench-report: setup-dev ## write a report of 500,000 entities and open it in Chromium (CHROME=/path/to/chromium)
+	$(BIN)/python -m bench.report
+
+pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
+	$(BIN)/python -m bench.pictures
+
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
 	$(BIN)/python -m bench.load_uploads
 

@@ -109,9 +109,10 @@ class Account(Aws):
     # --- Amazon SQS and AWS Lambda ---
 
     def _GetQueueAttributes(self, given: dict[str, Any]) -> dict[str, Any]:
-        answer: dict[str, Any] = super()._GetQueueAttributes(given)
-        answer["Attributes"]["QueueArn"] = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{given['QueueUrl'].rpartition('/')[2]}"
-        return answer
+        if given["AttributeNames"] == ["QueueArn"]:
+            name = given["QueueUrl"].rpartition("/")[2]
+            return {"Attributes": {"QueueArn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:{name}"}}
+        return super()._GetQueueAttributes(given)
 
     def _ListDeadLetterSourceQueues(self, given: dict[str, Any]) -> dict[str, Any]:
         return {"queueUrls": [WAITING] if given["QueueUrl"] == DEAD else []}

@@ -82,6 +82,7 @@ _ADVICE = {
     "UnrecognizedClientException": "The credentials are not valid in this account or Region.",
     "ModuleNotFoundError": "Install the command line with its packages: pip install 'cdk-comprehend-entities[cli]'.",
 }
+_KNOWN = ("botocore", "boto3", "s3transfer", "duckdb", "_duckdb")
 _DENIED = "Ask for this permission; docs/command-line.md lists what each command needs."
 
 
@@ -95,4 +96,6 @@ def explain(error: Exception) -> tuple[str, str]:
         message = f"{operation} failed: {code}: {detail}" if detail else f"{operation} failed: {code}"
     if code.startswith(("AccessDenied", "AuthorizationError", "UnauthorizedOperation", "KMSAccessDenied")):
         return message, _DENIED
+    if type(error).__module__.split(".")[0] not in _KNOWN and not isinstance(error, OSError) and name not in _ADVICE:
+        return f"{name}: {message}", "This is a fault of the command line: please report it with the command."
     return message, _ADVICE.get(code) or _ADVICE.get(name, "")
