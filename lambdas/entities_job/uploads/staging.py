@@ -11,7 +11,7 @@ import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from botocore.exceptions import ClientError
 
@@ -140,12 +140,11 @@ class Shard:
     def _copy(self, entry: ManifestLine) -> None:
         place, target = Location.of(entry["Source"]), self._place / "documents" / entry["File"]
         source: CopySourceTypeDef = {"Bucket": place.bucket, "Key": place.key}
-        condition: dict[str, str] = {}
+        more: dict[str, Any] = {**target.encryption}
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
         elif "ETag" in entry:
-            condition["CopySourceIfMatch"] = entry["ETag"]
-        more = {**target.encryption, **condition}
+            more["CopySourceIfMatch"] = entry["ETag"]
         to = {"Bucket": target.bucket, "Key": target.key}
         # Copying tags would need permissions on tags.
         aws.s3().copy_object(**to, CopySource=source, TaggingDirective="REPLACE", **more)

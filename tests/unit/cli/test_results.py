@@ -127,8 +127,10 @@ def test_every_format_has_the_same_rows(published: Account, tmp_path: Path) -> N
     for name in ("a.csv", "a.jsonl", "a.parquet"):
         path = tmp_path / name
         assert typed("results", "entities", "--output", str(path)).code == 0
-        assert [text for (text,) in duckdb.sql(f"SELECT text FROM '{path}'").fetchall()] == wanted
-        assert duckdb.sql(f"SELECT * FROM '{path}'").columns == list(athena.VIEWS["entities"])
+        rows = duckdb.execute(f"SELECT text FROM '{path}'").fetchall()
+        assert [text for (text,) in rows] == wanted
+        columns = duckdb.execute(f"SELECT * FROM '{path}'").description
+        assert [each[0] for each in columns or []] == list(athena.VIEWS["entities"])
 
 
 def test_nothing_is_overwritten(published: Account, tmp_path: Path) -> None:
