@@ -140,14 +140,13 @@ class Shard:
     def _copy(self, entry: ManifestLine) -> None:
         place, target = Location.of(entry["Source"]), self._place / "documents" / entry["File"]
         source: CopySourceTypeDef = {"Bucket": place.bucket, "Key": place.key}
-        more: dict[str, Any] = {**target.encryption}
+        more: dict[str, Any] = {"Bucket": target.bucket, "Key": target.key, **target.encryption}
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
         elif "ETag" in entry:
             more["CopySourceIfMatch"] = entry["ETag"]
-        to = {"Bucket": target.bucket, "Key": target.key}
         # Copying tags would need permissions on tags.
-        aws.s3().copy_object(**to, CopySource=source, TaggingDirective="REPLACE", **more)
+        aws.s3().copy_object(CopySource=source, TaggingDirective="REPLACE", **more)
 
     def _pad(self) -> None:
         file = f"padding-{self._name.partition('.')[0]}"
