@@ -123,16 +123,14 @@ def batch(deployed: Deployed) -> str:
 
 
 def dispatch(deployed: Deployed) -> str:
-    """The dispatcher's look at three uploads, of which two make a batch; nobody else wakes it meanwhile."""
+    """The dispatcher looks at a poisoned message and three uploads, two of which make a batch; nobody else wakes it."""
     rehearsal, bucket = deployed.rehearsal, deployed.outputs["InputBucket"]
     functions, sqs, queue = rehearsal.client("lambda"), rehearsal.client("sqs"), deployed.outputs["UploadQueueUrl"]
-    dispatcher = _function(deployed, "DispatchUploads")
-    for mapping in functions.list_event_source_mappings(FunctionName=dispatcher)["EventSourceMappings"]:
-        if mapping["State"] not in _DISABLED:
-            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    dispatcher = _dispatcher_alone(deployed)
     sqs.purge_queue(QueueUrl=queue)
     claims = _dispatcher_settings(deployed)["ClaimsUri"].partition(bucket)[2].lstrip("/")
     rehearsal.client("s3").delete_object(Bucket=bucket, Key=f"{claims}note.json")
+    sqs.send_message(QueueUrl=queue, MessageBody="poison")
     for number in range(3):
         # Gone before it is copied: the batch ends without a job.
         item = {"key": f"uploads/{number}.txt", "version-id": f"v{next(_numbers)}", "size": 9 * len(TEXT)}
@@ -152,18 +150,71 @@ def dispatch(deployed: Deployed) -> str:
     return ""
 
 
+def settle(deployed: Deployed) -> str:
+    """A batch is recorded as published by the outcome under ``work/outcomes/``, whose event was lost."""
+    s3, settings = deployed.rehearsal.client("s3"), _dispatcher_settings(deployed)
+    machine = deployed.outputs["StateMachineArn"]
+    name = f"Uploads-20260101T000000-{next(_numbers):016}"
+    claims = settings["ClaimsUri"].partition(deployed.outputs["InputBucket"])[2].lstrip("/")
+    record = f"{claims}Uploads/batches/{name}.json"
+    outcome = {
+        "Status": "COMPLETED",
+        "ExecutionArn": f"{machine.replace('stateMachine', 'execution')}:{name}",
+        "Job": {},
+    }
+    for key, body in (
+        (record, {"State": "running", "Number": 1, "Jobs": 0, "Resumed": 0}),
+        (f"{claims}note.json", {"Since": {}, "LookAt": 0, "Starting": {}, "Awaited": {name: time.time()}}),
+    ):
+        s3.put_object(Bucket=deployed.outputs["InputBucket"], Key=key, Body=json.dumps(body))
+    place = f"work/outcomes/{machine.rpartition(':')[2]}.{name}-0-0.json"
+    s3.put_object(Bucket=deployed.outputs["OutputBucket"], Key=place, Body=json.dumps(outcome))
+    sweep = {"messageId": "1", "body": json.dumps({"Sweep": True}), "attributes": {"SentTimestamp": "0"}}
+    told = _told(deployed, {"Records": [sweep]})
+    found = json.loads(s3.get_object(Bucket=deployed.outputs["InputBucket"], Key=record)["Body"].read())
+    return "" if found["State"] == "published" else f"{told}\n{found}"
+
+
 def backfill(deployed: Deployed) -> str:
-    """The dispatcher lists what lies under the prefix of a trigger."""
-    answer = deployed.rehearsal.client("lambda").invoke(
-        FunctionName=_function(deployed, "DispatchUploads"),
-        Payload=json.dumps({"Backfill": {"Trigger": "Uploads", "Prefix": f"uploads/none-{next(_numbers)}/"}}),
-    )
-    return answer["Payload"].read().decode() if "FunctionError" in answer else ""
+    """An object that no event announced is listed and queued."""
+    bucket, key = deployed.outputs["InputBucket"], f"uploads/backfill/{next(_numbers)}.txt"
+    deployed.rehearsal.client("s3").put_object(Bucket=bucket, Key=key, Body=TEXT * 9)
+    told = _told(deployed, {"Backfill": {"Trigger": "Uploads"}})
+    return "" if '"Queued"' in told else told
+
+
+def _told(deployed: Deployed, event: object) -> str:
+    """What the dispatcher answers, and what it was denied."""
+    begun, dispatcher = int(time.time() * 1000), _dispatcher_alone(deployed)
+    answer = deployed.rehearsal.client("lambda").invoke(FunctionName=dispatcher, Payload=json.dumps(event))
+    return f"{answer['Payload'].read().decode()}\n{denials(deployed, begun)}"
+
+
+def _dispatcher_alone(deployed: Deployed) -> str:
+    """The dispatcher's name; nothing but its caller wakes it from now on."""
+    functions, dispatcher = deployed.rehearsal.client("lambda"), _function(deployed, "DispatchUploads")
+    for mapping in functions.list_event_source_mappings(FunctionName=dispatcher)["EventSourceMappings"]:
+        if mapping["State"] not in _DISABLED:
+            functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+    return dispatcher
 
 
 PATHS: dict[str, Callable[[Deployed], str]] = {
     path.__name__: path
-    for path in (job, deadline, refusal, abort, wake, abandon, resume, token, batch, dispatch, backfill)
+    for path in (
+        job,
+        deadline,
+        refusal,
+        abort,
+        wake,
+        abandon,
+        resume,
+        token,
+        batch,
+        dispatch,
+        settle,
+        backfill,
+    )
 }
 
 

@@ -172,6 +172,13 @@ def test_slots_are_what_really_runs_jobs_of_others_and_executions_without_a_job(
     assert usage.batches["En"] == 4
 
 
+@pytest.mark.parametrize("between", range(1, 8))
+def test_an_execution_that_starts_its_job_meanwhile_is_never_overlooked(aws: Aws, between: int) -> None:
+    aws.run("En-1-a")
+    aws.at_call(between, lambda: aws.job("a", status="SUBMITTED", JobName="Workflow.En-1-a"))
+    assert account.Account(settings()).usage([]).active >= 1
+
+
 def test_staging_copies_the_announced_version_and_leaves_originals_alone(aws: Aws) -> None:
     upload(aws, "uploads/a", b"first" * 200)
     upload(aws, "uploads/a", b"second" * 200)
