@@ -19,7 +19,7 @@ def chosen(deployment: Deployment, name: str | None) -> Trigger:
     known = f"Its triggers: {', '.join(triggers)}." if triggers else "Add one: workflow.start_on_upload()."
     if name is None and len(triggers) == 1:
         return next(iter(triggers.values()))
-    if name not in triggers:
+    if name is None or name not in triggers:
         raise CommandError(f"There is no upload trigger {name!r}." if name else "Choose one with --trigger.", known)
     return triggers[name]
 
