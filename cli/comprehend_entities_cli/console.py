@@ -37,13 +37,13 @@ class Screen:
             sys.stdout.flush()
 
     def say(self, text: str = "", *, style: str = "") -> None:
-        """Print a line for people; it is not wrapped, so that it can be copied."""
+        """Print a line for people."""
         if not self.as_json:
-            self._out.print(printable(text), style=style or None, markup=False, soft_wrap=True)
+            _print(self._out, text, style)
 
     def note(self, text: str, *, style: str = "") -> None:
         """Print a line that is no answer, whatever the answer's format is."""
-        self.err.print(printable(text), style=style or None, markup=False, soft_wrap=True)
+        _print(self.err, text, style)
 
     def error(self, message: str, advice: str = "") -> None:
         """Print what went wrong."""
@@ -76,6 +76,12 @@ class Screen:
     def silence(self) -> None:
         """Stop writing: who read the answer has gone."""
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _print(console: Console, text: str, style: str) -> None:
+    # What is to be copied, or read by a program, is not wrapped.
+    whole = not console.is_terminal or any(part in text for part in ("://", "comprehend-entities "))
+    console.print(printable(text), style=style or None, markup=False, soft_wrap=whole)
 
 
 def printable(text: str) -> str:

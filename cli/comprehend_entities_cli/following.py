@@ -47,7 +47,7 @@ def show_run(use: Use, run: Run, summary: dict[str, Any] | None = None) -> None:
     """Print an execution for people: outcome, counts, documents with errors, and what to do."""
     screen, outcome = use.screen, run.outcome
     screen.say(f"{run.name}  {outcome['Status'] if outcome else run.state}", style=_style(outcome))
-    facts = [f"started {run.begun:%Y-%m-%d %H:%M:%S %Z}".rstrip()]
+    facts = [f"started {run.begun.astimezone():%Y-%m-%d %H:%M:%S}"]
     if run.ended:
         facts.append(f"took {duration((run.ended - run.begun).total_seconds())}")
     if job_id := run.job.get("JobId"):

@@ -127,10 +127,11 @@ def test_every_format_has_the_same_rows(published: Account, tmp_path: Path) -> N
     for name in ("a.csv", "a.jsonl", "a.parquet"):
         path = tmp_path / name
         assert typed("results", "entities", "--output", str(path)).code == 0
-        rows = duckdb.execute(f"SELECT text FROM '{path}'").fetchall()
-        assert [text for (text,) in rows] == wanted
-        columns = duckdb.execute(f"SELECT * FROM '{path}'").description
-        assert [each[0] for each in columns or []] == list(athena.VIEWS["entities"])
+        with duckdb.connect() as written:
+            rows = written.execute(f"SELECT text, * FROM '{path}'").fetchall()
+            columns = [name for name, *_ in written.description or []]
+        assert [text for text, *_ in rows] == wanted
+        assert columns[1:] == list(athena.VIEWS["entities"])
 
 
 def test_nothing_is_overwritten(published: Account, tmp_path: Path) -> None:

@@ -1,0 +1,134 @@
+"""The command line end to end: every command against a deployed workflow on the local AWS."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from local.processes import ROOT
+from local.waiting import wait_until
+from tests.command_line import Typed, typed
+from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
+
+
+class Console:
+    """A shell in which the local AWS is the AWS."""
+
+    def __init__(self, workflow: Deployed) -> None:
+        self._environment = workflow.rehearsal.environment
+
+    def __call__(self, *arguments: str, code: int = 0) -> Typed:
+        """Run a command that is to end with this exit code."""
+        told = typed(*arguments, environment=self._environment)
+        assert told.code == code, (told.out, told.err)
+        return told
+
+
+@pytest.fixture(scope="module")
+def shell(workflow: Deployed) -> Console:
+    return Console(workflow)
+
+
+@pytest.fixture(scope="module")
+def letters(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The documents as files."""
+    folder = tmp_path_factory.mktemp("letters")
+    for name, body in DOCUMENTS.items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(body)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def submitted(shell: Console, letters: Path) -> dict[str, Any]:
+    """What submit answers when the job has ended."""
+    answer: dict[str, Any] = shell("submit", str(letters), "--name", "typed", "--json").json
+    return answer
+
+
+def test_submit_follows_the_job_to_its_outcome(submitted: dict[str, Any], shell: Console) -> None:
+    assert submitted["Outcome"]["Status"] == "COMPLETED"
+    assert submitted["Outcome"]["Counts"]["Documents"] == len(DOCUMENTS)
+    assert submitted["Summary"]["Failed"] == []
+    assert "typed  COMPLETED" in shell("show", "typed").out
+    assert "typed" in shell("list").out
+    assert shell("watch", "typed", "--json").json["Outcome"] == submitted["Outcome"]
+
+
+def test_what_the_service_would_refuse_is_not_uploaded(shell: Console, tmp_path: Path) -> None:
+    (tmp_path / "short.txt").write_text("Dear Ada")
+    assert "at least 500 bytes" in shell("submit", str(tmp_path), code=1).err
+    assert "REFUSED" in shell("submit", "s3://elsewhere/x/", code=5).out
+
+
+def test_uploads_are_followed_from_their_batch(shell: Console, letters: Path) -> None:
+    told = shell("submit", str(letters / "ada.txt"), "--trigger", "Uploads", "--json").json
+    assert told["Name"].startswith("Uploads-")
+    assert told["Outcome"]["Status"] == "COMPLETED"
+
+
+def test_a_job_is_stopped_with_its_execution(shell: Console, letters: Path) -> None:
+    shell("submit", str(letters), "--name", "unwanted", "--no-wait")
+    wait_until(lambda: shell("show", "unwanted", "--json").json["Job"], awaited="the job of unwanted")
+    shell("stop", "unwanted")
+    told = shell("watch", "unwanted", "--json", code=8).json
+    assert told["Outcome"]["Status"] == "ABORTED"
+    wait_until(
+        lambda: shell("doctor", "--json", code=0).json,
+        lambda found: not [each for each in found if each["check"] == "Jobs" and each["level"] != "ok"],
+        awaited="the job to be stopped",
+    )
+
+
+def test_results_in_every_form(shell: Console, submitted: dict[str, Any], tmp_path: Path) -> None:
+    job = ["--job", submitted["Job"]["JobId"]]
+    counted = submitted["Outcome"]["Counts"]["Entities"]
+    assert len(shell("results", "entities", *job, "--json").json) == counted
+    assert "Ada Lovelace" in shell("results", *job).out
+    shell("results", "entities", *job, "--output", str(tmp_path / "all.parquet"))
+    with duckdb.connect() as written:
+        assert written.execute(f"SELECT count(*) FROM '{tmp_path}/all.parquet'").fetchall() == [(counted,)]
+    sql = "SELECT counts.Documents AS n FROM summaries"
+    assert shell("results", *job, "--sql", sql, "--json").json == [{"n": len(DOCUMENTS)}]
+
+
+def test_the_report_has_every_document(shell: Console, submitted: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    told = shell("report", "--job", submitted["Job"]["JobId"], "--output", str(path), "--json").json
+    assert told["Documents"] == len(DOCUMENTS)
+    assert told["Entities"] == submitted["Outcome"]["Counts"]["Entities"]
+    assert told["Bytes"] == path.stat().st_size
+
+
+def test_a_published_job_is_taken_up_again(shell: Console, letters: Path) -> None:
+    first = shell("submit", str(letters), "--json").json
+    told = shell("resume", first["Job"]["JobId"], "--json").json
+    assert told["Outcome"]["Counts"] == first["Outcome"]["Counts"]
+    assert told["Job"]["JobId"] == first["Job"]["JobId"]
+
+
+def test_dead_letters_are_found_and_redriven(shell: Console, workflow: Deployed) -> None:
+    sqs, s3 = workflow.rehearsal.client("sqs"), workflow.rehearsal.client("s3")
+    version = s3.put_object(Bucket=workflow.outputs["InputBucket"], Key="not-there/typed.txt", Body=TEXT * 9)[
+        "VersionId"
+    ]
+    item = {"key": "not-there/typed.txt", "version-id": version, "size": 9 * len(TEXT), "etag": "", "sequencer": ""}
+    event = {"detail": {"bucket": {"name": workflow.outputs["InputBucket"]}, "object": item}}
+    (dead,) = [url for url in sqs.list_queues()["QueueUrls"] if "DeadLetterQueue" in url]
+    sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event))
+    assert "1 message in the dead-letter queue" in shell("doctor", code=1).out
+    assert shell("redrive", "--json").json["Moved"]["Uploads"] == 1
+    assert shell("doctor").code == 0
+
+
+def test_nothing_is_purged_while_the_stack_stands(shell: Console) -> None:
+    assert "still stands" in shell("purge", "Rehearsed", "--yes", code=1).err
+
+
+def test_cost_of_the_samples(shell: Console) -> None:
+    told = shell("cost", str(ROOT / "local" / "samples" / "en"), "--json").json
+    assert told["EstimatedCostUsd"] == pytest.approx(told["Units"] * 0.0001)
