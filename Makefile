@@ -2,7 +2,10 @@
 # Needs Python 3.11 or newer, git and make; Node, the CDK and MiniStack are installed below this folder.
 
 PYTHON ?= python3
-PORT ?= 4566
+# Given to make, never taken from what a shell exports.
+PORT = 4566
+DOCS =
+OUT =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -13,21 +16,18 @@ INSTALL := $(PIP) install --require-hashes -r
 COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 # First: the CDK starts the app as `python3 app.py`, and Node stands beside our Python.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)
+export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)/cli:$(CURDIR)
 
-.PHONY: $(shell sed -nE 's/^([a-z-]+):.*##.*/\1/p' $(firstword $(MAKEFILE_LIST))) setup setup-dev
+.PHONY: $(shell sed -nE 's/^([a-z-]+):.*##.*/\1/p' $(firstword $(MAKEFILE_LIST))) setup setup-dev free-port
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
-demo: setup ## run documents through the real thing on loopback (DOCS=folder: your own; PORT=4566)
-	@$(BIN)/python -m local.demo run --port $(PORT) $(if $(DOCS),--documents "$(DOCS)")
+demo: free-port setup ## run documents through the workflow on a local AWS (DOCS=folder OUT=report.html PORT=4566)
+	@$(BIN)/python -m local.demo run --port $(PORT) $(if $(DOCS),--documents "$(DOCS)") $(if $(OUT),--output "$(OUT)")
 
-down: ## end everything that the demo started
+down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
-
-redrive: setup ## move uploads of the demo out of its dead-letter queues
-	@$(BIN)/python -m local.redrive
 
 test: setup-dev check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"
@@ -88,8 +88,17 @@ bench-completion: setup-dev ## simulate how the end of a job is noticed; writes 
 rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
 	$(BIN)/python -m bench.rehearse_completion
 
+rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
+	$(BIN)/python -m bench.rehearse_failures
+
+bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
+	$(BIN)/python -m bench.quota
+
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
 	$(BIN)/python -m bench.load_uploads
+
+free-port:
+	@$(PYTHON) -m local.port $(PORT)
 
 setup: .venv/.installed node_modules/.installed $(MINISTACK)/.installed
 

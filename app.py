@@ -46,8 +46,10 @@ class EntitiesDetection(cdk.Stack):
             **self._removal(),
         )
         if self._setting("uploadTrigger") in {"True", "true"}:
-            workflow.start_on_upload(prefix=upload_prefix)
+            trigger = workflow.start_on_upload(prefix=upload_prefix)
             self._output("UploadPrefix", upload_prefix, "What is put under it, in the input bucket, is analysed")
+            old = "Analyses what lay under UploadPrefix before, or was put in the first five minutes after deployment"
+            self._output("BackfillCommand", trigger.backfill_command, old)
         catalog = workflow.add_results_catalog()
         self._output("InputBucketName", workflow.input_bucket.bucket_name, "Holds the documents")
         self._output("InputPrefix", input_prefix, "Documents of the executions that you start lie under it")

@@ -64,27 +64,42 @@ def wake(deployed: Deployed) -> str:
 
 
 def abandon(deployed: Deployed) -> str:
-    """A job that no execution waits for is found beside one that has its execution, stopped and reported."""
+    """A job that no execution waits for is stopped beside one that has its execution, and an open end is reported."""
     outputs, begun = deployed.outputs, int(time.time() * 1000)
-    place = {
-        "S3Uri": f"s3://{outputs['OutputBucket']}/jobs/gone-{next(_numbers)}/",
-        "KmsKeyId": outputs["OutputKeyArn"],
-    }
+    ended = deployed.start({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}})
+    deployed.rehearsal.ended_execution(ended)
+    opened: dict[str, object] = {"Execution": ended, "Folders": []}
+    name = ".".join(ended.split(":")[-2:])
+    deployed.rehearsal.client("s3").put_object(
+        Bucket=outputs["OutputBucket"], Key=f"work/open/{name}", Body=json.dumps(opened)
+    )
     deployed.rehearsal.comprehend.spoil_jobs(times=2, seconds=1500)
     living = deployed.start()
     deployed.job(living, status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
-    deployed.rehearsal.client("comprehend").start_entities_detection_job(
-        LanguageCode="en",
-        DataAccessRoleArn=outputs["DataAccessRoleArn"],
-        InputDataConfig={"S3Uri": deployed.put(DOCUMENTS)},
-        OutputDataConfig=place,
-    )
+    _by_hand(deployed, ended.rpartition(":")[2])
     payload = json.dumps({"StateMachineArn": outputs["StateMachineArn"]})
     function = _function(deployed, "StopOrphans")
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
     text = answer["Payload"].read().decode()
     deployed.rehearsal.ended_execution(living)
     return f"{text}\n{denials(deployed, begun)}" if "FunctionError" in answer else ""
+
+
+def resume(deployed: Deployed) -> str:
+    """A job that was started by hand is taken up and published."""
+    job_id = _by_hand(deployed, f"by-hand-{next(_numbers)}")
+
+    def status() -> list[str]:
+        return [job["JobStatus"] for job in deployed.rehearsal.comprehend.jobs() if job["JobId"] == job_id]
+
+    wait_until(status, lambda found: found == ["COMPLETED"], awaited="the job's end", seconds=PATIENCE_SECONDS)
+    return _run(deployed, {"JobId": job_id}, "COMPLETED")
+
+
+def token(deployed: Deployed) -> str:
+    """A job whose caller gave it a token of its own."""
+    given = {"InputDataConfig": {"S3Uri": deployed.put(DOCUMENTS)}, "ClientRequestToken": f"token-{next(_numbers)}"}
+    return _run(deployed, given, "COMPLETED")
 
 
 def batch(deployed: Deployed) -> str:
@@ -101,7 +116,8 @@ def batch(deployed: Deployed) -> str:
         identity = hashlib.sha256(key.encode()).hexdigest()
         place = {"Identity": identity, "File": name, "Source": f"s3://{bucket}/{key}", "Size": 9 * len(TEXT)}
         entries.append(json.dumps({**place, **known, **refused}))
-    folder = f"staging/Proof-20260101T000000-{number:016}/"
+    staging = _dispatcher_settings(deployed)["StagingUri"].partition(bucket)[2].lstrip("/")
+    folder = f"{staging}Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
     return _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
 
@@ -115,7 +131,8 @@ def dispatch(deployed: Deployed) -> str:
         if mapping["State"] not in _DISABLED:
             functions.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
     sqs.purge_queue(QueueUrl=queue)
-    rehearsal.client("s3").delete_object(Bucket=bucket, Key="staging/dispatcher/note.json")
+    claims = _dispatcher_settings(deployed)["ClaimsUri"].partition(bucket)[2].lstrip("/")
+    rehearsal.client("s3").delete_object(Bucket=bucket, Key=f"{claims}note.json")
     for number in range(3):
         # Gone before it is copied: the batch ends without a job.
         item = {"key": f"uploads/{number}.txt", "version-id": f"v{next(_numbers)}", "size": 9 * len(TEXT)}
@@ -135,8 +152,18 @@ def dispatch(deployed: Deployed) -> str:
     return ""
 
 
+def backfill(deployed: Deployed) -> str:
+    """The dispatcher lists what lies under the prefix of a trigger."""
+    answer = deployed.rehearsal.client("lambda").invoke(
+        FunctionName=_function(deployed, "DispatchUploads"),
+        Payload=json.dumps({"Backfill": {"Trigger": "Uploads", "Prefix": f"uploads/none-{next(_numbers)}/"}}),
+    )
+    return answer["Payload"].read().decode() if "FunctionError" in answer else ""
+
+
 PATHS: dict[str, Callable[[Deployed], str]] = {
-    path.__name__: path for path in (job, deadline, refusal, abort, wake, abandon, batch, dispatch)
+    path.__name__: path
+    for path in (job, deadline, refusal, abort, wake, abandon, resume, token, batch, dispatch, backfill)
 }
 
 
@@ -168,10 +195,30 @@ def _run(deployed: Deployed, request: Mapping[str, Any] | None, expected: str) -
     return "\n".join([*map(str, end), denied])
 
 
+def _by_hand(deployed: Deployed, folder: str) -> str:
+    """Start a job as a user would by hand, into a folder of the workflow's jobs; returns its id."""
+    outputs = deployed.outputs
+    place = {"S3Uri": f"s3://{outputs['OutputBucket']}/jobs/{folder}/", "KmsKeyId": outputs["OutputKeyArn"]}
+    started = deployed.rehearsal.client("comprehend").start_entities_detection_job(
+        LanguageCode="en",
+        DataAccessRoleArn=outputs["DataAccessRoleArn"],
+        InputDataConfig={"S3Uri": deployed.put(DOCUMENTS)},
+        OutputDataConfig=place,
+    )
+    return str(started["JobId"])
+
+
 def _refusals(deployed: Deployed, arn: str) -> list[Any]:
     name = ".".join(arn.split(":")[-2:])
     jobs = deployed.rehearsal.comprehend.jobs()
     return [job["Refusal"] for job in jobs if str(job.get("JobName", "")).startswith(name) and job["Refusal"]]
+
+
+def _dispatcher_settings(deployed: Deployed) -> dict[str, str]:
+    functions, name = deployed.rehearsal.client("lambda"), _function(deployed, "DispatchUploads")
+    found = functions.get_function_configuration(FunctionName=name)["Environment"]["Variables"]["UPLOADS"]
+    settings: dict[str, str] = json.loads(found)
+    return settings
 
 
 def _function(deployed: Deployed, part: str) -> str:

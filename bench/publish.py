@@ -27,6 +27,7 @@ from typing import Annotated, Any, NamedTuple
 from unittest.mock import patch
 
 import typer
+from botocore.exceptions import ClientError
 from rich.console import Console
 from rich.progress import track
 from rich.table import Table
@@ -82,11 +83,16 @@ class Folder:
         self._root = root
 
     def get_object(self, *, Bucket: str, Key: str, Range: str = "bytes=0-", **_: str) -> dict[str, Any]:
+        if not (self._root / Key).exists():
+            raise ClientError({"Error": {"Code": "NoSuchKey"}}, "GetObject")
         body = (self._root / Key).open("rb")
         body.seek(int(Range[6:-1]))
         return {"Body": body, "ETag": "e"}
 
-    def put_object(self, *, Bucket: str, Key: str, Body: Any) -> None:
+    def delete_object(self, *, Bucket: str, Key: str) -> None:
+        (self._root / Key).unlink(missing_ok=True)
+
+    def put_object(self, *, Bucket: str, Key: str, Body: Any, **_: str) -> None:
         path = self._root / Key
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
@@ -191,7 +197,10 @@ def published(case: Case, root: Path) -> None:
         "LagSeconds": 1.0,
         "StopCode": None,
     }
-    os.environ.update(EVENT_BUS_NAME="default", POWERTOOLS_METRICS_DISABLED="true")
+    os.environ.update(EVENT_BUS_NAME="default", POWERTOOLS_METRICS_DISABLED="true", WORK_URI="s3://out/work/")
+    # As if no round before had published it.
+    shutil.rmtree(root / "results", ignore_errors=True)
+    shutil.rmtree(root / "work", ignore_errors=True)
     with patch("boto3.client", lambda *_, **__: Folder(root)):
         outcome = publish_result.handler(event, CONTEXT)["Outcome"]
     assert (outcome["Status"], outcome["Counts"]["Documents"]) == ("COMPLETED", case.documents), outcome

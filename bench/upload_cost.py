@@ -55,11 +55,13 @@ def calls(documents: int) -> dict[str, int]:
     settings: DispatcherSettings = {
         "StateMachineArn": MACHINE,
         "StagingUri": "s3://in/staging/",
+        "ClaimsUri": "s3://in/claims/",
         "WakeQueueUrl": "wake",
         "MaximumActiveJobs": 10,
         "Triggers": {
             "Uploads": {
-                "QueueUrl": "q",
+                "Prefix": "uploads/",
+                "Queue": "q",
                 "Request": {},
                 "Suffixes": [],
                 "Custom": False,
@@ -87,7 +89,8 @@ def calls(documents: int) -> dict[str, int]:
             dispatch_uploads.handler({"Records": [wake]}, CONTEXT)
             aws.clock += 20
         for uri in [uri for uri in aws.uris("s3://in/staging/") if "/manifest/" in uri]:
-            stage.handler({"Shard": uri, "ResultsUri": "s3://out/results/"}, CONTEXT)
+            places = {"ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}
+            stage.handler({"Shard": uri, "Execution": uri.split("/")[4], **places}, CONTEXT)  # type: ignore[typeddict-item]
         return dict(aws.calls)
 
 

@@ -1,7 +1,7 @@
 """Uploads in a simulated account: the dispatcher's own code against one job per upload and a fixed window.
 
 Two hours of uploads at random moments meet 10 slots, 1 start a second, and jobs of 366, 487 or 608 seconds plus 2 ms a
-document. ``dispatch_rules.look`` decides, woken as its queue would wake it. What it is told, and what its starts lead
+document. ``uploads.rules.look`` decides, woken as its queue would wake it. What it is told, and what its starts lead
 to, is simulated here: delays of events, reading, staging, throttling. The two other designs get an ideal queue before
 the quota, which never throttles or loses anything. The last line is one JSON object.
 """
@@ -17,7 +17,7 @@ import statistics
 from array import array
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cdk_comprehend_entities.uploads.trigger import MAXIMUM_DOCUMENTS
+from entities_job.job.schedule import slot_pause
 from entities_job.uploads.rules import Note, Usage, look
 
 HOURS = 2.0
@@ -40,7 +41,11 @@ WINDOW_SECONDS = 1.0
 """The batching window of the wake queue's event source."""
 READ_A_SECOND = 1500.0
 """Messages that one dispatcher reads a second."""
+STALE_SECONDS = 60.0
+"""How old SQS's count of messages may be."""
+MESSAGES_A_CALL = 10
 STAGE_SECONDS, STAGE_A_SECOND = 5.0, 2000.0
+MAXIMUM_SLOT_SECONDS = 12 * 3600.0
 FIXED_WINDOW_SECONDS, FIXED_WINDOW_MESSAGES = 300.0, 4600
 """A fixed window as an event source offers it: 6 MB hold about 4,600 events of S3."""
 
@@ -66,6 +71,7 @@ class Quota:
     taken: int = 0
     done: int = 0
     started_at: float = -1.0
+    receives: int = 1
     seconds: array[float] = field(default_factory=lambda: array("d"))
 
     def __post_init__(self) -> None:
@@ -98,9 +104,9 @@ class Clock:
         """Let something happen at ``time``."""
         heapq.heappush(self._events, (time, next(self._numbers), event))
 
-    def run(self) -> None:
-        """Until the two hours are over."""
-        while self._events and self._events[0][0] <= END:
+    def run(self, until: float) -> None:
+        """Until a moment, or until nothing happens any more."""
+        while self._events and self._events[0][0] <= until:
             self.now, _, event = heapq.heappop(self._events)
             event()
 
@@ -113,19 +119,37 @@ class Batch:
     count: int
     left_since: float | None
 
+    @property
+    def name(self) -> str:
+        """Its first upload tells it from others."""
+        return f"Uploads-{self.first}"
+
 
 class Simulated:
-    """The dispatcher's world: one trigger, and the clock instead of an account."""
+    """The dispatcher's world: one trigger, and the clock instead of an account.
+
+    Attributes:
+        until: when the simulation ends.
+    """
+
+    until = END
 
     def __init__(self, uploads: array[float]) -> None:
         self.clock, self.quota = Clock(), Quota(uploads)
         self._uploads = uploads
         self._taken = 0
+        self._given_back = 0
+        self._listed: set[str] = set()
+        self._history = [(0.0, 0)]
         self._note = Note()
         self._pending: Counter[str] = Counter()
         self._woken_to = 0
+        self.prepare()
         self._wake_for_next_upload()
-        self.clock.run()
+        self.clock.run(self.until)
+
+    def prepare(self) -> None:
+        """Let what else there is begin."""
 
     def now(self) -> float:
         return self.clock.now
@@ -133,27 +157,38 @@ class Simulated:
     def note(self) -> Note:
         return self._note
 
-    def keep(self, note: Note) -> None:
+    def keep(self, note: Note) -> bool:
         self._note = note
+        return True
 
     def full_batches(self) -> Mapping[str, int]:
         return {"Uploads": MAXIMUM_DOCUMENTS}
 
     def waiting(self, trigger: str) -> int:
-        return bisect_right(self._uploads, self.clock.now - EVENT_SECONDS) - self._taken
+        """Return what waited some time ago: SQS's counts are up to a minute old."""
+        seen = self.clock.now - self.quota.chance.uniform(0, STALE_SECONDS)
+        taken = self._history[bisect_right(self._history, (seen, math.inf)) - 1][1] if seen > 0 else 0
+        return max(0, bisect_right(self._uploads, seen - EVENT_SECONDS) - taken)
 
-    def usage(self) -> Usage:
-        pending = self._pending["Uploads"]
+    def usage(self, starting: Collection[str]) -> Usage:
+        pending = self._pending["Uploads"] + len(set(starting) - self._listed)
         return Usage(self.quota.active + pending, Counter(Uploads=self.quota.active + pending))
 
     def wake(self, seconds: float) -> None:
         due = self.clock.now + math.ceil(seconds) + WINDOW_SECONDS + EVENT_SECONDS
         self.clock.at(due, lambda: look(self, SLOTS, {}))
 
-    def take(self, trigger: str) -> Batch:
-        count = min(self.waiting(trigger), MAXIMUM_DOCUMENTS)
-        batch = Batch(self._taken, count, None)
+    def take(self, trigger: str) -> Batch | None:
+        """Take what really waits; of a full batch, the rest of its last call is given back and received once more."""
+        there = bisect_right(self._uploads, self.clock.now - EVENT_SECONDS) - self._taken
+        if not there:
+            return None
+        count = min(there, MAXIMUM_DOCUMENTS)
+        batch = Batch(self._taken, count, self._uploads[self._taken + count - 1] if count < there else None)
+        self.quota.receives = max(self.quota.receives, 1 + math.ceil(self._given_back / count))
+        self._given_back = min(MESSAGES_A_CALL, there - count)
         self._taken += count
+        self._history.append((self.clock.now, self._taken))
         return batch
 
     def start(self, batch: Batch) -> None:
@@ -161,15 +196,20 @@ class Simulated:
 
         def execution() -> None:
             self._pending["Uploads"] += 1
+            self._listed.add(batch.name)
             self.clock.at(self.clock.now + STAGE_SECONDS + batch.count / STAGE_A_SECOND, lambda: self._start_job(batch))
 
         self.clock.at(started, execution)
 
-    def _start_job(self, batch: Batch, pause: float = 2.0) -> None:
+    def _start_job(self, batch: Batch, waited: float = 0.0) -> None:
+        if self.quota.active < SLOTS and self.clock.now < self.quota.started_at + 1:
+            # Tried again by the function's client.
+            self.clock.at(self.quota.started_at + 1, lambda: self._start_job(batch, waited))
+            return
         ends = self.quota.start(self.clock.now, batch.first, batch.count)
         if ends is None:
-            later = self.clock.now + self.quota.chance.uniform(0, pause)
-            self.clock.at(later, lambda: self._start_job(batch, min(2 * pause, 120.0)))
+            pause = slot_pause(waited, MAXIMUM_SLOT_SECONDS, self.quota.chance.random())
+            self.clock.at(self.clock.now + pause, lambda: self._start_job(batch, waited + pause))
             return
         self._pending["Uploads"] -= 1
         self.clock.at(ends, self._job_ended)
@@ -241,13 +281,14 @@ class Figures(NamedTuple):
     jobs: float
     throttled: float
     waiting: float
+    receives: float
 
     @classmethod
     def of(cls, quota: Quota) -> Figures:
         """The figures of one run."""
         p50, p95 = (percentile(quota.seconds, share) for share in (0.5, 0.95))
         waiting = len(quota.uploads) - quota.taken
-        return cls(quota.done / (END / 2), p50, p95, quota.jobs, quota.throttled, waiting)
+        return cls(quota.done / (END / 2), p50, p95, quota.jobs, quota.throttled, waiting, quota.receives)
 
 
 def simulate(rate: float, design: Callable[[array[float]], Quota]) -> Figures:
@@ -270,7 +311,7 @@ def main() -> None:
     for rate_name, rate in RATES.items():
         for name, design in DESIGNS.items():
             figures = found[rate_name, name] = simulate(rate, design)
-            done, p50, p95, jobs, throttled, waiting = figures
+            done, p50, p95, jobs, throttled, waiting, _ = figures
             row = (f"{done:.4g}", f"{p50:.1f}", f"{p95:.1f}", f"{jobs:.1f}", f"{throttled:.1f}", f"{waiting:,.0f}")
             table.add_row(rate_name, name, *row)
     Console(width=120).print(table)
@@ -281,7 +322,9 @@ def main() -> None:
         "p95_min_at_100": many.p95_minutes,
         "docs_per_s_at_1000": most.documents_a_second,
         "p95_min_at_1_per_min": few.p95_minutes,
+        "p95_min_at_1000": most.p95_minutes,
         "jobs_at_1_per_min": few.jobs,
+        "most_receives": max(each.receives for each in found.values()),
         "one_job_per_upload_docs_per_s_at_100": found["100 a second", "one job per upload"].documents_a_second,
     }
     print(json.dumps({name: round(value, 4) for name, value in summary.items()}))

@@ -43,7 +43,7 @@ from ministack.core import iam_actions, lambda_runtime, router  # noqa: E402  (a
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402  (as above)
 from ministack.services.cloudformation import provisioners  # noqa: E402  (as above)
 
-from local import authorization, machines, processes  # noqa: E402  (as above)
+from local import authorization, failures, machines, processes  # noqa: E402  (as above)
 
 
 def register_comprehend(emulator: str) -> None:
@@ -157,11 +157,25 @@ def announce_versions() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
 
 
-def inject_faults(rates: dict[str, float]) -> None:
+def _refuse_copies(text: str) -> None:
+    handle, refused = app.SERVICE_HANDLERS["s3"], b"<Error><Code>AccessDenied</Code><Message>injected</Message></Error>"
+
+    async def handled(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
+        if text in headers.get("x-amz-copy-source", ""):
+            return 403, {"Content-Type": "application/xml"}, refused
+        return await handle(method, path, headers, *rest)
+
+    app.SERVICE_HANDLERS["s3"] = handled
+
+
+def inject_faults(rates: dict[str, Any]) -> None:
     """Let calls fail at random, half of them before and half after they took effect.
 
-    ``rates`` gives a probability for each service by MiniStack's name of it; ``lambda`` is for invocations.
+    ``rates`` gives a probability for each service by MiniStack's name of it; ``lambda`` is for invocations. Objects
+    with the text ``unreadable`` in their keys are copied for nobody.
     """
+    if text := rates.pop("unreadable", ""):
+        _refuse_copies(str(text))
     chance = random.Random(rates.pop("seed", 0))
     unavailable = (503, {"Content-Type": "application/json"}, b'{"__type": "ServiceUnavailable"}')
 
@@ -190,17 +204,52 @@ def inject_faults(rates: dict[str, float]) -> None:
         app.SERVICE_HANDLERS[name] = wrap(app.SERVICE_HANDLERS[name], rate)
 
 
+def fail_by_name() -> None:
+    """Let tasks of executions fail whose names ask for it (:mod:`local.failures`)."""
+    wanted, execute, handle = failures.Failures(), lambda_svc._execute_function_warm, app.SERVICE_HANDLERS["events"]
+
+    def warm(function: Any, event: Any, request_id: Any) -> Any:
+        kind = wanted.wanted((function.get("config") or function)["FunctionName"], event)
+        result = None if kind and not kind.after else execute(function, event, request_id)
+        if result:
+            wanted.learn(event, result.get("body"))
+        if not kind:
+            return result
+        return {"body": {"errorType": kind.error, "errorMessage": kind.message}, "error": True, "log": ""}
+
+    async def events(method: str, path: str, headers: dict[str, str], body: bytes, query: Any) -> Any:
+        refused = wanted.refused(body)
+        if refused:
+            return 200, {"Content-Type": "application/x-amz-json-1.1"}, refused
+        return await handle(method, path, headers, body, query)
+
+    lambda_svc._execute_function_warm, app.SERVICE_HANDLERS["events"] = warm, events
+
+
 def accept_on_paper() -> None:
-    """Let types that MiniStack does not know be created without effect."""
+    """Let types that MiniStack does not know, and alarms on metric math, be created without effect."""
 
     def create(logical_id: str, properties: Any, stack: str) -> tuple[str, dict[str, str]]:
         return f"{stack}-{logical_id}", {"Arn": f"arn:aws:paper:::{logical_id}", "Id": logical_id}
 
+    paper: dict[str, Callable[..., Any]] = {
+        "create": create,
+        "update": lambda physical, old, new, stack: (physical, {}),
+        "delete": lambda *_: None,
+    }
     for name in PAPER_TYPES:
-        provisioners._RESOURCE_HANDLERS.setdefault(
-            name,
-            {"create": create, "update": lambda physical, old, new, stack: (physical, {}), "delete": lambda *_: None},
-        )
+        provisioners._RESOURCE_HANDLERS.setdefault(name, paper)
+    alarms = provisioners._RESOURCE_HANDLERS["AWS::CloudWatch::Alarm"]
+
+    def wrap(step: str, known: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(*given: Any, **more: Any) -> Any:
+            math = any("Metrics" in each for each in given if isinstance(each, dict))
+            return paper[step](*given) if math else known(*given, **more)
+
+        return wrapped
+
+    for step, known in list(alarms.items()):
+        alarms[step] = wrap(step, known)
 
 
 if __name__ == "__main__":
@@ -213,6 +262,8 @@ if __name__ == "__main__":
     announce_versions()
     machines.mend()
     accept_on_paper()
+    if "REHEARSAL_FAILURES" in os.environ:
+        fail_by_name()
     if "REHEARSAL_FAULTS" in os.environ:
         inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))
     app.main()

@@ -1,4 +1,4 @@
-"""Where MiniStack's Step Functions differ from those of AWS, and a workflow would notice."""
+"""Where MiniStack's Step Functions and SQS differ from those of AWS, and a workflow would notice."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from ministack.services import stepfunctions
+from ministack.services import sqs, stepfunctions
 
 _running = threading.local()
 
@@ -20,6 +20,14 @@ def mend() -> None:
     stepfunctions._execute_task = _timed(stepfunctions._execute_task)
     stepfunctions._run_parallel_branches = _with_output(stepfunctions._run_parallel_branches)
     stepfunctions._invoke_nested_start_execution_sync = _nested
+    sqs._HANDLERS["ListDeadLetterSourceQueues"] = _dead_letter_sources
+
+
+def _dead_letter_sources(asked: dict[str, Any], _: str) -> dict[str, Any]:
+    """MiniStack does not know which queues send their dead letters to one."""
+    wanted = sqs._get_q(asked["QueueUrl"])["attributes"]["QueueArn"]
+    policies = {url: json.loads(queue["attributes"].get("RedrivePolicy") or "{}") for url, queue in sqs._queues.items()}
+    return {"queueUrls": [url for url, policy in policies.items() if policy.get("deadLetterTargetArn") == wanted]}
 
 
 def _patient(read: Callable[..., Any]) -> Callable[..., Any]:

@@ -69,6 +69,21 @@ def _end_with_stdin() -> None:
     os.killpg(0, signal.SIGKILL)
 
 
+def running(folder: Path) -> bool:
+    """Whether a rehearsal whose process ids stand in ``folder`` is running."""
+    record = folder / "rehearsal.json"
+    return record.exists() and any(_held(folder / log) for log in json.loads(record.read_text())["processes"])
+
+
+def _held(log: Path) -> bool:
+    with log.open("rb") as held:
+        try:
+            fcntl.flock(held, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
+
+
 def end_rehearsal(folder: Path) -> bool:
     """End the rehearsal whose process ids stand in ``folder``; returns whether there was one."""
     record = folder / "rehearsal.json"

@@ -15,7 +15,7 @@ import hashlib
 import io
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
@@ -46,6 +46,7 @@ class Version:
     body: bytes
     storage_class: str = "STANDARD"
     id: str = "null"
+    modified: datetime | None = None
 
     @property
     def etag(self) -> str:
@@ -83,11 +84,15 @@ class Aws:
         keys: the KMS key that the writer of an object named, by URI.
         events: details of all events that the bus took.
         messages: the messages of each queue, by receipt handle.
+        counted: what a queue counts of its messages, if it is not what waits there.
+        wakes: when the messages come that the dispatcher sent to itself.
         executions: Step Functions' executions by ARN, in the API's own fields.
         jobs: Comprehend's jobs by id, in the API's own fields.
         waiting: task tokens that an execution waits with.
         woken: those that were used.
         reads: range and ETag that each reading of an object asked for.
+        page: how many versions of objects a listing shows at a time.
+        locked: objects that S3 does not copy, with its error codes.
         broken: how the connections of the next readings end, each after so many bytes.
     """
 
@@ -100,6 +105,7 @@ class Aws:
         self.keys: dict[str, str] = {}
         self.events: list[Outcome] = []
         self.messages: defaultdict[str, dict[str, Message]] = defaultdict(dict)
+        self.counted: dict[str, int] = {}
         self.wakes: list[float] = []
         self.executions: dict[str, dict[str, Any]] = {}
         self.jobs: dict[str, dict[str, Any]] = {}
@@ -108,7 +114,11 @@ class Aws:
         self.reads: list[tuple[str, str]] = []
         self.broken: list[tuple[Exception, int]] = []
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        self.page = 1000
+        self.locked: dict[str, str] = {}
         self._lock = Lock()
+        self._sent = 0
+        self._then: tuple[int, Callable[[], object]] | None = None
 
     # --- what tests do and see ---
 
@@ -121,13 +131,17 @@ class Aws:
         """Answer the next calls of an operation with an error code, or raise an exception in its place."""
         self._faults[operation].append(Fault(answer, times))
 
+    def at_call(self, number: int, then: Callable[[], object]) -> None:
+        """Let something happen just before so many more calls."""
+        self._then = self.calls.total() + number, then
+
     def put(self, uri: str, body: bytes, *, storage_class: str = "STANDARD") -> Version:
         """Put an object; in a versioned bucket it gets a version of its own."""
         versions = self.objects.setdefault(uri, [])
         if uri.split("/")[2] in self.versioned:
-            versions.append(Version(body, storage_class, f"v{len(versions) + 1}"))
+            versions.append(Version(body, storage_class, f"v{len(versions) + 1}", self.now))
         else:
-            versions[:] = [Version(body, storage_class)]
+            versions[:] = [Version(body, storage_class, modified=self.now)]
         return versions[-1]
 
     def get(self, uri: str) -> bytes:
@@ -140,7 +154,8 @@ class Aws:
 
     def send(self, queue: str, body: str, **attributes: Any) -> None:
         """Put a message into a queue."""
-        handle = f"{queue}-{len(self.messages[queue])}-{self.calls.total()}-{self.clock}"
+        self._sent += 1
+        handle = f"{queue}-{self._sent}"
         self.messages[queue][handle] = Message(body, self.clock, self.clock, attributes=attributes)
 
     def run(self, name: str, *, given: object = None, status: str = "RUNNING") -> str:
@@ -176,6 +191,9 @@ class Aws:
         checked = {**parameters, "CopySource": "bucket/key"} if operation == "CopyObject" else parameters
         if shape is not None and (report := ParamValidator().validate(checked, shape)).has_errors():
             raise AssertionError(f"boto3 would refuse {operation}: {report.generate_report()}")
+        if self._then and self.calls.total() + 1 >= self._then[0]:
+            then, self._then = self._then[1], None
+            then()
         with self._lock:
             self.calls[operation] += 1
             if self.calls.total() == self.crash_at:
@@ -190,6 +208,10 @@ class Aws:
                 return getattr(self, f"_{operation}")(parameters)
             except _Refused as refused:
                 raise self._error(client, operation, refused.code) from None
+
+    def refused(self, code: str) -> Exception:
+        """The refusal that an operation of a subclass raises."""
+        return _Refused(code)
 
     def _error(self, client: BaseClient, operation: str, code: str) -> Exception:
         answer = {"Error": {"Code": code, "Message": f"{code} of {operation}"}}
@@ -240,6 +262,8 @@ class Aws:
         found = self._found(source)
         if "CopySourceIfMatch" in given and given["CopySourceIfMatch"] not in (found.etag, found.etag.strip('"')):
             raise _Refused("PreconditionFailed")
+        if code := self.locked.get(f"s3://{source['Bucket']}/{source['Key']}"):
+            raise _Refused(code)
         if found.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
             raise _Refused("InvalidObjectState")
         self._encrypt(given)
@@ -271,13 +295,41 @@ class Aws:
         more = {"NextContinuationToken": page[-1].removeprefix(root)} if len(uris) > len(page) else {}
         return {"Contents": contents, "IsTruncated": bool(more), **more} if contents else {"IsTruncated": False}
 
+    def _ListObjectVersions(self, given: dict[str, Any]) -> dict[str, Any]:
+        root = f"s3://{given['Bucket']}/"
+        found = [
+            {
+                "Key": uri.removeprefix(root),
+                "VersionId": version.id,
+                "ETag": version.etag,
+                "Size": len(version.body),
+                "LastModified": version.modified or self.now,
+                "IsLatest": version is self.objects[uri][-1],
+            }
+            for uri in self.uris(f"{root}{given['Prefix']}")
+            for version in reversed(self.objects[uri])
+        ]
+        after = (given.get("KeyMarker", ""), given.get("VersionIdMarker", ""))
+        places = [(each["Key"], each["VersionId"]) for each in found]
+        start = places.index(after) + 1 if after in places else 0
+        page = found[start : start + self.page]
+        more = start + self.page < len(found)
+        last = {"NextKeyMarker": page[-1]["Key"], "NextVersionIdMarker": page[-1]["VersionId"]} if more else {}
+        return {"Versions": page, "IsTruncated": more, **last}
+
     # --- Amazon SQS ---
 
     def _visible(self, queue: str) -> Iterator[tuple[str, Message]]:
         return ((handle, each) for handle, each in list(self.messages[queue].items()) if each.visible <= self.clock)
 
     def _GetQueueAttributes(self, given: dict[str, Any]) -> dict[str, Any]:
-        return {"Attributes": {"ApproximateNumberOfMessages": str(len(list(self._visible(given["QueueUrl"]))))}}
+        queue = given["QueueUrl"]
+        dead = f"arn:aws:sqs:{REGION}:{ACCOUNT}:{queue}-dead"
+        found = {
+            "ApproximateNumberOfMessages": str(self.counted.get(queue, len(list(self._visible(queue))))),
+            "RedrivePolicy": json.dumps({"deadLetterTargetArn": dead, "maxReceiveCount": 1000}),
+        }
+        return {"Attributes": {name: found[name] for name in given["AttributeNames"]}}
 
     def _ReceiveMessage(self, given: dict[str, Any]) -> dict[str, Any]:
         found = []
@@ -299,9 +351,15 @@ class Aws:
         return {}
 
     def _SendMessage(self, given: dict[str, Any]) -> dict[str, Any]:
-        self.wakes.append(self.clock + given.get("DelaySeconds", 0))
+        if given["QueueUrl"] == "wake":
+            self.wakes.append(self.clock + given.get("DelaySeconds", 0))
         self.send(given["QueueUrl"], given["MessageBody"], **given.get("MessageAttributes", {}))
         return {"MessageId": "1"}
+
+    def _SendMessageBatch(self, given: dict[str, Any]) -> dict[str, Any]:
+        for entry in given["Entries"]:
+            self.send(given["QueueUrl"], entry["MessageBody"])
+        return {"Successful": [], "Failed": []}
 
     # --- Amazon EventBridge ---
 
@@ -397,16 +455,17 @@ class _Refused(Exception):
         self.code = code
 
 
-def installed(patch: pytest.MonkeyPatch) -> Aws:
-    """An empty account that all boto3 clients of this process call, as long as ``patch`` holds."""
-    made = Aws()
+def installed(patch: pytest.MonkeyPatch, made: Aws | None = None) -> Aws:
+    """An empty account, or a given one, that all boto3 clients of this process call, as long as ``patch`` holds."""
+    made = made or Aws()
     for name, value in {
         "AWS_DEFAULT_REGION": REGION,
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
         "EVENT_BUS_NAME": "default",
         "JOBS_URI": "s3://out/jobs/",
-        "WAITING_URI": "s3://out/work/waiting/",
+        "WORK_URI": "s3://out/work/",
+        "SLOTS": "10",
     }.items():
         patch.setenv(name, value)
 

@@ -20,13 +20,17 @@ SETTINGS: Settings = {
     "AllowedOverrides": [],
     "InputUris": ["s3://in/input/"],
     "StagingUri": "s3://in/staging/",
-    "WorkUri": "s3://out/work/",
     "ResultsUri": "s3://out/results/",
     "Limits": {},
-    "MaximumSeconds": 3600,
-    "SecondsPerGigabyte": 100,
+    "MaximumSlotSeconds": 43_200,
     "MaximumQueueSeconds": 1800,
     "CompletionEvents": True,
     "Schedule": PollSchedule.service_grid().settings(),
 }
-RUN: Execution = {"Id": f"{EXECUTION}:run-1", "Name": "run-1", "StateMachineArn": MACHINE}
+RUN: Execution = {
+    "Id": f"{EXECUTION}:run-1",
+    "Name": "run-1",
+    "StateMachineArn": MACHINE,
+    "StartTime": "2026-11-18T12:00:00.000Z",
+    "RedriveCount": 0,
+}

@@ -14,8 +14,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from entities_job.contracts import COMPLETED, EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED
+from entities_job.contracts import COMPLETED, EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, Status
 
+from ._checks import checked, filled
 from ._functions import METRICS_NAMESPACE
 from .machine.task import execution_task
 from .network.job import JobNetwork
@@ -58,6 +59,7 @@ class WorkflowBase(Construct):
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:start-execution", text)
         return grant
 
+    @checked(filled("request"))
     def as_task(
         self, scope: Construct, construct_id: str, *, request: Mapping[str, object] | None = None
     ) -> sfn.Parallel:
@@ -74,8 +76,9 @@ class WorkflowBase(Construct):
         """
         return execution_task(scope, construct_id, machine=self.state_machine, request=request)
 
+    @checked(filled("statuses"))
     def on_job_ended(
-        self, rule_id: str, *, target: events.IRuleTarget | None = None, statuses: Sequence[str] | None = None
+        self, rule_id: str, *, target: events.IRuleTarget | None = None, statuses: Sequence[Status] | None = None
     ) -> events.Rule:
         """Add a rule for the event of each execution that ends, whatever its end.
 
@@ -97,10 +100,12 @@ class WorkflowBase(Construct):
             targets=[target] if target else None,
         )
 
+    @checked()
     def on_job_completed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
         """Add a rule for published results: COMPLETED, and COMPLETED_WITH_ERRORS of some documents."""
         return self.on_job_ended(rule_id, target=target, statuses=COMPLETED)
 
+    @checked()
     def on_job_failed(self, rule_id: str, *, target: events.IRuleTarget | None = None) -> events.Rule:
         """Add a rule for executions that failed: FAILED, REFUSED, ABORTED and TIMED_OUT (with a partial result)."""
         return self.on_job_ended(rule_id, target=target, statuses=FAILED)
@@ -154,6 +159,7 @@ class WorkflowBase(Construct):
         callers = self._function_group()
         return self._jobs_network().add_interface_endpoints(callers)
 
+    @checked()
     def lock_buckets(self, s3_endpoint: ec2.IVpcEndpoint, *, except_roles: Sequence[iam.IRole] = ()) -> None:
         """Deny every reading and writing of objects that does not come through an S3 endpoint.
 

@@ -50,6 +50,7 @@ class FunctionFactory:
         service: the name that the workflow bears in logs and metrics.
         event_bus_name: the bus that gets the events.
         jobs_uri: what the output of all jobs lies under.
+        work_uri: what the functions' own files lie under.
         bucket_keys: the keys that objects in the workflow's buckets are encrypted with, as the functions take them.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
@@ -60,6 +61,7 @@ class FunctionFactory:
     service: str
     event_bus_name: str
     jobs_uri: str
+    work_uri: str
     bucket_keys: str
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy
@@ -113,6 +115,7 @@ class FunctionFactory:
             environment={
                 "EVENT_BUS_NAME": self.event_bus_name,
                 "JOBS_URI": self.jobs_uri,
+                "WORK_URI": self.work_uri,
                 "BUCKET_KEYS": self.bucket_keys,
                 "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,

@@ -1,14 +1,23 @@
-"""What the construct tells its functions: the default request, checked by the API's rules, and more settings."""
+"""What the construct tells its functions: the default request, and more settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any, cast
 
-from aws_cdk import Stack, Token
+import jsii
+from aws_cdk import Annotations, IStableAnyProducer, Lazy
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
-from entities_job.contracts import CONTRACT_VERSION, BatchSettings, JobRequest, Settings, TriggerRequest
+from entities_job.contracts import (
+    CONTRACT_VERSION,
+    BatchSettings,
+    InputDataConfig,
+    JobRequest,
+    Settings,
+    TriggerRequest,
+)
 from entities_job.job.schedule import PollSchedule
 from entities_job.request import limits as service
 from entities_job.request import rules
@@ -18,14 +27,69 @@ from ._values import DocumentReader, ExecutionLimits, InputFormat, LanguageCode,
 from .network.job import JobNetwork
 
 
-def settings(
-    scope: Construct,
-    *,
+@jsii.implements(IStableAnyProducer)
+class AcceptedValues:
+    """Enum values that may be newer than the rules, by the path of their field; upload triggers add theirs."""
+
+    def __init__(self, given: Mapping[str, object]) -> None:
+        self.values = newer_values(given)
+
+    def add(self, given: Mapping[str, object]) -> None:
+        """Accept what :func:`newer_values` finds in more arguments."""
+        for field, values in newer_values(given).items():
+            self.values.setdefault(field, []).extend(values)
+
+    def produce(self) -> dict[str, list[str]]:
+        """Return what stands in the template; CDK calls it when all is added."""
+        return self.values
+
+
+def newer_values(given: Mapping[str, object]) -> dict[str, list[str]]:
+    """Return the accepted values of arguments: members of the enums may be newer than the rules, texts mistaken."""
+    fields = {"language_code": "LanguageCode", "input_format": "InputDataConfig.InputFormat"}
+    values = {field: given.get(name) for name, field in fields.items()}
+    return {field: [str(value)] for field, value in values.items() if isinstance(value, LanguageCode | InputFormat)}
+
+
+def default_request(
     language_code: LanguageCode | str,
-    input_format: InputFormat,
+    input_format: InputFormat | str,
     recognizer: Recognizer | None,
     document_reader: DocumentReader | None,
     tags: Mapping[str, str] | None,
+) -> dict[str, Any]:
+    """Return what of the default request needs no resource; :func:`settings` completes it."""
+    documents: InputDataConfig = {"InputFormat": str(input_format)}
+    if document_reader:
+        documents["DocumentReaderConfig"] = document_reader.request()
+    return {
+        "LanguageCode": str(language_code),
+        "InputDataConfig": documents,
+        **({recognizer.field: str(recognizer.arn)} if recognizer else {}),
+        **({"Tags": [{"Key": key, "Value": value} for key, value in tags.items()]} if tags else {}),
+    }
+
+
+def trigger_request(
+    request: JobRequest, language_code: LanguageCode | str | None, recognizer: Recognizer | None
+) -> tuple[TriggerRequest, JobRequest]:
+    """Return what an upload trigger asks for itself, and ``request`` with it."""
+    own: TriggerRequest = {}
+    if language_code:
+        own["LanguageCode"] = str(language_code)
+    whole = request.copy()
+    if recognizer:
+        own[recognizer.field] = str(recognizer.arn)
+        # A job uses one model: the trigger's own replaces the workflow's, of either kind.
+        for field in rules.MODELS:
+            whole.pop(field, None)  # type: ignore[misc]  # both may be missing
+    return own, {**whole, **own}
+
+
+def settings(
+    request: Mapping[str, Any],
+    accepted: AcceptedValues,
+    *,
     data_access_role: iam.IRole,
     storage: Storage,
     network: JobNetwork | None,
@@ -34,45 +98,24 @@ def settings(
     poll_schedule: PollSchedule,
     completion_events: bool,
 ) -> Settings:
-    """Return what each task of the state machine gets as ``Settings``.
-
-    Raises:
-        ValueError: with all rules that the request breaks, or a name in ``allow_overrides`` that is no protected field.
-    """
-    unknown = sorted(set(allow_overrides) - set(rules.PROTECTED))
-    if unknown:
-        raise ValueError(f"allow_overrides can name {', '.join(rules.PROTECTED)}; got {', '.join(unknown)}")
-    request: JobRequest = {
-        "LanguageCode": str(language_code),
+    """Return what each task of the state machine gets as ``Settings``."""
+    completed: dict[str, Any] = {
+        **request,
         "DataAccessRoleArn": data_access_role.role_arn,
-        "InputDataConfig": {"InputFormat": str(input_format)},
         "OutputDataConfig": {"S3Uri": storage.jobs.uri, "KmsKeyId": storage.output_key.key_arn},
         "VolumeKmsKeyId": storage.volume_key.key_arn,
+        **({"VpcConfig": network.request} if network else {}),
     }
-    if document_reader:
-        request["InputDataConfig"]["DocumentReaderConfig"] = document_reader.request()
-    if recognizer:
-        request[recognizer.field] = recognizer.arn
-    if network:
-        request["VpcConfig"] = network.request
-    if tags:
-        request["Tags"] = [{"Key": key, "Value": value} for key, value in tags.items()]
-    # Members of the enums may be newer than the rules, plain text may be mistaken.
-    enums = {"LanguageCode": language_code, "InputDataConfig.InputFormat": input_format}
-    accepted = {field: [str(value)] for field, value in enums.items() if isinstance(value, LanguageCode | InputFormat)}
-    _check(scope, request, storage, accepted)
     return {
         "ContractVersion": CONTRACT_VERSION,
-        "Request": request,
-        "AcceptedValues": accepted,
+        "Request": cast(JobRequest, completed),
+        "AcceptedValues": cast("dict[str, list[str]]", Lazy.any(accepted)),
         "AllowedOverrides": sorted(allow_overrides),
         "InputUris": [storage.documents.uri, storage.staging.uri],
         "StagingUri": storage.staging.uri,
-        "WorkUri": storage.work.uri,
         "ResultsUri": storage.results.uri,
         "Limits": limits.ceilings(),
-        "MaximumSeconds": limits.duration.to_seconds(),
-        "SecondsPerGigabyte": limits.duration_per_gigabyte.to_seconds(),
+        "MaximumSlotSeconds": limits.slot_duration.to_seconds(),
         "MaximumQueueSeconds": limits.queue_duration.to_seconds(),
         "CompletionEvents": completion_events,
         "Schedule": poll_schedule.settings(),
@@ -80,35 +123,9 @@ def settings(
 
 
 def batch_settings(
-    scope: Construct,
-    settings: Settings,
-    storage: Storage,
-    *,
-    language_code: LanguageCode | str | None,
-    recognizer: Recognizer | None,
-    suffixes: Sequence[str],
-    maximum_documents: int,
+    settings: Settings, own: TriggerRequest, request: JobRequest, suffixes: Sequence[str], maximum_documents: int
 ) -> BatchSettings:
-    """Return what an upload trigger's batches ask for and may hold.
-
-    Raises:
-        ValueError: a field that may not be overridden, or all rules that the request breaks.
-    """
-    own: TriggerRequest = {}
-    if language_code:
-        own["LanguageCode"] = str(language_code)
-    if recognizer:
-        own[recognizer.field] = recognizer.arn
-    refused = sorted(own.keys() & set(rules.PROTECTED) - set(settings["AllowedOverrides"]))
-    if refused:
-        raise ValueError(f"uploads that set {', '.join(refused)} need a workflow whose allow_overrides name it")
-    request = settings["Request"].copy()
-    if recognizer:
-        # A job uses one model: the trigger's own replaces the workflow's, of either kind.
-        request.pop("EntityRecognizerArn", None)
-        request.pop("FlywheelArn", None)
-    request = {**request, **own}
-    _check(scope, request, storage, settings["AcceptedValues"])
+    """Return what an upload trigger's batches ask for and may hold."""
     most = settings["Limits"]
     return {
         "Request": own,
@@ -123,17 +140,7 @@ def batch_settings(
     }
 
 
-def _check(scope: Construct, request: JobRequest, storage: Storage, accepted: Mapping[str, Sequence[str]]) -> None:
-    checked: JobRequest = {
-        **request,
-        "InputDataConfig": {**request["InputDataConfig"], "S3Uri": storage.documents.comparable_uri},
-        "OutputDataConfig": {**request["OutputDataConfig"], "S3Uri": storage.jobs.comparable_uri},
-    }
-    found = rules.violations(
-        checked,
-        region=Stack.of(scope).region,
-        is_token=lambda value: isinstance(value, str) and Token.is_unresolved(value),
-        accepted=accepted,
-    )
-    if found:
-        raise ValueError(rules.explain(found))
+def warn_in_vain(scope: Construct, request: JobRequest) -> None:
+    """Warn of what a request asks for in vain."""
+    for remark in rules.remarks(request):
+        Annotations.of(scope).add_warning_v2(f"cdk-comprehend-entities:{remark.field}", str(remark))

@@ -6,10 +6,11 @@ Sources of the rights: Amazon S3 User Guide, using-with-s3-policy-actions (what 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Annotations, Duration, IResource, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -20,8 +21,11 @@ from ._strict import StandardHardening, StrictHardening, private_bucket, rotatin
 from .rights.access import allow, known_to_differ, same_account, together, via
 from .rights.acknowledged import acknowledge, acknowledging_helpers
 
-_STAGING, _WORK = "staging/", "work/"
-_WORK_DAYS = 14
+_STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
+OWN_IN_INPUT, OWN_IN_OUTPUT = (_STAGING, _CLAIMS), ("jobs/", "results/", _WORK)
+"""What the workflow itself writes under, in the bucket of documents, and behind the output prefix."""
+
+_KEPT_DAYS, _CLAIMS_DAYS = 14, 365
 _S3_GUIDE = "Amazon S3 User Guide, "
 _CALLS = f"{_S3_GUIDE}using-with-s3-policy-actions"
 
@@ -38,12 +42,6 @@ class Prefix:
     def uri(self) -> str:
         """The prefix as ``s3://bucket/path``."""
         return f"s3://{self.bucket.bucket_name}/{self.path}"
-
-    @property
-    def comparable_uri(self) -> str:
-        """The same with a stand-in for a bucket name not known yet, so that prefixes of one bucket still compare."""
-        name = self.bucket.bucket_name
-        return f"s3://{self.bucket.node.addr if Token.is_unresolved(name) else name}/{self.path}"
 
     def below(self, path: str) -> Prefix:
         """Return a prefix below this one."""
@@ -73,6 +71,11 @@ class Prefix:
         """Let ``grantee`` put objects, whole or in parts; to join parts S3 must decrypt them."""
         return self._grant(grantee, ["s3:PutObject"], ["kms:GenerateDataKey", "kms:Decrypt"])
 
+    def grant_delete(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` delete objects."""
+        objects = [self.bucket.arn_for_objects(f"{self.path}*")]
+        return allow(grantee, "s3:DeleteObject", on=objects, owner=self.bucket, wildcard="object-keys", source=_CALLS)
+
     def grant_see_missing(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let S3 answer ``grantee`` that an object is missing; without it, S3 only answers that access is denied."""
         return self.grant_list(grantee, whole_bucket=True, source="Amazon S3 API Reference, API_GetObject")
@@ -95,12 +98,16 @@ class Prefix:
 
 @dataclass(frozen=True)
 class Storage:
-    """The keys of a workflow and the prefixes that it uses."""
+    """The keys of a workflow and the prefixes that it uses.
+
+    In the input bucket, which several workflows may share, ``staging`` and ``claims`` are this workflow's own.
+    """
 
     output_key: kms.IKey
     volume_key: kms.IKey
     documents: Prefix
     staging: Prefix
+    claims: Prefix
     jobs: Prefix
     results: Prefix
     work: Prefix
@@ -115,6 +122,7 @@ class Storage:
 def storage(
     scope: Construct,
     *,
+    service: str,
     input_bucket: s3.IBucket | None,
     input_prefix: str,
     input_key: kms.IKey | None,
@@ -125,36 +133,30 @@ def storage(
     removal_policy: RemovalPolicy,
     auto_delete_objects: bool,
     hardening: StandardHardening | StrictHardening,
+    longest: Duration,
 ) -> Storage:
-    """Return what is given, completed by new buckets and keys.
-
-    Raises:
-        ValueError: a prefix or key that can't be used.
-    """
-    for name, prefix in (("input_prefix", input_prefix), ("output_prefix", output_prefix)):
-        _check_prefix(name, prefix)
-    for name, key in (("input_key", input_key), ("output_key", output_key), ("volume_key", volume_key)):
-        _check_no_alias(name, key)
-        _check_region(scope, name, key)
-    for name, bucket in (("input_bucket", input_bucket), ("output_bucket", output_bucket)):
-        _check_region(scope, name, bucket)
+    """Return what is given, completed by new buckets and keys."""
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
     removal = {"removal_policy": removal_policy, "auto_delete_objects": auto_delete_objects}
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
-        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, documents=True, **removal)
+        kept = Duration.days(_KEPT_DAYS)
+        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, kept, documents=True, **removal)
         hardening.bucket(input_bucket)
     if not output_bucket:
         work = f"{output_prefix}{_WORK}"
-        output_bucket = _bucket(scope, "OutputBucket", output_key, work, documents=False, **removal)
+        # As long as an execution may run, and then as long as it may be looked into.
+        kept = Duration.days(math.ceil(longest.to_days(integral=False)) + _KEPT_DAYS)
+        output_bucket = _bucket(scope, "OutputBucket", output_key, work, kept, documents=False, **removal)
         hardening.bucket(output_bucket)
     return Storage(
         output_key=output_key,
         volume_key=volume_key,
         documents=Prefix(input_bucket, input_prefix, input_key),
-        staging=Prefix(input_bucket, _STAGING, input_key),
+        staging=Prefix(input_bucket, f"{_STAGING}{service}/", input_key),
+        claims=Prefix(input_bucket, f"{_CLAIMS}{service}/", input_key),
         jobs=Prefix(output_bucket, f"{output_prefix}jobs/", output_key),
         results=Prefix(output_bucket, f"{output_prefix}results/", output_key),
         work=Prefix(output_bucket, f"{output_prefix}{_WORK}", output_key),
@@ -177,39 +179,22 @@ def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
         )
         Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
         return
+    if isinstance(bucket, s3.Bucket):
+        Annotations.of(bucket).add_warning_v2(
+            "cdk-comprehend-entities:notifications",
+            f"CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are removed "
+            "when its stack is deployed; define them all where the bucket is defined",
+        )
     with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
         bucket.enable_event_bridge_notification()
     acknowledge(bucket, "notifications-policy")
 
 
-def _check_prefix(name: str, value: str) -> None:
-    if value and not Token.is_unresolved(value) and (not value.endswith("/") or value.startswith("/")):
-        raise ValueError(
-            f"{name} must be empty, or end in / and not begin with it, because the service takes a prefix without the "
-            f"slash for the beginning of other names, too; got {value!r}"
-        )
-
-
-def _check_no_alias(name: str, key: kms.IKey | None) -> None:
-    if key and not Token.is_unresolved(key.key_id) and key.key_id.startswith("alias/"):
-        raise ValueError(
-            f"{name} must be a key, not an alias, because IAM gives no rights on an alias; got {key.key_id!r}; "
-            "import the key itself with kms.Key.from_lookup or kms.Key.from_key_arn"
-        )
-
-
-def _check_region(scope: Construct, name: str, resource: IResource | None) -> None:
-    here = Stack.of(scope).region
-    if resource and known_to_differ(here, resource.env.region):
-        raise ValueError(
-            f"{name} must be in the Region of the jobs, {here}; got {resource.node.path} in {resource.env.region}"
-        )
-
-
 def _bucket(
-    scope: Construct, name: str, key: kms.IKey | None, passing: str, *, documents: bool, **removal: Any
+    scope: Construct, name: str, key: kms.IKey | None, passing: str, kept: Duration, *, documents: bool, **removal: Any
 ) -> s3.Bucket:
-    """Return a bucket that only its key opens and that announces what is put; objects under ``passing`` expire.
+    """Return a bucket that only its key opens and that announces what is put; objects under ``passing``
+    expire when they were ``kept``.
 
     One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
@@ -223,10 +208,16 @@ def _bucket(
             versioned=documents,
             **removal,
         )
-    kept, old_kept = Duration.days(_WORK_DAYS), Duration.days(1) if documents else None
+    old_kept = Duration.days(1) if documents else None
     bucket.add_lifecycle_rule(
         id="ExpirePassing", prefix=passing, expiration=kept, noncurrent_version_expiration=old_kept
     )
+    if documents:
+        # Not below what passes: of two rules for one object the shorter wins.
+        year = Duration.days(_CLAIMS_DAYS)
+        bucket.add_lifecycle_rule(
+            id="ExpireClaims", prefix=_CLAIMS, expiration=year, noncurrent_version_expiration=old_kept
+        )
     bucket.add_lifecycle_rule(id="AbortIncompleteUploads", abort_incomplete_multipart_upload_after=Duration.days(2))
     # CDK's own way needs one more function, which may change the notifications of every bucket.
     resource: Any = bucket.node.default_child

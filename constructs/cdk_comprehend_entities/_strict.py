@@ -34,19 +34,11 @@ _OLD_VERSIONS_KEPT = Duration.days(90)
 
 
 def hardened(
-    scope: Construct, hardening: Hardening | str, *, network: JobNetwork | None, removal_policy: RemovalPolicy
+    scope: Construct, hardening: Hardening | str, network: JobNetwork | None
 ) -> StandardHardening | StrictHardening:
-    """Return what hardens the parts of a workflow.
-
-    Raises:
-        ValueError: there is no such hardening, or the strict one lacks what it needs.
-    """
-    if Hardening(hardening) is Hardening.STANDARD:
+    """Return what hardens the parts of a workflow; the strict one needs its network."""
+    if hardening != Hardening.STRICT or network is None:
         return StandardHardening()
-    if network is None:
-        raise ValueError("strict hardening puts the functions into the VPC of the jobs: give the workflow a vpc")
-    if removal_policy not in {RemovalPolicy.RETAIN, KEPT}:
-        raise ValueError(f"strict hardening keeps data and logs: removal_policy can't be {removal_policy.name}")
     acknowledge(scope, "inline-policies")
     return StrictHardening(scope, "Hardening", network=network)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal, Self
@@ -9,6 +10,10 @@ from typing import Literal, Self
 from aws_cdk import Duration, Size
 
 from entities_job.contracts import Ceilings, DocumentReaderConfig
+from entities_job.job.schedule import STOPPING_SECONDS
+from entities_job.request.limits import MAXIMUM_BYTES
+
+_GRACE = Duration.hours(12)
 
 
 class _OpenEnum(StrEnum):
@@ -128,6 +133,7 @@ class ExecutionLimits:
         duration: a job that runs longer is stopped, and its partial result published (default: 24 hours).
         duration_per_gigabyte: what each gigabyte of documents adds to ``duration`` (default: nothing).
         queue_duration: a job that the service has not begun by then is stopped (default: 4 hours).
+        slot_duration: how long an execution waits for a free slot of the quota of active jobs (default: 12 hours).
 
     Example:
         >>> ExecutionLimits(documents=1000, cost_usd=5).ceilings()
@@ -140,6 +146,7 @@ class ExecutionLimits:
     duration: Duration = field(default_factory=lambda: Duration.hours(24))
     duration_per_gigabyte: Duration = field(default_factory=lambda: Duration.seconds(0))
     queue_duration: Duration = field(default_factory=lambda: Duration.hours(4))
+    slot_duration: Duration = field(default_factory=lambda: Duration.hours(12))
 
     def ceilings(self) -> Ceilings:
         """Return the limits that are checked before the start, as the functions get them."""
@@ -151,6 +158,12 @@ class ExecutionLimits:
         if self.cost_usd is not None:
             made["CostUsd"] = self.cost_usd
         return made
+
+    def longest(self) -> Duration:
+        """Return how long an execution may take at most: with its retries, staging and publishing."""
+        most = self.duration_per_gigabyte.to_seconds() * math.ceil(MAXIMUM_BYTES / 1e9)
+        waiting = self.slot_duration.to_seconds() + self.duration.to_seconds() + most + STOPPING_SECONDS
+        return Duration.seconds(waiting).plus(_GRACE)
 
 
 def _mode(every_pdf: bool) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import jsii
 from aws_cdk import RemovalPolicy, Size
@@ -18,14 +19,16 @@ from constructs import Construct
 
 from entities_job.job.schedule import PollSchedule
 
+from . import _rules
 from ._base import WorkflowBase
+from ._checks import checked
 from ._functions import FunctionFactory, task_functions
-from ._settings import batch_settings, settings
+from ._settings import AcceptedValues, batch_settings, default_request, settings, trigger_request, warn_in_vain
 from ._storage import announce_objects, storage
 from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
-from .machine.machine import report_aborted, state_machine, tag, tag_parts, unreported_queue
+from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
@@ -50,12 +53,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         volume_key: encrypts the volumes of the machines that run a job.
         data_access_role: what the service assumes for a job.
         functions: the Lambda functions, by name.
+        failing_polls_alarm: every poll of jobs has failed for 15 minutes.
 
     Example:
         >>> workflow = EntitiesDetectionWorkflow(stack, "Entities", limits=ExecutionLimits(cost_usd=5))
         >>> workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
     """
 
+    @checked(_rules.workflow)
     def __init__(
         self,
         scope: Construct,
@@ -64,7 +69,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         language_code: LanguageCode | str = "en",
         recognizer: Recognizer | None = None,
         document_reader: DocumentReader | None = None,
-        input_format: InputFormat = InputFormat.ONE_DOC_PER_FILE,
+        input_format: InputFormat | str = InputFormat.ONE_DOC_PER_FILE,
         input_bucket: s3.IBucket | None = None,
         input_prefix: str = "input/",
         input_key: kms.IKey | None = None,
@@ -89,7 +94,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
         removal_policy: RemovalPolicy = KEPT,
         auto_delete_objects: bool = False,
-        hardening: Hardening | str = Hardening.STANDARD,
+        hardening: Hardening | Literal["standard", "strict"] = Hardening.STANDARD,
         reserve_concurrency: bool = False,
         narrow_permissions: bool = False,
     ) -> None:
@@ -121,13 +126,15 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             allow_overrides: protected fields that an execution's input may set: DataAccessRoleArn, EntityRecognizerArn,
                 FlywheelArn, OutputDataConfig, Tags, VolumeKmsKeyId, VpcConfig (default: none of them). Rights on roles
                 and keys that inputs name must be granted to ``data_access_role`` and ``functions.start_job``.
-            limits: what one execution may take (default: 24 hours, 4 hours of them to begin).
+            limits: what one execution may take (default: 24 hours, 4 hours of them to begin, after at most 12 hours of
+                waiting for a free slot).
             poll_schedule: when to poll a job (default: ``PollSchedule.safety()`` with completion events,
                 ``PollSchedule.service_grid()`` without).
             completion_events: a job's end is noticed by the event of its output; for an imported output bucket, that
                 sends its events to EventBridge (default: for a new output bucket).
             stop_jobs_on_delete: stop all jobs when the workflow is deleted.
-            maximum_active_jobs: uploads start no job while so many are active in the account and Region.
+            maximum_active_jobs: no job is started while so many are active in the account and Region; where there are
+                uploads, executions that callers start leave one slot to them.
             log_retention: how long logs are kept.
             removal_policy: what becomes of new buckets, keys and logs when the stack is deleted (default: they are
                 kept, but for a first deployment that fails).
@@ -141,9 +148,10 @@ class EntitiesDetectionWorkflow(WorkflowBase):
                 Unproven: jobs may fail with it on AWS (docs/security.md).
 
         Raises:
-            ValueError: a value breaks a rule of the service; all broken rules are named.
+            ValueError: arguments that can't work, each with its value, the rule and the rule's source.
         """
         super().__init__(scope, construct_id)
+        limits = limits or ExecutionLimits()
         seen = completion_events if completion_events is not None else output_bucket is None
         self.network = (
             JobNetwork(self, "Network", vpc=vpc, subnets=vpc_subnets, groups=security_groups, s3=s3_prefix_list)
@@ -151,9 +159,10 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             else None
         )
         narrow = narrow_permissions
-        self._hardening = hardened(self, hardening, network=self.network, removal_policy=removal_policy)
+        self._hardening = hardened(self, hardening, self.network)
         self._storage = storage(
             self,
+            service=self.service,
             input_bucket=input_bucket,
             input_prefix=input_prefix,
             input_key=input_key,
@@ -164,30 +173,30 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             removal_policy=removal_policy,
             auto_delete_objects=auto_delete_objects,
             hardening=self._hardening,
+            longest=limits.longest(),
         )
         self.input_bucket, self.output_bucket = self._storage.documents.bucket, self._storage.jobs.bucket
         self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
         self.data_access_role = data_access_role or new_data_access_role(self)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
+        self._accepted = AcceptedValues({"language_code": language_code, "input_format": input_format})
         self._settings = settings(
-            self,
-            language_code=language_code,
-            input_format=input_format,
-            recognizer=recognizer,
-            document_reader=document_reader,
-            tags=tags,
+            default_request(language_code, input_format, recognizer, document_reader, tags),
+            self._accepted,
             data_access_role=self.data_access_role,
             storage=self._storage,
             network=self.network,
             allow_overrides=allow_overrides,
-            limits=limits or ExecutionLimits(),
+            limits=limits,
             poll_schedule=poll_schedule or (PollSchedule.safety() if seen else PollSchedule.service_grid()),
             completion_events=seen,
         )
+        warn_in_vain(self, self._settings["Request"])
         self._factory = FunctionFactory(
             service=self.service,
             event_bus_name=self.event_bus.event_bus_name,
             jobs_uri=self._storage.jobs.uri,
+            work_uri=self._storage.work.uri,
             bucket_keys=self._storage.bucket_keys,
             log_retention=log_retention,
             removal_policy=removal_policy,
@@ -196,6 +205,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         )
         unreported = unreported_queue(self, self._hardening)
         self.functions = task_functions(self._factory, self, unreported)
+        self.functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
         grant_tasks(self.functions, self._storage, self._settings, self.event_bus, narrow=narrow)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
         role, stored = self.data_access_role, self._storage
@@ -204,11 +214,26 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
         self.state_machine = state_machine(
-            self, self.functions, self._factory, settings=self._settings, storage=self._storage, completion=completion
+            self,
+            self.functions,
+            self._factory,
+            settings=self._settings,
+            limits=limits,
+            storage=self._storage,
+            completion=completion,
         )
         tag_parts(self.state_machine, self.service, self._storage, unreported)
-        OrphanedJobs(self, "OrphanedJobs", self._factory, self, unreported, stop_on_delete=stop_jobs_on_delete)
-        report_aborted(self, self.state_machine, self.functions.publish_failure, unreported)
+        OrphanedJobs(
+            self,
+            "OrphanedJobs",
+            self._factory,
+            self,
+            storage=self._storage,
+            unreported=unreported,
+            stop_on_delete=stop_jobs_on_delete,
+        )
+        report_ends(self, self.state_machine, self.functions.publish_failure, unreported)
+        self.failing_polls_alarm = failing_polls_alarm(self, self.functions.poll_job)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
         warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
@@ -229,6 +254,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         results = self._storage.results
         return together(results.grant_list(grantee), results.grant_read(grantee))
 
+    @checked(_rules.uploads)
     def start_on_upload(
         self,
         trigger_id: str = "Uploads",
@@ -250,24 +276,22 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             maximum_documents: the most documents of one batch, which keeps the workflow's other limits, too.
 
         Raises:
-            ValueError: a value breaks a rule of the service, or the prefix overlaps another one.
+            ValueError: arguments that can't work, all of them, or the prefix overlaps another trigger's.
         """
-        batches = batch_settings(
-            self,
-            self._settings,
-            self._storage,
-            language_code=language_code,
-            recognizer=recognizer,
-            suffixes=suffixes,
-            maximum_documents=maximum_documents,
-        )
+        own, request = trigger_request(self._settings["Request"], language_code, recognizer)
+        warn_in_vain(self, request)
+        self._accepted.add({"language_code": language_code})
+        batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
                 announce_objects(self, self.input_bucket)
+            self.functions.start_job.add_environment("SLOTS_FOR_UPLOADS", "1")
             stage, most = self.functions.stage, self._maximum_active_jobs
             self._dispatcher = UploadDispatcher(
                 self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
             )
+            self._dispatcher.hear(self.on_job_ended("BatchEnded"))
+            tag(self.state_machine, {"wakes": self._dispatcher.wake_queue.queue_url})
         trigger = UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
         found_by = {f"uploads:{trigger_id}": prefix, f"dead-letters:{trigger_id}": trigger.dead_letter_queue.queue_url}
         tag(self.state_machine, found_by)
@@ -284,6 +308,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         buckets = {bucket.node.path: bucket for bucket in (self.input_bucket, self.output_bucket)}
         return self._jobs_network().add_s3_endpoint(list(buckets.values()))
 
+    @checked(_rules.catalog)
     def add_results_catalog(
         self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
     ) -> ResultsCatalog:

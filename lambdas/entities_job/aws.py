@@ -6,7 +6,7 @@ No other file calls S3 to get, put or list objects.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, wraps
 from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_comprehend import ComprehendClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -39,6 +40,9 @@ _CHUNK = 1024**2
 _RECONNECTIONS = 5
 # What ends a connection early, wherever it is noticed. HTTPClientError: time-outs, and streams that break off.
 _BROKEN = (HTTPClientError, IncompleteReadError, OSError)
+
+Markers = tuple[str, str]
+"""Where a page of a listing begins: key and version id of the last version before it."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -229,6 +233,17 @@ class Location(NamedTuple):
                     raise
                 logger.warning("reading goes on", extra={"uri": self.uri, "position": position, "why": str(error)})
 
+    def read_marked(self) -> tuple[bytes, str]:
+        """Return the whole object and its ETag, or nothing and an empty ETag if there is none."""
+        try:
+            body, etag = self.stream()
+        except ClientError as error:
+            if error_code(error) != "NoSuchKey":
+                raise
+            return b"", ""
+        with closing(body):
+            return body.read(), etag
+
     @property
     def encryption(self) -> Mapping[str, Any]:
         """The key of the bucket, as parameters of calls that write: organizations deny those that name none.
@@ -244,13 +259,23 @@ class Location(NamedTuple):
 
     def write_new(self, body: bytes) -> bool:
         """Put the object if none stands there yet; return whether it was put."""
+        return self.write_if(body, "")
+
+    def write_if(self, body: bytes, etag: str) -> bool:
+        """Put the object if the one with that ETag stands there, none if it is empty; return whether it was put."""
+        condition: dict[str, str] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, IfNoneMatch="*", **self.encryption)
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition, **self.encryption)  # type: ignore[arg-type]
         except ClientError as error:
-            if error_code(error) != "PreconditionFailed":
+            # NoSuchKey: it was deleted meanwhile. ConditionalRequestConflict: another writes at the same moment.
+            if error_code(error) not in ("PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"):
                 raise
             return False
         return True
+
+    def delete(self) -> None:
+        """Delete the object, if it is there."""
+        s3().delete_object(Bucket=self.bucket, Key=self.key)
 
     def exists(self) -> bool:
         """Return whether the object is there."""
@@ -268,7 +293,15 @@ class Location(NamedTuple):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
 
+    def versions(self, after: Markers) -> Iterator[tuple[Sequence[ObjectVersionTypeDef], Markers | None]]:
+        """Yield pages of the versions of all objects below this key, each with where the next page begins.
 
-def client(name: str, *, patiently: bool = False) -> Any:
-    """Return a client by its service's name. To be replaced by the typed functions above."""
-    return comprehend(patiently=patiently) if name == "comprehend" else globals()[name]()
+        Args:
+            after: where an earlier page said that the next one begins, or two empty texts.
+        """
+        begin: Markers | None = after
+        while begin:
+            given = {name: each for name, each in zip(("KeyMarker", "VersionIdMarker"), begin, strict=True) if each}
+            page = s3().list_object_versions(Bucket=self.bucket, Prefix=self.key, **given)  # type: ignore[arg-type]
+            begin = (page["NextKeyMarker"], page.get("NextVersionIdMarker", "")) if page["IsTruncated"] else None
+            yield page.get("Versions", []), begin

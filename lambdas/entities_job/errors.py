@@ -5,6 +5,8 @@ The class names are the error names that Step Functions sees, so they are API.
 JobError
 +-- RequestRefused          the request breaks a rule or a limit: nothing was started
 +-- ContractNotUnderstood   the execution's definition is of a version that the functions don't know
++-- SlotTaken               as many jobs as may be are active: tried again later
++-- NoFreeSlot              that was so for longer than the workflow's limit
 +-- EventNotAccepted        EventBridge did not take an outcome
 +-- ServiceError            what an AWS service answered; its subclasses bear the service's own code
 """
@@ -24,6 +26,14 @@ class RequestRefused(JobError):
 
 class ContractNotUnderstood(JobError):
     """The definition of a running execution sends payloads of a version that the functions don't know."""
+
+
+class SlotTaken(JobError):
+    """As many jobs as may be are active."""
+
+
+class NoFreeSlot(JobError):
+    """No slot for a job became free within the workflow's limit; nothing was started."""
 
 
 class EventNotAccepted(JobError):
@@ -98,9 +108,19 @@ HINTS = {
         "the service did not begin the job within the workflow's queue_duration; check for an incident of the service, "
         "then start the execution again"
     ),
-    "JobAbandoned": "its execution ended while the job was being started; start the execution again",
+    "NoFreeSlot": (
+        "nothing was started or paid; start the execution again when fewer jobs are active, or raise the workflow's "
+        "limits.slot_duration"
+    ),
+    "JobNotStopped": "ask AWS Support about the job: it may still run and cost",
+    "NothingToAnalyse": "results/refused/ names each upload of the batch with the reason",
     "ExecutionAborted": "the execution was stopped, and its job with it; start the execution again",
 }
+
+
+def take_up(job_id: str) -> str:
+    """Return how a job is followed and published without being paid for again."""
+    return f'start an execution with {{"JobId": "{job_id}"}} to follow the job and publish its result at no charge'
 
 
 def hint(code: str, message: str = "") -> str | None:

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from mypy_boto3_comprehend import ComprehendClient
     from mypy_boto3_comprehend.type_defs import (
         EntitiesDetectionJobFilterTypeDef,
@@ -34,7 +33,7 @@ ARN_RESOURCE = "entities-detection-job"
 ARCHIVE = "output/output.tar.gz"
 """What the service writes below the folder of a job."""
 
-_ARCHIVE = re.compile(rf"(?:.*/)?[^/]*-NER-(?P<job_id>[^/]+)/{re.escape(ARCHIVE)}")
+_ARCHIVE = re.compile(rf"(?:.*/)?[^/]*-[A-Z]+-(?P<job_id>[^/]+)/{re.escape(ARCHIVE)}")
 
 
 def job_of_archive(key: str) -> str | None:
@@ -48,6 +47,19 @@ def job_of_archive(key: str) -> str | None:
     return found and found["job_id"]
 
 
+def requested_folder(output_uri: str) -> str:
+    """Return the folder that a request named, of the URI that the service shows for it, with or without its own part.
+
+    Example:
+        >>> requested_folder("s3://out/jobs/run/111122223333-NER-5dfc/output/output.tar.gz")
+        's3://out/jobs/run/'
+        >>> requested_folder("s3://out/jobs/run/")
+        's3://out/jobs/run/'
+    """
+    expanded = job_of_archive(output_uri)
+    return (output_uri.rsplit("/", 3)[0] if expanded else output_uri.rstrip("/")) + "/"
+
+
 def start(comprehend: ComprehendClient, request: JobRequest) -> StartEntitiesDetectionJobResponseTypeDef:
     """Start a job."""
     # The rules have checked the texts for which boto3's stubs want literals.
@@ -57,8 +69,8 @@ def start(comprehend: ComprehendClient, request: JobRequest) -> StartEntitiesDet
 def describe(comprehend: ComprehendClient, job_id: str) -> tuple[EntitiesDetectionJobPropertiesTypeDef, datetime]:
     """Return the properties of a job, and the time of the service's answer by its own clock."""
     answer = comprehend.describe_entities_detection_job(JobId=job_id)
-    now = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
-    return answer["EntitiesDetectionJobProperties"], now
+    date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
+    return answer["EntitiesDetectionJobProperties"], parsedate_to_datetime(date) if date else datetime.now(UTC)
 
 
 def stop(comprehend: ComprehendClient, job_id: str) -> str:

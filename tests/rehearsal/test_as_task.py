@@ -48,3 +48,30 @@ def test_where_the_parent_is_aborted_the_job_is_stopped(workflow: Deployed) -> N
     wait_until(own, lambda statuses: statuses == ["IN_PROGRESS"], awaited="the job to run")
     workflow.rehearsal.client("stepfunctions").stop_execution(executionArn=arn)
     wait_until(own, lambda statuses: statuses == ["STOPPED"], awaited="the job to be stopped")
+
+
+@pytest.mark.parametrize("parent", PARENTS)
+def test_it_takes_up_a_job_and_is_linked_to_its_parent(workflow: Deployed, parent: str) -> None:
+    first = workflow.run().output
+    arn = workflow.start({"JobId": first["Job"]["JobId"]}, machine=parent)
+    execution = workflow.rehearsal.ended_execution(arn)
+    outcome = json.loads(execution["output"])
+    assert (outcome["Status"], outcome["Counts"]) == ("COMPLETED", first["Counts"])
+    child = workflow.rehearsal.client("stepfunctions").describe_execution(executionArn=outcome["ExecutionArn"])
+    assert json.loads(child["input"])["AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"] == arn
+
+
+@pytest.mark.parametrize("text", ['plain text, no "JSON"', "{" + '"x' * 20_000])
+def test_a_child_that_can_not_be_started_keeps_its_errors_name(workflow: Deployed, text: str) -> None:
+    # The parent's definition with a machine that does not exist.
+    functions = workflow.rehearsal.client("stepfunctions")
+    parent = functions.describe_state_machine(stateMachineArn=workflow.outputs[PARENTS[1]])
+    changed = parent["definition"].replace(
+        workflow.outputs["StateMachineArn"], workflow.outputs["StateMachineArn"] + "x"
+    )
+    assert changed != parent["definition"]
+    made = functions.create_state_machine(name=f"Orphan{len(text)}", definition=changed, roleArn=parent["roleArn"])
+    arn = functions.start_execution(stateMachineArn=made["stateMachineArn"], input=json.dumps({"Text": text}))
+    execution = workflow.rehearsal.ended_execution(arn["executionArn"])
+    # As MiniStack calls it.
+    assert (execution["status"], execution["error"]) == ("FAILED", "StateMachineDoesNotExist")

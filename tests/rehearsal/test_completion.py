@@ -147,21 +147,88 @@ def test_no_job_outlives_executions_that_are_aborted_at_random_moments(workflow:
     assert set(stopped) == {"STOPPED"}
 
 
-def test_a_job_without_an_execution_is_stopped_and_reported(workflow: Deployed) -> None:
-    workflow.rehearsal.comprehend.configure(job_seconds=[10**5])
+def by_hand(workflow: Deployed, folder: str) -> str:
+    """Start a job by hand, into a folder of the workflow's jobs; returns its id."""
     outputs = workflow.outputs
-    comprehend = workflow.rehearsal.client("comprehend")
-    started = comprehend.start_entities_detection_job(
+    started = workflow.rehearsal.client("comprehend").start_entities_detection_job(
         InputDataConfig={"S3Uri": workflow.put(DOCUMENTS), "InputFormat": "ONE_DOC_PER_FILE"},
-        OutputDataConfig={"S3Uri": f"s3://{outputs['OutputBucket']}/jobs/long-gone/"},
+        OutputDataConfig={"S3Uri": f"s3://{outputs['OutputBucket']}/jobs/{folder}/"},
         DataAccessRoleArn=outputs["DataAccessRoleArn"],
         LanguageCode="en",
     )
-    assert sweep(workflow) >= 1
-    execution = outputs["StateMachineArn"].replace(":stateMachine:", ":execution:") + ":long-gone"
-    detail = workflow.event(execution)["detail"]
-    assert (detail["Status"], detail["Error"]["Code"]) == ("ABORTED", "JobAbandoned")
-    assert detail["Job"]["JobId"] == started["JobId"]
+    return str(started["JobId"])
+
+
+def statuses(workflow: Deployed) -> dict[str, str]:
+    return {job["JobId"]: job["JobStatus"] for job in workflow.rehearsal.comprehend.jobs()}
+
+
+def test_a_job_whose_execution_has_ended_is_stopped_and_one_of_another_machine_is_not(workflow: Deployed) -> None:
+    ended = workflow.run()
+    workflow.rehearsal.comprehend.configure(job_seconds=[10**5])
+    orphan, other = by_hand(workflow, ended.arn.rpartition(":")[2]), by_hand(workflow, "of-another-machine")
+    assert sweep(workflow) == 1
+    assert statuses(workflow)[orphan] in ("STOP_REQUESTED", "STOPPED")
+    assert statuses(workflow)[other] in ("SUBMITTED", "IN_PROGRESS")
+
+
+def test_a_job_started_by_hand_is_taken_up_and_published_and_then_found_published(workflow: Deployed) -> None:
+    job_id = by_hand(workflow, "by-hand")
+    first = workflow.run({"JobId": job_id})
+    assert (first.status, first.output["Status"], first.output["Counts"]["Documents"]) == ("SUCCEEDED", "COMPLETED", 3)
+    assert "StartJob" not in first.states
+    again = workflow.run({"JobId": job_id})
+    assert again.output["ExecutionArn"] != first.output["ExecutionArn"]
+    for name in ("Status", "Counts", "Result", "Job"):
+        assert again.output[name] == first.output[name], name
+
+
+def test_an_execution_that_was_aborted_has_its_job_taken_up(workflow: Deployed) -> None:
+    arn = workflow.start()
+    job = workflow.job(arn, status="IN_PROGRESS")
+    follower = workflow.start({"JobId": job["JobId"]})
+    functions = workflow.rehearsal.client("stepfunctions")
+    wait_until(
+        lambda: workflow.rehearsal.client("s3").list_objects_v2(
+            Bucket=workflow.outputs["OutputBucket"], Prefix="work/open/"
+        )["KeyCount"],
+        lambda count: count == 2,
+        awaited="both executions' markers",
+    )
+    functions.stop_execution(executionArn=arn)
+    assert "runs on, followed by" in workflow.event(arn)["detail"]["Error"]["Message"]
+    ended = workflow.ended(follower)
+    assert (ended.output["Status"], ended.output["Counts"]["Documents"]) == ("COMPLETED", 3)
+    assert all(record["Source"] for record in workflow.records(ended.output))
+
+
+def test_an_execution_waits_for_a_free_slot_and_leaves_one_to_uploads(workflow: Deployed) -> None:
+    comprehend, functions = workflow.rehearsal.client("comprehend"), workflow.rehearsal.client("stepfunctions")
+    workflow.rehearsal.comprehend.configure(job_seconds=[10**5], starts_per_second=None)
+    taken = [by_hand(workflow, f"by-hand-{number}") for number in range(9)]
+    workflow.rehearsal.comprehend.configure(job_seconds=[366.5])
+    arn = workflow.start()
+
+    def states() -> list[str]:
+        events = functions.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+        return [each["stateEnteredEventDetails"]["name"] for each in events if "stateEnteredEventDetails" in each]
+
+    wait_until(states, lambda names: names.count("WaitForSlot") > 1, awaited="the execution to wait for a slot")
+    comprehend.stop_entities_detection_job(JobId=taken[0])
+    ended = workflow.ended(arn)
+    assert ended.output["Status"] == "COMPLETED"
+    looks = ended.states[ended.states.index("StartJob") : ended.states.index("WaitForJob")]
+    assert looks[:-1:2] == ["StartJob"] * looks.count("WaitForSlot")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1500)
+def test_two_hundred_executions_at_once_all_complete(workflow: Deployed) -> None:
+    """What `make bench-quota` simulates, under the emulator's quota of 10 jobs."""
+    uri = workflow.put(DOCUMENTS)
+    arns = [workflow.start({"InputDataConfig": {"S3Uri": uri}}) for _ in range(200)]
+    ended = [workflow.rehearsal.ended_execution(arn, patience_seconds=1200) for arn in arns]
+    assert {json.loads(each.get("output") or "{}").get("Status") for each in ended} == {"COMPLETED"}
 
 
 def test_with_the_stack_its_jobs_are_stopped(workflow: Deployed, tmp_path: Path) -> None:

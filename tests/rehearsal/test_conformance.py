@@ -25,6 +25,9 @@ RETRIED = {
         "ThrottlingException",
         # Read after write: the service may not know its new job at once.
         "JobNotFoundException",
+        # A failed poll is never a failed job.
+        "InvalidRequestException",
+        "AccessDeniedException",
     ),
     "StopEntitiesDetectionJob": (
         "InternalServerException",
@@ -40,7 +43,6 @@ FINAL = {
         "ResourceNotFoundException",
         "AccessDeniedException",
     ),
-    "DescribeEntitiesDetectionJob": ("InvalidRequestException", "AccessDeniedException"),
     "StopEntitiesDetectionJob": ("JobNotFoundException", "AccessDeniedException"),
 }
 

@@ -7,8 +7,8 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from local.redrive import redrive
 from local.waiting import wait_until
+from tests.command_line import typed
 from tests.rehearsal.deployed import TEXT, Deployed
 
 PATIENCE_SECONDS = 150
@@ -54,7 +54,8 @@ def test_what_is_redriven_from_the_dead_letter_queue_is_analysed(workflow: Deplo
     item = {"key": key, "version-id": version, "size": 9 * len(TEXT), "etag": "", "sequencer": ""}
     event = {"detail": {"bucket": {"name": bucket}, "object": item}}
     sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event))
-    assert sum(redrive(sqs).values()) == 1
+    redriven = typed("redrive", "--json", environment=workflow.rehearsal.environment)
+    assert redriven.json["Moved"] == {"Uploads": 1}
     sqs.send_message(QueueUrl=wakes, MessageBody="{}")
     (record,) = eventually(lambda: published(workflow, "documents", "not-announced/"), count=1)
     assert record["SourceVersionId"] == version

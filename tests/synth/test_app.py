@@ -38,6 +38,7 @@ def synthesized(outdir: Path, **context: Any) -> dict[str, Any]:
 def test_cdk_json_deploys_everything_new_with_an_upload_trigger(tmp_path: Path) -> None:
     template = synthesized(tmp_path)
     assert set(template["Outputs"]) == {
+        "BackfillCommand",
         "DatabaseName",
         "EventBusName",
         "InputBucketName",
@@ -84,7 +85,7 @@ def test_destroy_deletes_what_new_buckets_hold(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("context", "message"),
     [
-        ({"language": "xx"}, "LanguageCode: must be one of en, es, fr"),
+        ({"language": "xx"}, "language_code (LanguageCode): must be one of en, es, fr"),
         ({"removalPolicy": "snapshot"}, "removalPolicy is retain or destroy"),
     ],
 )

@@ -36,6 +36,7 @@ def test_the_wheel_holds_the_functions_code_the_views_and_types(wheel: Path) -> 
     assert not [name for name in names if "__pycache__" in name]
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "cdk_comprehend_entities",
+        "comprehend_entities_cli",
         "entities_job",
     }
 

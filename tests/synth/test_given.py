@@ -12,7 +12,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
-from tests.synth.reading import Synthesized
+from tests.synth.reading import OWN, Synthesized
 
 ACCOUNT, REGION = "111122223333", "eu-west-1"
 KEY = f"arn:aws:kms:{REGION}:{ACCOUNT}:key/11111111-2222-3333-4444-555555555555"
@@ -48,7 +48,7 @@ def test_rights_on_what_was_given_are_the_same(imported: Synthesized) -> None:
     assert imported.rights("given-for-comprehend") == {
         ("s3:ListBucket", "arn:<AWS::Partition>:s3:::given-in", ""),
         ("s3:GetObject", "arn:<AWS::Partition>:s3:::given-in/input/*", ""),
-        ("s3:GetObject", "arn:<AWS::Partition>:s3:::given-in/staging/*", ""),
+        ("s3:GetObject", f"arn:<AWS::Partition>:s3:::given-in/staging/{OWN}/*", ""),
         ("s3:PutObject", "arn:<AWS::Partition>:s3:::given-out/jobs/*", ""),
         ("kms:GenerateDataKey", KEY, VIA_S3),
         ("kms:Decrypt", KEY, VIA_S3),

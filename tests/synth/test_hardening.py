@@ -148,8 +148,8 @@ def test_no_function_reserves_concurrency(strict: Synthesized) -> None:
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"hardening": "strict"}, "give the workflow a vpc"),
-        ({"hardening": "strictest"}, "'strictest' is not a valid Hardening"),
+        ({"hardening": "strict"}, "vpc: is needed by strict hardening"),
+        ({"hardening": "strictest"}, "hardening: must be one of .*one of 'standard', 'strict'; got 'strictest'"),
     ],
 )
 def test_fails_without_what_it_needs(stack: cdk.Stack, props: dict[str, Any], message: str) -> None:
@@ -158,7 +158,7 @@ def test_fails_without_what_it_needs(stack: cdk.Stack, props: dict[str, Any], me
 
 
 def test_fails_where_data_would_be_deleted(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match="removal_policy can't be DESTROY"):
+    with pytest.raises(ValueError, match="removal_policy: can't be DESTROY"):
         build(stack, removal_policy=RemovalPolicy.DESTROY)
 
 

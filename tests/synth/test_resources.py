@@ -17,7 +17,7 @@ from aws_cdk import aws_sqs as sqs
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits, PollSchedule
 from entities_job.contracts import CONTRACT_VERSION
-from tests.synth.reading import Synthesized, shown
+from tests.synth.reading import OWN, Synthesized, shown
 
 BUCKETS = {"InputBucket", "OutputBucket"}
 HANDLERS = {
@@ -57,13 +57,26 @@ def test_buckets_refuse_requests_without_tls_and_let_nobody_in(default: Synthesi
 def test_documents_are_versioned_and_what_passes_expires(default: Synthesized) -> None:
     buckets = default.of_type("AWS::S3::Bucket")
     assert buckets["InputBucket"]["VersioningConfiguration"] == {"Status": "Enabled"}
-    for name, prefix in (("InputBucket", "staging/"), ("OutputBucket", "work/")):
+    # What an execution needs is kept two weeks longer than it may run: 12 + 24 + 1 + 12 hours.
+    for name, prefix, days in (("InputBucket", "staging/", 14), ("OutputBucket", "work/", 17)):
         rules = {rule["Id"]: rule for rule in buckets[name]["LifecycleConfiguration"]["Rules"]}
         assert rules["ExpirePassing"]["Prefix"] == prefix
-        assert rules["ExpirePassing"]["ExpirationInDays"] == 14
+        assert rules["ExpirePassing"]["ExpirationInDays"] == days
         assert rules["AbortIncompleteUploads"]["AbortIncompleteMultipartUpload"] == {"DaysAfterInitiation": 2}
         # Nothing else expires: documents and results are the user's.
-        assert not [rule for rule in rules.values() if "ExpirationInDays" in rule and rule.get("Prefix") != prefix]
+        own = (prefix, "claims/")
+        assert not [rule for rule in rules.values() if "ExpirationInDays" in rule and rule.get("Prefix") not in own]
+
+
+def test_what_was_analysed_is_known_for_a_year(default: Synthesized) -> None:
+    """Not under ``staging/``: of two rules for one object the shorter wins. No old versions are left of either."""
+    rules = default.one("AWS::S3::Bucket", "InputBucket")["LifecycleConfiguration"]["Rules"]
+    found = {
+        rule["Prefix"]: (rule["ExpirationInDays"], rule["NoncurrentVersionExpiration"]["NoncurrentDays"])
+        for rule in rules
+        if "ExpirationInDays" in rule
+    }
+    assert found == {"staging/": (14, 1), "claims/": (365, 1)}
 
 
 def test_data_outlives_the_stack_unless_told_otherwise(default: Synthesized) -> None:
@@ -175,6 +188,7 @@ def test_tools_find_the_parts_by_tags_of_the_state_machine() -> None:
         "input": "s3://<InputBucket>/input/",
         "results": "s3://<OutputBucket>/entities/results/",
         "unreported": "<Unreported>",
+        "wakes": "<UploadDispatcherWakeQueue>",
         "uploads:English": "uploads/en/",
         "dead-letters:English": "<EnglishDeadLetterQueue>",
     }
@@ -185,18 +199,26 @@ def test_tools_find_the_parts_by_tags_of_the_state_machine() -> None:
 
 
 def test_an_aborted_execution_is_reported_or_kept(default: Synthesized) -> None:
-    rule = default.one("AWS::Events::Rule", "ExecutionAborted")
+    rule = default.one("AWS::Events::Rule", "ExecutionEnded")
     assert rule["EventPattern"]["source"] == ["aws.states"]
-    assert rule["EventPattern"]["detail"]["$or"] == [
-        {"status": ["ABORTED", "TIMED_OUT"]},
-        {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
-    ]
+    assert rule["EventPattern"]["detail"]["status"] == ["ABORTED", "FAILED", "TIMED_OUT"]
     assert list(map(shown, rule["EventPattern"]["detail"]["stateMachineArn"])) == ["<StateMachine>"]
     (target,) = rule["Targets"]
     assert shown(target["Arn"]) == "<PublishFailure.Arn>"
     assert shown(target["DeadLetterConfig"]["Arn"]) == "<Unreported.Arn>"
     function = default.one("AWS::Lambda::Function", "PublishFailure")
     assert shown(function["DeadLetterConfig"]["TargetArn"]) == "<Unreported.Arn>"
+
+
+def test_an_alarm_rings_when_every_poll_has_failed_for_15_minutes(default: Synthesized) -> None:
+    alarm = default.one("AWS::CloudWatch::Alarm", "FailingPolls")
+    share, *metrics = alarm["Metrics"]
+    assert (share["Expression"], alarm["Threshold"]) == ("(errors + throttles) / (invocations + throttles)", 1)
+    assert (alarm["EvaluationPeriods"], alarm["TreatMissingData"]) == (1, "notBreaching")
+    for metric in metrics:
+        stat = metric["MetricStat"]
+        assert (stat["Period"], stat["Stat"], metric["Id"]) == (900, "Sum", stat["Metric"]["MetricName"].lower())
+        assert [shown(each["Value"]) for each in stat["Metric"]["Dimensions"]] == ["<PollJob>"]
 
 
 def test_the_functions_are_told_the_settings() -> None:
@@ -233,19 +255,17 @@ def test_the_functions_are_told_the_settings() -> None:
         },
         "AcceptedValues": {"InputDataConfig.InputFormat": ["ONE_DOC_PER_FILE"]},
         "AllowedOverrides": ["Tags"],
-        "InputUris": ["s3://<InputBucket>/texts/", "s3://<InputBucket>/staging/"],
-        "StagingUri": "s3://<InputBucket>/staging/",
-        "WorkUri": "s3://<OutputBucket>/entities/work/",
+        "InputUris": ["s3://<InputBucket>/texts/", f"s3://<InputBucket>/staging/{OWN}/"],
+        "StagingUri": f"s3://<InputBucket>/staging/{OWN}/",
         "ResultsUri": "s3://<OutputBucket>/entities/results/",
         "Limits": {"Documents": 1000, "Bytes": 2 * 1024 * 1024, "CostUsd": 2.5},
-        "MaximumSeconds": 7200,
-        "SecondsPerGigabyte": 600,
+        "MaximumSlotSeconds": 43_200,
         "MaximumQueueSeconds": 14400,
         "CompletionEvents": True,
         "Schedule": PollSchedule.fixed(30).settings(),
     }
-    # The machine's own limit leaves room for a start that waits, for stopping and for publishing.
-    assert definition["TimeoutSeconds"] == 14 * 3600 + 6 * 600
+    # 12 hours for a slot, 2 and 6 times 10 minutes for the job, 1 to stop, 12 for all else.
+    assert definition["TimeoutSeconds"] == (12 + 2 + 1 + 12) * 3600 + 6 * 600
 
 
 @pytest.fixture(scope="module")

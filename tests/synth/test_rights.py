@@ -7,7 +7,7 @@ import pytest
 from aws_cdk import aws_iam as iam
 
 from cdk_comprehend_entities import DocumentReader, EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, conditions, shown
+from tests.synth.reading import OWN, Synthesized, conditions, shown
 
 JOBS = "arn:<AWS::Partition>:comprehend:<AWS::Region>:<AWS::AccountId>:entities-detection-job/*"
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs/version/v1"
@@ -18,8 +18,8 @@ PINNED_KEYS = (
 LISTS_BUCKET = ("s3:ListBucket", "<InputBucket.Arn>", "")
 LISTS_INPUT = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix input/*")
 READS_INPUT = ("s3:GetObject", "<InputBucket.Arn>/input/*", "")
-LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", "StringLike s3:prefix staging/*")
-READS_STAGED = ("s3:GetObject", "<InputBucket.Arn>/staging/*", "")
+LISTS_STAGED = ("s3:ListBucket", "<InputBucket.Arn>", f"StringLike s3:prefix staging/{OWN}/*")
+READS_STAGED = ("s3:GetObject", f"<InputBucket.Arn>/staging/{OWN}/*", "")
 DECRYPTS = ("kms:Decrypt", "<OutputKey.Arn>", VIA_S3)
 ENCRYPTS = ("kms:GenerateDataKey", "<OutputKey.Arn>", VIA_S3)
 SENDS_EVENT = (
@@ -27,6 +27,21 @@ SENDS_EVENT = (
     "arn:<AWS::Partition>:events:<AWS::Region>:<AWS::AccountId>:event-bus/default",
     "ForAllValues:StringEquals events:source cdk-comprehend-entities"
     " and ForAllValues:StringEquals events:detail-type Entities Detection Job Ended",
+)
+REPORTS = {
+    ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:PutObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
+    ("s3:DeleteObject", "<OutputBucket.Arn>/work/open/*", ""),
+    DECRYPTS,
+    ENCRYPTS,
+    SENDS_EVENT,
+}
+DESCRIBES = (
+    "states:DescribeExecution",
+    "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
+    "",
 )
 TEXTRACT = {("textract:DetectDocumentText", "*", ""), ("textract:AnalyzeDocument", "*", "")}
 
@@ -46,10 +61,17 @@ RIGHTS = {
         LISTS_STAGED,
         READS_STAGED,
         ("s3:PutObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/summaries/*", ""),
+        ("s3:ListBucket", "<OutputBucket.Arn>", ""),
+        ("comprehend:DescribeEntitiesDetectionJob", JOBS, ""),
         DECRYPTS,
         ENCRYPTS,
     },
     "StartJob": {
+        ("comprehend:ListEntitiesDetectionJobs", "*", ""),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("comprehend:StartEntitiesDetectionJob", JOBS, PINNED_KEYS),
         ("iam:PassRole", "<DataAccessRole.Arn>", "StringEquals iam:PassedToService comprehend.amazonaws.com"),
         ("kms:CreateGrant", "<VolumeKey.Arn>", ""),
@@ -63,16 +85,16 @@ RIGHTS = {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/jobs/*", ""),
         ("s3:GetObject", "<OutputBucket.Arn>/work/*", ""),
+        ("s3:GetObject", "<OutputBucket.Arn>/results/summaries/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/*", ""),
-        DECRYPTS,
-        ENCRYPTS,
-        SENDS_EVENT,
+        *REPORTS,
     },
     "PublishFailure": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
+        DESCRIBES,
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        SENDS_EVENT,
+        *REPORTS,
     },
     "CompletionAwaitOutput": {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
@@ -87,18 +109,17 @@ RIGHTS = {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
-        (
-            "states:DescribeExecution",
-            "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
-            "",
-        ),
+        DESCRIBES,
+        ("s3:GetObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        SENDS_EVENT,
+        *REPORTS,
     },
     "Stage": {
         ("s3:ListBucket", "<InputBucket.Arn>", ""),
         READS_STAGED,
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*", ""),
+        ("s3:PutObject", f"<InputBucket.Arn>/staging/{OWN}/*", ""),
+        ("s3:GetObject", f"<InputBucket.Arn>/claims/{OWN}/*", ""),
+        ("s3:PutObject", f"<InputBucket.Arn>/claims/{OWN}/*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*", ""),
         DECRYPTS,
         ENCRYPTS,

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import aws_cdk as cdk
 import pytest
+from aws_cdk import assertions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import Synthesized, conditions, shown
+from tests.synth.reading import OWN, Synthesized, conditions, shown
+
+OWNED = ("staging", "claims")
 
 
 def with_uploads(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
@@ -35,11 +39,21 @@ def test_one_rule_announces_every_upload_to_the_queue_and_wakes_the_dispatcher(e
     assert (shown(wake["Arn"]), wake["Input"]) == ("<UploadDispatcherWakeQueue.Arn>", '{"Trigger":"English"}')
 
 
+def test_the_dispatcher_hears_how_executions_end_and_looks_for_what_it_missed(english: Synthesized) -> None:
+    ended = english.one("AWS::Events::Rule", "BatchEnded")
+    assert shown(ended["EventPattern"]["detail"]["StateMachineArn"][0]) == "<StateMachine>"
+    (target,) = ended["Targets"]
+    assert (shown(target["Arn"]), target["InputPath"]) == ("<UploadDispatcherWakeQueue.Arn>", "$.detail")
+    (tick,) = english.one("AWS::Events::Rule", "UploadDispatcherEveryFiveMinutes")["Targets"]
+    assert tick["Input"] == '{"Sweep":true}'
+
+
 def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> None:
     queue = english.one("AWS::SQS::Queue", "EnglishQueue")
     function = english.one("AWS::Lambda::Function", "UploadDispatcherDispatchUploads")
     assert queue["VisibilityTimeout"] >= 2 * function["Timeout"]
-    assert queue["RedrivePolicy"]["maxReceiveCount"] == 10
+    # The dispatcher itself tells what is dead.
+    assert queue["RedrivePolicy"]["maxReceiveCount"] == 1000
     assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
@@ -48,6 +62,24 @@ def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
     assert shown(mapping["EventSourceArn"]) == "<UploadDispatcherWakeQueue.Arn>"
     assert mapping["ScalingConfig"] == {"MaximumConcurrency": 2}
     assert mapping["MaximumBatchingWindowInSeconds"] == 1
+
+
+def test_only_the_dispatcher_which_wakes_itself_may_call_itself_again_and_again(english: Synthesized) -> None:
+    functions = english.of_type("AWS::Lambda::Function")
+    found = {name: each["RecursiveLoop"] for name, each in functions.items() if "RecursiveLoop" in each}
+    assert found == {"UploadDispatcherDispatchUploads": "Allow"}
+
+
+def test_a_shard_that_fails_says_why_and_not_only_that_one_failed(english: Synthesized) -> None:
+    states = json.loads(english.settings())["States"]
+    shard = states["StageBatch"]["ItemProcessor"]["States"]
+    assert shard["StageShard"]["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "ShardFailed"}]
+    assert shard["ShardFailed"] == {"Type": "Pass", "End": True}
+    failed, *_ = states["AnythingStaged"]["Choices"]
+    assert failed["Next"] == "PublishFailure"
+    assert failed["Condition"] == "{% $exists($states.input.Shards.Error) %}"
+    error, cause = (f"[$states.input.Shards.{name}][0]" for name in ("Error", "Cause"))
+    assert failed["Output"] == f"{{% {{'Error': {{'Error': {error}, 'Cause': {cause}}}}} %}}"
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])
@@ -62,7 +94,8 @@ def test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workfl
     for each in allowed:
         assert (each["Action"], each["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
         (rule,) = each["Condition"]["ArnEquals"].values()
-        assert shown(rule) in {"<EnglishUploaded.Arn>", "<UploadDispatcherEveryFiveMinutes.Arn>"}
+        own = {"<EnglishUploaded.Arn>", "<UploadDispatcherEveryFiveMinutes.Arn>", "<BatchEnded.Arn>"}
+        assert shown(rule) in own
 
 
 def test_the_key_serves_eventbridge_for_this_account_only(english: Synthesized) -> None:
@@ -83,9 +116,15 @@ def told(synthesized: Synthesized) -> dict[str, Any]:
 def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
     settings = told(english)
     assert settings["MaximumActiveJobs"] == 7
-    assert settings["StagingUri"] == "s3://<InputBucket>/staging/"
+    assert settings["StagingUri"] == f"s3://<InputBucket>/staging/{OWN}/"
     assert settings["Triggers"]["English"]["Suffixes"] == [".txt"]
-    assert settings["Triggers"]["English"]["QueueUrl"] == "<EnglishQueue>"
+    assert settings["Triggers"]["English"]["Queue"] == "<EnglishQueue.QueueName>"
+
+
+def test_a_command_analyses_what_no_event_announced(stack: cdk.Stack) -> None:
+    command = stack.resolve(EntitiesDetectionWorkflow(stack, "Entities").start_on_upload("English").backfill_command)
+    assert "aws lambda invoke --function-name <UploadDispatcherDispatchUploads>" in shown(command)
+    assert """--payload '{"Backfill":{"Trigger":"English"}}'""" in shown(command)
 
 
 def test_rights_of_the_dispatcher(english: Synthesized) -> None:
@@ -98,14 +137,20 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
     }
     assert {right[:2] for right in rights if not right[0].startswith(("logs:", "xray:", "kms:"))} == {
         *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in {*reads, "ChangeMessageVisibility"}),
+        ("sqs:SendMessage", "<EnglishQueue.Arn>"),
+        ("sqs:SendMessage", "<EnglishDeadLetterQueue.Arn>"),
+        ("s3:ListBucket", "<OutputBucket.Arn>"),
+        ("s3:ListBucketVersions", "<InputBucket.Arn>"),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*"),
         *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
         ("states:StartExecution", "<StateMachine>"),
         ("states:ListExecutions", "<StateMachine>"),
         ("comprehend:ListEntitiesDetectionJobs", "*"),
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*/manifest/*"),
-        ("s3:PutObject", "<InputBucket.Arn>/staging/dispatcher/*"),
-        ("s3:GetObject", "<InputBucket.Arn>/staging/dispatcher/*"),
+        ("s3:PutObject", f"<InputBucket.Arn>/staging/{OWN}/*/manifest/*"),
+        ("s3:PutObject", f"<InputBucket.Arn>/claims/{OWN}/*"),
+        ("s3:GetObject", f"<InputBucket.Arn>/claims/{OWN}/*"),
         ("s3:ListBucket", "<InputBucket.Arn>"),
+        ("s3:PutObject", "<OutputBucket.Arn>/work/open/*"),
     }
 
 
@@ -114,8 +159,11 @@ def test_rights_of_staging_to_read_uploads_but_never_to_write_or_delete_them(eng
     assert rights == {
         ("s3:GetObject", "<InputBucket.Arn>/uploads/en/*"),
         ("s3:GetObjectVersion", "<InputBucket.Arn>/uploads/en/*"),
-        ("s3:GetObject", "<InputBucket.Arn>/staging/*"),
-        ("s3:PutObject", "<InputBucket.Arn>/staging/*"),
+        *(
+            (f"s3:{action}", f"<InputBucket.Arn>/{own}/{OWN}/*")
+            for action in ("GetObject", "PutObject")
+            for own in OWNED
+        ),
         ("s3:PutObject", "<OutputBucket.Arn>/results/refused/*"),
         ("s3:ListBucket", "<InputBucket.Arn>"),
     }
@@ -137,10 +185,12 @@ def test_a_batch_is_staged_first_and_any_other_input_is_inspected_at_once(englis
     shards = states["StageBatch"]
     assert shards["ItemReader"]["Resource"].endswith(":states:::s3:listObjectsV2")
     assert shards["MaxConcurrency"] == 10
-    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure"}]
+    assert shards["Catch"] == [{"ErrorEquals": ["States.ALL"], "Next": "PublishFailure", "ResultPath": "$.Error"}]
     # What is caught there holds no Job.
     assert states["PublishFailure"]["Arguments"]["Payload"]["Job"].startswith("{% $exists($states.input.Job) ?")
     assert shards["ItemProcessor"]["ProcessorConfig"]["Mode"] == "DISTRIBUTED"
+    leads = [choice["Next"] for choice in states["AnythingStaged"]["Choices"]]
+    assert leads == ["PublishFailure", "InspectInput", "PublishFailure"]
 
 
 def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
@@ -160,11 +210,14 @@ def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"prefix": "uploads"}, "must end in /"),
-        ({"prefix": "/uploads/"}, "must end in / and not begin with it"),
-        ({"prefix": ""}, "must end in /"),
-        ({"prefix": "staging/mine/"}, "the workflow writes under 'staging/' itself"),
-        ({"trigger_id": "not-this"}, "1 to 32 letters and digits"),
+        ({"prefix": "uploads"}, "prefix: must be empty, or end in /"),
+        ({"prefix": "/uploads/"}, "or end in / and not begin with it"),
+        ({"prefix": ""}, "prefix: must be known, and can't be empty"),
+        (
+            {"prefix": "staging/mine/"},
+            "prefix: can't meet what the workflow writes itself in that bucket, under staging/",
+        ),
+        ({"trigger_id": "not-this"}, "trigger_id: must be 1 to 32 letters and digits"),
         ({"prefix": "uploads/"}, "overlaps 'uploads/en/'"),
         ({"prefix": "uploads/en/news/"}, "overlaps 'uploads/en/'"),
     ],
@@ -174,23 +227,65 @@ def test_fails_where_uploads_cannot_lie(stack: cdk.Stack, changes: dict[str, Any
         with_uploads(stack).start_on_upload(**{"trigger_id": "Other", "prefix": "other/", **changes})
 
 
+def test_two_workflows_on_one_bucket_share_nothing_but_the_uploads(stack: cdk.Stack) -> None:
+    bucket = s3.Bucket(stack, "Shared")
+    found = []
+    for name, language in (("One", "en"), ("Two", "es")):
+        workflow = EntitiesDetectionWorkflow(stack, name, input_bucket=bucket, language_code=language)
+        workflow.start_on_upload()
+        found.append(workflow.service)
+    template = json.dumps(assertions.Template.from_stack(stack).to_json())
+    for name in found:
+        assert {f"staging/{name}/", f"claims/{name}/"} <= set(re.findall(r"\b(?:staging|claims)/\w+/", template))
+
+
+def test_two_triggers_over_one_prefix_work_if_they_analyse_in_different_ways(stack: cdk.Stack) -> None:
+    workflow = with_uploads(stack)
+    workflow.start_on_upload("Spanish", prefix="uploads/", language_code="es")
+    with pytest.raises(ValueError, match="analysed twice in the same way: prefix 'uploads/es/' overlaps 'uploads/'"):
+        workflow.start_on_upload("Again", prefix="uploads/es/", language_code="es")
+
+
+def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack) -> None:
+    EntitiesDetectionWorkflow(stack, "Given", input_bucket=s3.Bucket(stack, "Mine")).start_on_upload()
+    imported = s3.Bucket.from_bucket_name(stack, "Imported", "somewhere")
+    EntitiesDetectionWorkflow(stack, "Other", input_bucket=imported).start_on_upload()
+    warnings = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
+    told = [each.id for each in warnings if "CDK sets all notifications" in str(each.entry.data)]
+    assert told == ["/Stack/Mine"]
+
+
 def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
     bucket = s3.Bucket(stack, "Both")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", input_bucket=bucket, output_bucket=bucket)
-    with pytest.raises(ValueError, match="the workflow writes under 'results/' itself"):
+    with pytest.raises(ValueError, match="the workflow writes itself in that bucket, under results/"):
         workflow.start_on_upload(prefix="results/")
 
 
-def test_fails_with_more_triggers_than_the_functions_environment_holds(stack: cdk.Stack) -> None:
+@pytest.mark.parametrize(
+    ("count", "suffixes"),
+    [(40, []), (12, [".txt", ".text", ".html", ".xml"] * 5), (1, [f".{n:04}" for n in range(500)])],
+)
+def test_fails_with_more_settings_of_triggers_than_the_functions_environment_holds(
+    stack: cdk.Stack, count: int, suffixes: list[str]
+) -> None:
     workflow = EntitiesDetectionWorkflow(stack, "Entities")
-    with pytest.raises(ValueError, match="at most 12 upload triggers; give N12 a workflow"):
-        for number in range(13):
-            workflow.start_on_upload(f"N{number}", prefix=f"{number}/")
+    with pytest.raises(ValueError, match=r"of 3,500 bytes in the dispatcher's environment; give N\d+ a workflow"):
+        for number in range(count):
+            workflow.start_on_upload(f"N{number}", prefix=f"{number}/", suffixes=suffixes)
+
+
+def test_the_rendered_settings_of_many_triggers_fit_into_the_environment(stack: cdk.Stack) -> None:
+    workflow, count = EntitiesDetectionWorkflow(stack, "Entities"), 0
+    with pytest.raises(ValueError, match="3,500 bytes"):
+        for count in range(99):
+            workflow.start_on_upload(f"Trigger{count}", prefix=f"uploads/{count}/", suffixes=[".txt"])
+    assert count >= 10
 
 
 def test_fails_without_a_slot(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match="at least 1; got 0"):
-        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0).start_on_upload()
+    with pytest.raises(ValueError, match="maximum_active_jobs: must be at least 1; got 0"):
+        EntitiesDetectionWorkflow(stack, "Entities", maximum_active_jobs=0)
 
 
 def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
@@ -198,9 +293,9 @@ def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
     flywheel = Recognizer.from_flywheel_arn("arn:aws:comprehend:us-east-1:111122223333:flywheel/drugs")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", recognizer=drugs, allow_overrides=["FlywheelArn"])
     workflow.start_on_upload(recognizer=flywheel)
-    with pytest.raises(ValueError, match="uploads that set EntityRecognizerArn need a workflow whose allow_overrides"):
+    with pytest.raises(ValueError, match="needs a workflow whose allow_overrides name EntityRecognizerArn"):
         workflow.start_on_upload("Other", prefix="other/", recognizer=drugs)
-    with pytest.raises(ValueError, match="LanguageCode: must be one of en, es, fr, de, it, pt"):
+    with pytest.raises(ValueError, match=r"language_code \(LanguageCode\): must be one of en, es, fr, de, it, pt"):
         workflow.start_on_upload("Unknown", prefix="xx/", language_code="xx")
 
 

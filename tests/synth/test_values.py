@@ -93,19 +93,22 @@ def test_values_newer_than_the_library_pass_and_are_passed_on() -> None:
 @pytest.mark.parametrize(
     ("props", "message"),
     [
-        ({"language_code": "xx"}, "LanguageCode: must be one of"),
-        ({"language_code": "ONE_DOC_PER_FILE"}, "LanguageCode: must be one of"),
-        ({"recognizer": Recognizer.from_arn("drugs")}, "EntityRecognizerArn: must match"),
-        ({"document_reader": DocumentReader.detect_text()}, "DocumentReaderConfig: needs a custom recognizer"),
+        ({"language_code": "xx"}, r"language_code \(LanguageCode\): must be one of"),
+        ({"language_code": "ONE_DOC_PER_FILE"}, r"language_code \(LanguageCode\): must be one of"),
+        ({"recognizer": Recognizer.from_arn("drugs")}, r"recognizer \(EntityRecognizerArn\): must match"),
+        (
+            {"document_reader": DocumentReader.detect_text()},
+            r"document_reader \(InputDataConfig.DocumentReaderConfig\): needs a custom recognizer",
+        ),
         (
             {"document_reader": DocumentReader.analyze(), "recognizer": Recognizer.from_arn(RECOGNIZER)},
-            "FeatureTypes: must be given with TEXTRACT_ANALYZE_DOCUMENT",
+            r"FeatureTypes\): must be given with TEXTRACT_ANALYZE_DOCUMENT",
         ),
         ({"tags": {f"tag{n}": "" for n in range(51)}}, "at most 50 tags"),
         ({"tags": {"aws:own": "x"}}, "must not begin with aws:"),
-        ({"input_prefix": "input"}, "input_prefix must be empty, or end in /"),
-        ({"output_prefix": "/entities/"}, "output_prefix must be empty, or end in / and not begin with it"),
-        ({"allow_overrides": ["LanguageCode"]}, "allow_overrides can name DataAccessRoleArn"),
+        ({"input_prefix": "input"}, "input_prefix: must be empty, or end in /"),
+        ({"output_prefix": "/entities/"}, "output_prefix: must be empty, or end in / and not begin with it"),
+        ({"allow_overrides": ["LanguageCode"]}, "allow_overrides: can name DataAccessRoleArn"),
     ],
 )
 def test_fails_with_a_value_that_the_service_refuses(stack: cdk.Stack, props: dict[str, Any], message: str) -> None:
@@ -127,7 +130,7 @@ def test_fails_with_all_broken_rules_at_once(stack: cdk.Stack) -> None:
 @pytest.mark.parametrize("field", ["output_key", "volume_key"])
 def test_fails_with_an_alias_for_a_key(stack: cdk.Stack, field: str) -> None:
     alias = kms.Alias.from_alias_name(stack, "Alias", "alias/mine")
-    with pytest.raises(ValueError, match=f"{field} must be a key, not an alias"):
+    with pytest.raises(ValueError, match=f"{field}: must be a key, not an alias"):
         EntitiesDetectionWorkflow(stack, "Entities", **{field: alias})  # type: ignore[arg-type]  # the field is a parameter
 
 

@@ -41,7 +41,15 @@ def test_an_upload_is_copied_under_the_key_of_the_bucket(aws: Aws, versioned: bo
     put = aws.put("s3://in/uploads/a.txt", b"Ada Lovelace " * 50)
     which = {"VersionId": put.id} if versioned else {"ETag": put.etag}
     line = {"Source": "s3://in/uploads/a.txt", "File": "a.txt", "Size": len(put.body), "Identity": "1", **which}
-    manifest = Location("in", "staging/Uploads-20261126-120000-1/manifest/00000.jsonl")
+    manifest = Location("in", "staging/Uploads-20261126T120000-1/manifest/00000.jsonl")
     manifest.write(json.dumps(line).encode())
-    stage.handler({"Shard": manifest.uri, "ResultsUri": "s3://out/results/"}, CONTEXT)
-    assert aws.keys["s3://in/staging/Uploads-20261126-120000-1/documents/a.txt"] == INPUT_KEY
+    stage.handler(
+        {
+            "Shard": manifest.uri,
+            "ResultsUri": "s3://out/results/",
+            "Execution": "Uploads-20261126T120000-1",
+            "ClaimsUri": "s3://in/claims/",
+        },
+        CONTEXT,
+    )
+    assert aws.keys["s3://in/staging/Uploads-20261126T120000-1/documents/a.txt"] == INPUT_KEY

@@ -30,7 +30,6 @@ class CompletionEvents(Construct):
         jobs, waiting = storage.jobs, storage.work.below("waiting/")
         self._function = factory.function(self, "AwaitOutput", "await_output")
         grant_await_output(self._function, storage, waiting)
-        self._function.add_environment("WAITING_URI", waiting.uri)
         put = object_created(jobs.bucket, {"wildcard": f"{jobs.path}*/{operation.ARCHIVE}"})
         rule = events.Rule(self, "OutputPut", description="Outputs of entity-detection jobs", event_pattern=put)
         rule.add_target(targets.LambdaFunction(self._function))
@@ -66,6 +65,7 @@ class CompletionEvents(Construct):
                         contracts.AwaitOutputInput,
                         {
                             "Token": jsonata("$states.context.Task.Token"),
+                            "Execution": jsonata("$states.context.Execution.Name"),
                             "JobId": jsonata("$job.JobId"),
                             "OutputUri": jsonata("$job.OutputDataConfig.S3Uri"),
                         },

@@ -15,11 +15,19 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from entities_job import contracts
+from entities_job.job.schedule import (
+    MAXIMUM_ATTEMPTS,
+    SLOT_PAUSE_SECONDS,
+    SLOT_PAUSE_SHARE,
+    SLOT_PAUSES,
+    STOPPING_SECONDS,
+)
 
 from .._payloads import INPUT, RESULT, jsonata, payload, read
 
 if TYPE_CHECKING:
     from .._functions import Functions
+    from .._values import ExecutionLimits
     from .completion import CompletionEvents
 
 _EXECUTION = payload(
@@ -29,6 +37,10 @@ _EXECUTION = payload(
         "Id": jsonata("$states.context.Execution.Id"),
         "Name": jsonata("$states.context.Execution.Name"),
         "StateMachineArn": jsonata("$states.context.StateMachine.Id"),
+        "StartTime": jsonata("$states.context.Execution.StartTime"),
+        "RedriveCount": jsonata(
+            "$exists($states.context.Execution.RedriveCount) ? $states.context.Execution.RedriveCount : 0"
+        ),
     },
 )
 
@@ -37,56 +49,66 @@ _JOB_ID = jsonata(read(contracts.Job, "JobId", of="$job"))
 # What stands for the job in the outcome of an execution that never started one.
 _NO_JOB = "{'JobStatus': 'NOT_STARTED'}"
 
-# What any task meets now and then. The functions are idempotent, so that repeating one whose end is unknown is safe.
-_TROUBLE = [
-    "Lambda.ClientExecutionTimeoutException",
-    "Lambda.ServiceException",
-    "Lambda.AWSLambdaException",
-    "Lambda.SdkClientException",
-    "Lambda.Unknown",
-    "InternalServerException",
-    "InternalFailure",
-    "InternalError",
-    "ServiceUnavailable",
-    "ServiceUnavailableException",
-    "ConnectionClosedError",
-    "ConnectTimeoutError",
-    "EndpointConnectionError",
-    "ReadTimeoutError",
+# Repeating these changes nothing. All else is repeated, since no list of passing errors could be complete: the
+# functions are idempotent, so that repeating one whose end is unknown is safe.
+_FINAL = [
+    "RequestRefused",
+    "ContractNotUnderstood",
+    "SlotTaken",
+    "NoFreeSlot",
+    "InvalidRequestException",
+    "TooManyTagsException",
+    "ResourceNotFoundException",
 ]
 _THROTTLING = ["TooManyRequestsException", "ThrottlingException", "SlowDown", "Lambda.TooManyRequestsException"]
 _TIMED_OUT = ["Sandbox.Timedout"]
-_NOT_READY = ["ResourceUnavailableException", "KmsKeyValidationException"]
+_PATIENT = 50
+"""With all of the account's concurrency taken, some is free after minutes: sat out for an hour and a half."""
+
+_FAILING_SECONDS = 60
+_FAILING_SHARE = 0.05
+"""A pause after a poll that failed: this share of the job's age, at least the seconds above."""
 
 
 class Definition:
     """The states, wired; :attr:`start` is the first one, :attr:`publish_failure` where all errors end."""
 
     def __init__(
-        self, scope: Construct, functions: Functions, settings: contracts.Settings, completion: CompletionEvents | None
+        self,
+        scope: Construct,
+        functions: Functions,
+        settings: contracts.Settings,
+        limits: ExecutionLimits,
+        completion: CompletionEvents | None,
     ) -> None:
         self._scope = scope
         self._settings = settings
+        self._ended = self._outcome()
         self.publish_failure = self._failure(functions.publish_failure)
-        inspect = self._inspect_input(functions.inspect_input)
+        inspect = self._inspect_input(functions.inspect_input, limits)
         start_job = self._start_job(functions.start_job)
-        wait = sfn.Wait.jsonata(scope, "WaitForJob", time=sfn.WaitTime.seconds(jsonata("$waitSeconds")))
+        wait = self._wait("WaitForJob", "$waitSeconds", elapsed=jsonata("$elapsed + $waitSeconds"))
         poll = self._poll_job(functions.poll_job)
         stop = self._stop_job(functions.stop_job)
         publish = self._publish_result(functions.publish_result)
-        restart = sfn.Wait.jsonata(
-            scope,
-            "WaitBeforeRestart",
-            time=sfn.WaitTime.seconds(jsonata("$attempt * 60")),
-            assign={"attempt": jsonata("$attempt + 1"), "looks": 0},
+        anew = {"attempt": jsonata("$attempt + 1"), "looks": 0, "elapsed": 0, **self._no_slot_yet()}
+        restart = self._wait("WaitBeforeRestart", "$attempt * 60", **anew)
+        taken_up = sfn.Choice.jsonata(scope, "TakenUp")
+        exists = jsonata(f"$exists({read(contracts.InspectInputOutput, 'Job', of=INPUT)})")
+        self.start: sfn.IChainable = inspect.next(
+            taken_up.when(sfn.Condition.jsonata(exists), poll).otherwise(start_job)
         )
-        self.start: sfn.IChainable = inspect.next(start_job).next(wait).next(poll)
+        start_job.next(wait).next(poll)
         restart.next(start_job)
         stop.next(wait)
         output = completion.state(poll=poll.id, without=wait.id).next(poll) if completion else None
-        poll.next(self._job_status(wait=wait, output=output, stop=stop, publish=publish, restart=restart))
+        poll.next(self._step(WAIT=wait, AWAIT=output or wait, STOP=stop, PUBLISH=publish, RESTART=restart))
+        poll.add_catch(self._failed_poll(poll, stop), errors=["States.ALL"], outputs=_caught("$job"))
 
-    def _inspect_input(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
+    def _inspect_input(self, function: lambda_.IFunction, limits: ExecutionLimits) -> tasks.LambdaInvoke:
+        inventory = read(contracts.InspectInputOutput, "Inventory.Bytes")
+        per_byte = limits.duration_per_gigabyte.to_seconds() / 1e9
+        taken_up = read(contracts.InspectInputOutput, "Job")
         return self._task(
             "InspectInput",
             function,
@@ -94,109 +116,126 @@ class Definition:
             {"Input": jsonata(INPUT), "Settings": self._settings, "Execution": _EXECUTION},
             assign={
                 **_answers(contracts.InspectInputOutput, "Request", "Inventory", "Estimate", "Warnings"),
-                **{"settings": self._settings, "attempt": 1, "polls": 0, "looks": 0},
-                **{"stopCode": jsonata("null"), "job": jsonata(_NO_JOB)},
+                **{"settings": self._settings, "polls": 0, "looks": 0, "elapsed": 0, **self._no_slot_yet()},
+                "limit": jsonata(f"{limits.duration.to_seconds()} + {inventory} * {per_byte!r}"),
+                "stopCode": jsonata("null"),
+                "lagSeconds": jsonata("null"),
+                # A job that is taken up is never paid for again.
+                "attempt": jsonata(f"$exists({taken_up}) ? {MAXIMUM_ATTEMPTS} : 1"),
+                "job": jsonata(f"$exists({taken_up}) ? {taken_up} : {_NO_JOB}"),
             },
+            outputs=jsonata(RESULT),
             job_when_it_fails=_NO_JOB,
         )
 
     def _start_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        given = {"Execution": _EXECUTION, **_variables("Request", "Settings", "Attempt")}
+        given = {"Execution": _EXECUTION, **_variables("Request", "Settings", "Attempt", "SlotSeconds")}
         assign = _answers(contracts.StartJobOutput, "Job", "WaitSeconds")
-        task = self._task("StartJob", function, contracts.StartJobInput, given, assign=assign)
-        # A recognizer that is just being made ready, or a key policy that has not propagated yet.
-        _retry(task, _NOT_READY, seconds=30, attempts=4, maximum=Duration.minutes(2))
+        task = self._task("StartJob", function, contracts.StartJobInput, given, assign=assign, job_when_it_fails=None)
+        # At the limit there is one more look.
+        pause = f"$ceil($max([1, $min([$slotPause, {self._settings['MaximumSlotSeconds']} - $slotSeconds])]))"
+        waited = f"$slotSeconds + {pause}"
+        wait = self._wait("WaitForSlot", pause, slotSeconds=jsonata(waited), slotPause=self._slot_pause(waited))
+        task.add_catch(wait.next(task), errors=["SlotTaken"])
+        self._report(task, "$job")
         return task
+
+    def _no_slot_yet(self) -> dict[str, object]:
+        return {"slotSeconds": 0, "slotPause": self._slot_pause("0")}
+
+    def _slot_pause(self, waited: str) -> str:
+        """Return what :func:`entities_job.job.schedule.slot_pause` tells, in JSONata."""
+        most = self._settings["MaximumSlotSeconds"] / SLOT_PAUSES
+        grown = f"$max([{SLOT_PAUSE_SECONDS}, $min([({waited}) * {SLOT_PAUSE_SHARE}, {most}])])"
+        return jsonata(f"{grown} * (0.5 + $random())")
 
     def _poll_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        size = jsonata(read(contracts.InventoryReference, "Bytes", of="$inventory"))
-        given = {"JobId": _JOB_ID, "InputBytes": size, **_variables("Settings", "Polls", "Attempt", "Looks")}
-        assign = _answers(contracts.PollJobOutput, "Job", "Polls", "Looks", "LagSeconds", "WaitSeconds")
-        task = self._task("PollJob", function, contracts.PollJobInput, given, assign=assign, outputs=jsonata(RESULT))
-        # Read after write: the service may not know a job at once that it has just accepted.
-        _retry(task, ["JobNotFoundException"], seconds=5, attempts=3, maximum=Duration.minutes(1))
+        names = ("Settings", "Polls", "Attempt", "Looks", "Limit", "StopCode", "Warnings")
+        answers = ("Job", "Polls", "Looks", "LagSeconds", "WaitSeconds", "Limit", "StopCode", "Warnings")
+        assign = {
+            **_answers(contracts.PollJobOutput, *answers),
+            "elapsed": jsonata(read(contracts.PollJobOutput, "ElapsedSeconds")),
+        }
+        task = self._task(
+            "PollJob",
+            function,
+            contracts.PollJobInput,
+            {"JobId": _JOB_ID, **_variables(*names)},
+            assign=assign,
+            outputs=jsonata(RESULT),
+            job_when_it_fails=None,
+            patience=3,
+            attempts=3,
+        )
+        # It is known a moment after its start; if not after these tries, there is no such job to wait for.
+        task.add_catch(self.publish_failure, errors=["JobNotFoundException"], outputs=_caught("$job"))
         return task
 
-    def _stop_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
-        assign = {"stopCode": jsonata(read(contracts.PollJobOutput, "Overdue", of=INPUT))}
-        return self._task("StopJob", function, contracts.StopJobInput, {"JobId": _JOB_ID}, assign=assign)
+    def _failed_poll(self, poll: sfn.IChainable, stop: sfn.IChainable) -> sfn.Choice:
+        """Return what follows a poll that failed, which says nothing about the job: it is polled again until its limit.
 
-    def _job_status(
-        self,
-        *,
-        wait: sfn.IChainable,
-        output: sfn.IChainable | None,
-        stop: sfn.IChainable,
-        publish: sfn.IChainable,
-        restart: sfn.IChainable,
-    ) -> sfn.Choice:
-        def status(name: str, and_: str | None = None) -> sfn.Condition:
-            also = f" and $boolean({read(contracts.PollJobOutput, and_, of=INPUT)})" if and_ else ""
-            is_it = f"{read(contracts.PollJobOutput, 'JobStatus', of=INPUT)} = '{name}'"
-            return sfn.Condition.jsonata(jsonata(f"{is_it}{also}"))
-
-        choice = sfn.Choice.jsonata(self._scope, "JobStatus")
-        for running in ("SUBMITTED", "IN_PROGRESS"):
-            choice.when(status(running, and_="Overdue"), stop)
-            if output:
-                choice.when(status(running, and_="Await"), output)
-            choice.when(status(running), wait)
+        Then it is stopped; of a job that should have stopped by then, the outcome says that it may run.
+        """
+        pause = f"$ceil($max([1, $min([$limit - $elapsed, $max([{_FAILING_SECONDS}, $elapsed * {_FAILING_SHARE}])])]))"
+        again = self._wait("PollAgain", pause, elapsed=jsonata(f"$elapsed + {pause}"))
+        again.next(poll)
         return (
-            choice.when(status("STOP_REQUESTED"), wait)
-            .when(status("COMPLETED"), publish)
-            .when(status("STOPPED"), publish)
-            .when(status("FAILED", and_="Restartable"), restart)
-            .when(status("FAILED"), self.publish_failure)
-            # A status that the API doesn't document: PublishFailure names it an error of its own.
+            sfn.Choice.jsonata(self._scope, "PollFailed")
+            .when(sfn.Condition.jsonata(jsonata("$elapsed < $limit")), again)
+            .when(sfn.Condition.jsonata(jsonata("$stopCode = null")), stop)
             .otherwise(self.publish_failure)
         )
+
+    def _stop_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
+        # Where polls fail, none has said so.
+        assign = {
+            "stopCode": jsonata("$stopCode = null ? 'JobTimedOut' : $stopCode"),
+            "limit": jsonata(f"$stopCode = null ? $elapsed + {STOPPING_SECONDS} : $limit"),
+        }
+        return self._task("StopJob", function, contracts.StopJobInput, {"JobId": _JOB_ID}, assign=assign)
+
+    def _step(self, **states: sfn.IChainable) -> sfn.Choice:
+        choice = sfn.Choice.jsonata(self._scope, "JobStatus")
+        for name, state in states.items():
+            is_it = f"{read(contracts.PollJobOutput, 'Step', of=INPUT)} = '{name}'"
+            choice.when(sfn.Condition.jsonata(jsonata(is_it)), state)
+        return choice.otherwise(self.publish_failure)
 
     def _publish_result(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
         names = ("Job", "Inventory", "Estimate", "Warnings", "Settings", "Polls", "LagSeconds", "StopCode")
         given = {"Execution": _EXECUTION, **_variables(*names)}
+        outcome = jsonata(read(contracts.OutcomeOutput, "Outcome"))
         contract = contracts.PublishResultInput
-        task = self._task(
-            "PublishResult",
-            function,
-            contract,
-            given,
-            outputs=jsonata(read(contracts.OutcomeOutput, "Outcome")),
-            timed_out=1,
-        )
-        timed_out = f"{read(contracts.Outcome, 'Status', of=INPUT)} = 'TIMED_OUT'"
-        published = sfn.Choice.jsonata(self._scope, "Published")
-        ended = sfn.Succeed.jsonata(self._scope, "JobEnded")
-        published.when(sfn.Condition.jsonata(jsonata(timed_out)), self._fail("JobTimedOut")).otherwise(ended)
-        task.next(published)
+        task = self._task("PublishResult", function, contract, given, outputs=outcome, timed_out=1)
+        task.next(self._ended)
         return task
 
     def _failure(self, function: lambda_.IFunction) -> sfn.IChainable:
-        task = tasks.LambdaInvoke.jsonata(
-            self._scope,
-            "PublishFailure",
-            lambda_function=function,
-            payload=_payload(
-                "PublishFailure",
-                contracts.PublishFailureInput,
-                {
-                    "Error": jsonata(f"$exists({INPUT}.Error) ? {INPUT} : null"),
-                    # A staging that fails has no job yet.
-                    "Job": jsonata(f"$exists({INPUT}.Job) ? {INPUT}.Job : {{}}"),
-                    "Execution": _EXECUTION,
-                },
-            ),
-            retry_on_service_exceptions=False,
-            outputs=jsonata(read(contracts.OutcomeOutput, "Outcome")),
+        job = f"$exists({INPUT}.Job) ? {INPUT}.Job : {_NO_JOB}"
+        given = {"Error": jsonata(f"{INPUT}.Error"), "Job": jsonata(job), "Execution": _EXECUTION}
+        outcome = jsonata(read(contracts.OutcomeOutput, "Outcome"))
+        # Without a Catch: if it fails for good, the sweep reports the execution.
+        task = self._task(
+            "PublishFailure", function, contracts.PublishFailureInput, given, outputs=outcome, job_when_it_fails=None
         )
-        _retry(task, [*_TROUBLE, *_TIMED_OUT, *_THROTTLING], seconds=2, attempts=8, maximum=Duration.minutes(2))
-        return task.next(self._fail("JobFailed"))
+        return task.next(self._ended)
 
-    def _fail(self, name: str) -> sfn.Fail:
+    def _outcome(self) -> sfn.Choice:
+        """Return the end of all executions: the status of the outcome says whether it succeeds."""
         code, message, hint = (
             read(contracts.Outcome, f"Error.{field}", of=INPUT) for field in ("Code", "Message", "Hint")
         )
         cause = f"{message} & ($exists({hint}) ? ' | ' & {hint} : '')"
-        return sfn.Fail.jsonata(self._scope, name, error=jsonata(code), cause=jsonata(cause))
+        failed = sfn.Fail.jsonata(self._scope, "JobFailed", error=jsonata(code), cause=jsonata(cause))
+        unsuccessful = f"{read(contracts.Outcome, 'Status', of=INPUT)} in {list(contracts.FAILED)}"
+        return (
+            sfn.Choice.jsonata(self._scope, "Reported")
+            .when(sfn.Condition.jsonata(jsonata(unsuccessful)), failed)
+            .otherwise(sfn.Succeed.jsonata(self._scope, "JobEnded"))
+        )
+
+    def _wait(self, name: str, seconds: str, **assign: object) -> sfn.Wait:
+        return sfn.Wait.jsonata(self._scope, name, time=sfn.WaitTime.seconds(jsonata(seconds)), assign=assign)
 
     def _task(
         self,
@@ -207,26 +246,45 @@ class Definition:
         *,
         assign: Mapping[str, object] | None = None,
         outputs: str | None = None,
-        job_when_it_fails: str = "$job",
+        job_when_it_fails: str | None = "$job",
+        patience: int = _PATIENT,
+        attempts: int = 8,
         timed_out: int = 8,
     ) -> tasks.LambdaInvoke:
         task = tasks.LambdaInvoke.jsonata(
             self._scope,
             name,
             lambda_function=function,
-            payload=_payload(name, contract, given),
+            payload=sfn.TaskInput.from_object(payload(name, contract, given)),
             retry_on_service_exceptions=False,
             assign=assign,
             outputs=outputs,
         )
-        _retry(task, _TROUBLE, seconds=2, attempts=8, maximum=Duration.minutes(2))
-        _retry(task, _TIMED_OUT, seconds=2, attempts=timed_out, maximum=Duration.minutes(2))
-        # With all of the account's slots taken, one is free after minutes: sat out for an hour and a half.
-        # A failed poll is never a failed job, either: the job runs on.
-        _retry(task, _THROTTLING, seconds=2, attempts=50, maximum=Duration.minutes(2))
-        error = jsonata(f"$merge([$states.errorOutput, {{'Job': {job_when_it_fails}}}])")
-        task.add_catch(self.publish_failure, errors=["States.ALL"], outputs=error)
+        for errors, tries in (
+            (_FINAL, 0),
+            (_THROTTLING, patience),
+            (_TIMED_OUT, timed_out),
+            (["States.ALL"], attempts),
+        ):
+            task.add_retry(
+                errors=errors,
+                interval=Duration.seconds(2),
+                backoff_rate=2,
+                max_attempts=tries,
+                max_delay=Duration.minutes(2),
+                jitter_strategy=sfn.JitterType.FULL,
+            )
+        if job_when_it_fails:
+            self._report(task, job_when_it_fails)
         return task
+
+    def _report(self, task: tasks.LambdaInvoke, job: str) -> None:
+        task.add_catch(self.publish_failure, errors=["States.ALL"], outputs=_caught(job))
+
+
+def _caught(job: str) -> str:
+    """Return the output of a Catch: the error, and what is known of the job."""
+    return jsonata(f"{{'Error': $states.errorOutput, 'Job': {job}}}")
 
 
 def _variables(*keys: str) -> dict[str, str]:
@@ -241,18 +299,3 @@ def _answers(contract: type, *keys: str) -> dict[str, object]:
 
 def _variable(key: str) -> str:
     return key[0].lower() + key[1:]
-
-
-def _payload(name: str, contract: type, given: Mapping[str, object]) -> sfn.TaskInput:
-    return sfn.TaskInput.from_object(payload(name, contract, given))
-
-
-def _retry(task: tasks.LambdaInvoke, errors: list[str], *, seconds: int, attempts: int, maximum: Duration) -> None:
-    task.add_retry(
-        errors=errors,
-        interval=Duration.seconds(seconds),
-        backoff_rate=2,
-        max_attempts=attempts,
-        max_delay=maximum,
-        jitter_strategy=sfn.JitterType.FULL,
-    )

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
+from typing import Any
 
 from aws_cdk import Duration, Fn, Names, Stack, Tags
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -15,27 +16,21 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from entities_job.contracts import Settings
-from entities_job.request import limits
 
 from .._functions import FunctionFactory, Functions
 from .._storage import Storage
 from .._strict import StandardHardening, StrictHardening
+from .._values import ExecutionLimits
 from ..rights.access import executions_arn, role, service
 from ..rights.acknowledged import acknowledge
+from ..rights.functions import grant_describe
 from .completion import CompletionEvents
 from .definition import Definition
 from .staging import stage_batch
 
 _TAG = "cdk-comprehend-entities"
 
-# The last two errors are such as no state can catch.
-_UNREPORTED = [
-    {"status": ["ABORTED", "TIMED_OUT"]},
-    {"status": ["FAILED"], "error": ["States.Runtime", "States.DataLimitExceeded"]},
-]
-
-# A start may wait for a free slot, and stopping and publishing take their time.
-_GRACE = Duration.hours(12)
+_FAILING = Duration.minutes(15)
 
 
 def state_machine(
@@ -44,6 +39,7 @@ def state_machine(
     factory: FunctionFactory,
     *,
     settings: Settings,
+    limits: ExecutionLimits,
     storage: Storage,
     completion: CompletionEvents | None,
 ) -> sfn.StateMachine:
@@ -55,7 +51,7 @@ def state_machine(
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
     acknowledge(own, "function-versions", arns=versions)
     acknowledge(own, "no-resources", arns=["*"])
-    definition = Definition(parts, functions, settings, completion)
+    definition = Definition(parts, functions, settings, limits, completion)
     start = stage_batch(
         parts,
         functions.stage,
@@ -63,13 +59,12 @@ def state_machine(
         inspect_input=definition.start,
         publish_failure=definition.publish_failure,
     )
-    largest = math.ceil(limits.MAXIMUM_BYTES / 1e9)
     machine = sfn.StateMachine(
         parts,
         "Resource",
         definition_body=sfn.DefinitionBody.from_chainable(start),
         state_machine_type=sfn.StateMachineType.STANDARD,
-        timeout=Duration.seconds(settings["MaximumSeconds"] + largest * settings["SecondsPerGigabyte"]).plus(_GRACE),
+        timeout=limits.longest(),
         tracing_enabled=True,
         logs=sfn.LogOptions(
             destination=factory.log_group(parts, name=_log_group_name(parts)),
@@ -120,18 +115,45 @@ def unreported_queue(scope: Construct, hardening: StandardHardening | StrictHard
     return queue
 
 
-def report_aborted(
+def report_ends(
     scope: Construct, machine: sfn.StateMachine, publish_failure: lambda_.Function, unreported: sqs.IQueue
 ) -> None:
-    """Have the job of an execution that is aborted or times out stopped, and its end reported; nothing else would."""
+    """Have the jobs of an execution that ended without success stopped, and its end reported if it did not do so."""
+    grant_describe(scope, publish_failure, machine)
     events.Rule(
         scope,
-        "ExecutionAborted",
-        description="Executions that end without reporting it themselves",
+        "ExecutionEnded",
+        description="Executions that end without success, which may not have reported it themselves",
         event_pattern=events.EventPattern(
             source=["aws.states"],
             detail_type=["Step Functions Execution Status Change"],
-            detail={"stateMachineArn": [machine.state_machine_arn], "$or": _UNREPORTED},
+            detail={"stateMachineArn": [machine.state_machine_arn], "status": ["ABORTED", "FAILED", "TIMED_OUT"]},
         ),
         targets=[targets.LambdaFunction(publish_failure, dead_letter_queue=unreported)],
     )
+
+
+def failing_polls_alarm(scope: Construct, poll_job: lambda_.Function) -> cloudwatch.Alarm:
+    """Return an alarm on polls that have all failed for 15 minutes; jobs run on meanwhile, and cost."""
+    called: Any = {"period": _FAILING, "statistic": cloudwatch.Stats.SUM}
+    share = cloudwatch.MathExpression(
+        expression="(errors + throttles) / (invocations + throttles)",
+        using_metrics={
+            "errors": poll_job.metric_errors(**called),
+            "throttles": poll_job.metric_throttles(**called),
+            "invocations": poll_job.metric_invocations(**called),
+        },
+        period=_FAILING,
+        label="Share of polls that failed",
+    )
+    alarm = share.create_alarm(
+        scope,
+        "FailingPolls",
+        evaluation_periods=1,
+        threshold=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        alarm_description="Every poll of entity-detection jobs has failed for 15 minutes; the jobs run on",
+    )
+    acknowledge(alarm, "alarm-action")
+    return alarm

@@ -1,4 +1,4 @@
-"""Stopping orphaned jobs: those whose execution is gone."""
+"""The sweep: stops orphaned jobs, whose execution is gone, and reports ends that were reported by nothing else."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ from entities_job import contracts
 from .._base import WorkflowBase
 from .._functions import FunctionFactory
 from .._payloads import payload
+from .._storage import Storage
 from ..rights.functions import grant_stop_orphans
 
 _EVERY = Duration.minutes(15)
 
 
 class OrphanedJobs(Construct):
-    """Stops jobs whose execution is gone every 15 minutes and, if wanted, all jobs when the stack is deleted.
+    """Sweeps every 15 minutes and, if wanted, stops all jobs when the stack is deleted.
 
-    An execution that is aborted has its job stopped at once; this finds a job that was just being started.
+    An execution that is aborted has its job stopped at once; this finds a job that was just being started, and ends
+    whose event was lost.
     """
 
     def __init__(
@@ -30,8 +32,9 @@ class OrphanedJobs(Construct):
         construct_id: str,
         factory: FunctionFactory,
         workflow: WorkflowBase,
-        unreported: sqs.IQueue,
         *,
+        storage: Storage,
+        unreported: sqs.IQueue,
         stop_on_delete: bool,
     ) -> None:
         super().__init__(scope, construct_id)
@@ -39,13 +42,13 @@ class OrphanedJobs(Construct):
         function = factory.function(
             self, "StopOrphans", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
-        grant_stop_orphans(function, machine, workflow.event_bus)
+        grant_stop_orphans(function, machine, storage, workflow.event_bus)
         sent = payload("StopOrphans", contracts.StopOrphansInput, {"StateMachineArn": machine.state_machine_arn})
         event = events.RuleTargetInput.from_object(sent)
         target = targets.LambdaFunction(function, event=event, dead_letter_queue=unreported)
         about, often = "Looks for entity-detection jobs without an execution", events.Schedule.rate(_EVERY)
         events.Rule(self, "Schedule", description=about, schedule=often, targets=[target])
         if stop_on_delete:
-            resource = CustomResource(self, "OnDelete", service_token=function.function_arn)
-            # Deleted before the rights of the function are.
-            resource.node.add_dependency(function)
+            resource = CustomResource(self, "OnDelete", service_token=function.function_arn, properties=sent)
+            # Deleted before the rights of the function are, and before the executions that own jobs are forgotten.
+            resource.node.add_dependency(function, machine)

@@ -32,23 +32,38 @@ def stage_batch(
         stage: the function that copies one file of a batch's manifest.
         storage: where batches are staged, and refused uploads reported.
         inspect_input: gets the execution's input.
-        publish_failure: gets ``Error`` and ``Cause`` of a staging that failed, and an empty variable ``job``.
+        publish_failure: gets the ``Error`` of a staging that failed, or of a batch that has nothing to analyse.
     """
     shards = _shards(scope, stage, storage)
-    shards.add_catch(publish_failure, errors=["States.ALL"])
+    shards.add_catch(publish_failure, errors=["States.ALL"], result_path="$.Error")
     # Refused uploads are reported, and what another batch analyses needs no second report: a job has nothing to do.
     staged, refused, duplicates = (
         read(contracts.StageOutput, name, of=f"{INPUT}.Shards") for name in ("Staged", "Refused", "Duplicates")
     )
+    nothing_at_all = (
+        f"$sum([{refused}]) > 0 ? {{'Error': 'NothingToAnalyse', 'Cause': $sum([{refused}]) & ' of ' & "
+        f"$sum([{refused}, {duplicates}]) & ' uploads were refused, and no other is left'}} "
+        ": {'Error': 'NothingNew', 'Cause': 'all uploads were analysed before'}"
+    )
+    error, cause = (f"{read(contracts.CaughtError, name, of=f'{INPUT}.Shards')}" for name in ("Error", "Cause"))
     nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
     shards.next(
         sfn.Choice.jsonata(scope, "AnythingStaged")
+        .when(
+            sfn.Condition.jsonata(jsonata(f"$exists({error})")),
+            publish_failure,
+            outputs=jsonata(f"{{'Error': {{'Error': [{error}][0], 'Cause': [{cause}][0]}}}}"),
+        )
         .when(
             sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
             inspect_input,
             outputs=jsonata("$states.context.Execution.Input"),
         )
-        .otherwise(sfn.Succeed.jsonata(scope, "NothingToAnalyse"))
+        .when(
+            sfn.Condition.jsonata(jsonata(nothing)),
+            publish_failure,
+            outputs=jsonata(f"{{'Error': {nothing_at_all}}}"),
+        )
     )
     uri, staging = f"$string({read(contracts.JobRequest, 'InputDataConfig.S3Uri', of=INPUT)})", storage.staging
     batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
@@ -57,7 +72,6 @@ def stage_batch(
         .when(
             sfn.Condition.jsonata(jsonata(f"$substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}'")),
             shards,
-            assign={"job": {}},
             outputs={"Manifest": jsonata(f"{batch} & 'manifest/'")},
         )
         .otherwise(inspect_input)
@@ -74,7 +88,12 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
         item_selector=payload(
             "StageShard",
             contracts.StageInput,
-            {"Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key), "ResultsUri": storage.results.uri},
+            {
+                "Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key),
+                "Execution": sfn.JsonPath.string_at("$$.Execution.Name"),
+                "ClaimsUri": storage.claims.uri,
+                "ResultsUri": storage.results.uri,
+            },
         ),
         max_concurrency=_CONCURRENT_SHARDS,
         result_path="$.Shards",
@@ -92,5 +111,7 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
             max_delay=Duration.minutes(2),
             jitter_strategy=sfn.JitterType.FULL,
         )
+    # The map's own error would only say that one failed; a shard's error is its answer.
+    task.add_catch(sfn.Pass(scope, "ShardFailed"), errors=["States.ALL"])
     shards.item_processor(task)
     return shards

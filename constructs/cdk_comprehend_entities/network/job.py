@@ -43,8 +43,7 @@ class JobNetwork(Construct):
         super().__init__(scope, construct_id)
         self.vpc = vpc
         self._s3_prefix_list = s3
-        chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
-        self.subnets: list[ec2.ISubnet] = _selected(vpc, chosen)
+        self.subnets = chosen_subnets(vpc, subnets)
         self.security_groups = list(groups or [self._security_group()])
         self.connections = ec2.Connections(security_groups=self.security_groups)
         self.function_group: ec2.SecurityGroup | None = None
@@ -104,19 +103,18 @@ class JobNetwork(Construct):
         return self._s3_prefix_list
 
 
-def _selected(vpc: ec2.IVpc, chosen: ec2.SubnetSelection) -> list[ec2.ISubnet]:
-    try:
-        selected = vpc.select_subnets(
-            availability_zones=chosen.availability_zones,
-            one_per_az=chosen.one_per_az,
-            subnet_filters=chosen.subnet_filters,
-            subnet_group_name=chosen.subnet_group_name,
-            subnets=chosen.subnets,
-            subnet_type=chosen.subnet_type,
-        )
-    except RuntimeError as error:
-        raise ValueError(
-            f"{vpc.node.path} has no such subnets ({error}); choose others with vpc_subnets, which are by default the "
-            "isolated ones, as in ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)"
-        ) from error
-    return list(selected.subnets)
+def chosen_subnets(vpc: ec2.IVpc, subnets: ec2.SubnetSelection | None) -> list[ec2.ISubnet]:
+    """Return the subnets that jobs run in: those that are selected, or the isolated ones.
+
+    Raises:
+        RuntimeError: the VPC has none of them.
+    """
+    chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
+    return vpc.select_subnets(
+        availability_zones=chosen.availability_zones,
+        one_per_az=chosen.one_per_az,
+        subnet_filters=chosen.subnet_filters,
+        subnet_group_name=chosen.subnet_group_name,
+        subnets=chosen.subnets,
+        subnet_type=chosen.subnet_type,
+    ).subnets

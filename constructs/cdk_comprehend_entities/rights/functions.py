@@ -21,6 +21,7 @@ from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
 from .access import NARROWER, SERVICE_GUIDE, Conditions, allow, cite, executions_arn, statement, via
+from .acknowledged import acknowledge
 
 if TYPE_CHECKING:
     from .._functions import Functions
@@ -44,11 +45,13 @@ def grant_tasks(
     """Give the functions that the state machine calls their rights; ``narrow`` ones where the guide's are wider."""
     _grant_inspect(functions.inspect_input, storage)
     _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"], narrow=narrow)
+    _allow_list(functions.start_job)
+    storage.work.below("owners/").grant_write(functions.start_job)
     _allow_on_jobs(functions.poll_job, operation.DESCRIBE)
     _allow_on_jobs(functions.stop_job, operation.STOP)
     _grant_publish(functions.publish_result, storage)
-    _grant_emit(functions.publish_result, bus)
-    _grant_end(functions.publish_failure, bus)
+    _grant_report(functions.publish_result, storage, bus)
+    _grant_end(functions.publish_failure, storage, bus)
     _grant_stage(functions.stage, storage)
 
 
@@ -74,9 +77,22 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
     cite(role, "states:SendTaskSuccess", source=source)
 
 
-def grant_stop_orphans(function: lambda_.Function, machine: sfn.IStateMachine, bus: events.IEventBus) -> None:
-    """Let ``function`` find jobs without an execution of ``machine``, stop them and report it."""
-    _grant_end(function, bus)
+def grant_describe(scope: Construct, function: lambda_.Function, machine: sfn.IStateMachine) -> None:
+    """Let ``function`` describe executions of ``machine``, which calls it: in a policy of its own, as for waking."""
+    role, action = function.role, "states:DescribeExecution"
+    assert role is not None
+    every = [executions_arn(machine)]
+    described = statement(action, on=every, source=_STATES_ACTIONS)
+    acknowledge(iam.Policy(scope, "Describe", statements=[described], roles=[role]), "execution-names", arns=every)
+    cite(role, action, source=_STATES_ACTIONS)
+
+
+def grant_stop_orphans(
+    function: lambda_.Function, machine: sfn.IStateMachine, storage: Storage, bus: events.IEventBus
+) -> None:
+    """Let ``function`` find jobs without an execution of ``machine``, stop them, and report ends."""
+    _grant_end(function, storage, bus)
+    storage.work.below("owners/").grant_read(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     every, names = [executions_arn(machine)], "execution-names"
     allow(function, "states:DescribeExecution", on=every, wildcard=names, source=_STATES_ACTIONS)
@@ -90,20 +106,31 @@ def grant_dispatch(
     allow(function, *_READ_QUEUE, "sqs:SendMessage", on=[wakes.queue_arn], source=source)
     source = f"{_SQS_KEYS}; AWS KMS Developer Guide, conditions-kms"
     allow(function, "kms:Decrypt", "kms:GenerateDataKey", on=[key.key_arn], when=via("sqs", function), source=source)
-    for own in ("*/manifest/", "dispatcher/"):
-        storage.staging.below(own).grant_write(function)
-    storage.staging.below("dispatcher/").grant_read(function)
-    storage.staging.grant_see_missing(function)
+    storage.staging.below("*/manifest/").grant_write(function)
+    storage.claims.grant_read(function)
+    storage.claims.grant_write(function)
+    storage.claims.grant_see_missing(function)
+    storage.work.below("open/").grant_write(function)
+    outcomes = storage.work.below("outcomes/")
+    outcomes.grant_list(function)
+    outcomes.grant_read(function)
     machine.grant_start_execution(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     _allow_list(function)
 
 
-def grant_uploads(uploads: Prefix, queue: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function) -> None:
-    """Let ``dispatcher`` read a queue of uploads, and ``stage`` copy what they announce."""
+def grant_uploads(
+    uploads: Prefix, queue: sqs.IQueue, dead: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function
+) -> None:
+    """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
+    allow(dispatcher, "sqs:SendMessage", on=[queue.queue_arn, dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
+    prefix = {"StringLike": {"s3:prefix": f"{uploads.path}*"}}
+    source = "Amazon S3 User Guide, amazon-s3-policy-keys"
+    listed = [uploads.bucket.bucket_arn]
+    allow(dispatcher, "s3:ListBucketVersions", on=listed, when=prefix, owner=uploads.bucket, source=source)
 
 
 def grant_vpc(function: lambda_.Function, key: kms.IKey) -> None:
@@ -139,26 +166,44 @@ def _grant_inspect(function: lambda_.Function, storage: Storage) -> None:
         documents.grant_list(function)
         documents.grant_read(function)
     storage.work.grant_write(function)
+    # For a job that is taken up.
+    _allow_on_jobs(function, operation.DESCRIBE)
+    for place in (storage.work, storage.jobs, storage.results.below("summaries/")):
+        place.grant_read(function)
+    storage.jobs.grant_see_missing(function)
 
 
 def _grant_publish(function: lambda_.Function, storage: Storage) -> None:
     storage.jobs.grant_read(function)
     storage.jobs.grant_see_missing(function)
     storage.work.grant_read(function)
+    storage.results.below("summaries/").grant_read(function)
     storage.results.grant_write(function)
 
 
 def _grant_stage(function: lambda_.Function, storage: Storage) -> None:
-    storage.staging.grant_read(function)
-    storage.staging.grant_write(function)
+    for own in (storage.staging, storage.claims):
+        own.grant_read(function)
+        own.grant_write(function)
     storage.results.below("refused/").grant_write(function)
     storage.staging.grant_see_missing(function)
 
 
-def _grant_end(function: lambda_.Function, bus: events.IEventBus) -> None:
-    """Let ``function`` find active jobs, stop them and report it on the ``bus``."""
+def _grant_end(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
+    """Let ``function`` find active jobs, stop them and report an execution's end."""
     _allow_on_jobs(function, operation.STOP)
     _allow_list(function)
+    _grant_report(function, storage, bus)
+
+
+def _grant_report(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
+    """Let ``function`` write the outcome of an execution, emit it on the ``bus``, and remove the open marker."""
+    outcomes, opened = storage.work.below("outcomes/"), storage.work.below("open/")
+    outcomes.grant_write(function)
+    for place in (outcomes, opened):
+        place.grant_read(function)
+    opened.grant_delete(function)
+    storage.work.grant_see_missing(function)
     _grant_emit(function, bus)
 
 

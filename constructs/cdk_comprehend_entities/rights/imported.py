@@ -28,7 +28,8 @@ def warn_of_imported(
         "objects under {} and incomplete multipart uploads should expire"
     )
     unknown_key = "" if documents.key else "; if it is encrypted with a KMS key, give that as input_key"
-    _warn(documents.bucket, "input-bucket", bucket_policy.format(storage.staging.path) + unknown_key)
+    claims = f", and objects under {storage.claims.path} after a year"
+    _warn(documents.bucket, "input-bucket", bucket_policy.format(storage.staging.path) + claims + unknown_key)
     _warn(jobs.bucket, "output-bucket", bucket_policy.format(storage.work.path))
     _warn(storage.output_key, "output-key", key_policy)
     _warn(storage.volume_key, "volume-key", key_policy)

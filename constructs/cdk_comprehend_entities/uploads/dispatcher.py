@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import jsii
@@ -12,6 +13,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from entities_job import contracts
@@ -26,8 +28,10 @@ from ..rights.functions import grant_dispatch, grant_uploads
 
 _TIMEOUT = Duration.minutes(5)
 
-# Their settings stand in the function's environment, for which Lambda has 4 KB.
-_MAXIMUM_TRIGGERS = 12
+# Lambda has 4 KB for a function's environment (gettingstarted-limits), of which others take some 500 bytes.
+_ENVIRONMENT = 3500
+# What is not known before it is deployed: the longest name of a queue, and the longest URL of one.
+_NAME, _UNKNOWN = 80, 140
 
 
 class UploadDispatcher(Construct):
@@ -50,25 +54,23 @@ class UploadDispatcher(Construct):
         stage: lambda_.Function,
         slots: int,
     ) -> None:
-        """Define the dispatcher, which starts nothing while the account has as many active jobs as ``slots``.
-
-        Raises:
-            ValueError: there is no slot.
-        """
+        """Define the dispatcher, which starts nothing while the account has as many active jobs as ``slots``."""
         super().__init__(scope, construct_id)
-        if slots < 1:
-            raise ValueError(f"maximum_active_jobs must be at least 1; got {slots}")
         self.storage, self._stage = storage, stage
-        self._prefixes: list[str] = []
+        self._prefixes: list[tuple[str, contracts.TriggerRequest]] = []
         self.queue_key = rotating_key(self, "QueueKey", "Messages about uploads", RemovalPolicy.DESTROY)
         let_events_use(self.queue_key)
         self.wake_queue = self._wake_queue()
         self.function = factory.function(
             self, "DispatchUploads", "dispatch_uploads", memory=Size.mebibytes(1769), timeout=_TIMEOUT
         )
+        # It wakes itself: Lambda stops such chains after 16 links (Lambda Developer Guide, invocation-recursion).
+        resource: Any = self.function.node.default_child
+        resource.recursive_loop = "Allow"
         self._settings: contracts.DispatcherSettings = {
             "StateMachineArn": state_machine.state_machine_arn,
             "StagingUri": storage.staging.uri,
+            "ClaimsUri": storage.claims.uri,
             "WakeQueueUrl": self.wake_queue.queue_url,
             "MaximumActiveJobs": slots,
             "Triggers": {},
@@ -90,30 +92,52 @@ class UploadDispatcher(Construct):
         acknowledge(queue, "wake-queue")
         often, about = events.Schedule.rate(Duration.minutes(5)), "Wakes the dispatcher, should another wake be lost"
         tick = events.Rule(self, "EveryFiveMinutes", description=about, schedule=often)
-        deliver(tick, queue, wake())
+        sweep = events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, {"Sweep": True}))
+        deliver(tick, queue, sweep)
         acknowledge(tick, "wake-rule")
         return queue
 
-    def add(self, name: str, uploads: Prefix, queue: sqs.IQueue, batches: contracts.BatchSettings) -> None:
-        """Let the dispatcher read one more queue.
+    def hear(self, ended: events.Rule) -> None:
+        """Tell the dispatcher how executions end; what it misses, it reads where outcomes are kept."""
+        deliver(ended, self.wake_queue, events.RuleTargetInput.from_event_path("$.detail"))
+        acknowledge(ended, "wake-rule")
+
+    def add(
+        self, name: str, uploads: Prefix, queue: sqs.IQueue, batches: contracts.BatchSettings, *, dead: sqs.IQueue
+    ) -> None:
+        """Let the dispatcher read one more queue, and put what is dead into another.
 
         Raises:
-            ValueError: another trigger has uploads under the prefix, too, or there are too many triggers.
+            ValueError: another trigger has uploads under the prefix, too, or there is no room for one more.
         """
         triggers, prefix = self._settings["Triggers"], uploads.path
-        if len(triggers) == _MAXIMUM_TRIGGERS:
-            raise ValueError(
-                f"a workflow has at most {_MAXIMUM_TRIGGERS} upload triggers; give {name} a workflow of its own"
-            )
-        overlapping = [other for other in self._prefixes if other.startswith(prefix) or prefix.startswith(other)]
-        if overlapping:
-            raise ValueError(f"an upload would be analysed twice: prefix {prefix!r} overlaps {overlapping[0]!r}")
-        self._prefixes.append(prefix)
-        triggers[name] = {**batches, "QueueUrl": queue.queue_url}
+        for other, request in self._prefixes:
+            if (other.startswith(prefix) or prefix.startswith(other)) and request == batches["Request"]:
+                raise ValueError(
+                    f"an upload would be analysed twice in the same way: prefix {prefix!r} overlaps {other!r}"
+                )
+        self._prefixes.append((prefix, batches["Request"]))
+        triggers[name] = {**batches, "Prefix": prefix, "Queue": queue.queue_name}
         payload("DispatchUploads", contracts.TriggerSettings, triggers[name])
         told = payload("DispatchUploads", contracts.DispatcherSettings, self._settings)
+        if (size := _length(Stack.of(self).resolve(told))) > _ENVIRONMENT:
+            raise ValueError(
+                f"the settings of the triggers {', '.join(triggers)} take up to {size:,} of {_ENVIRONMENT:,} bytes in "
+                f"the dispatcher's environment; give {name} a workflow of its own, or fewer or shorter suffixes"
+            )
         self.function.add_environment("UPLOADS", Stack.of(self).to_json_string(told))
-        grant_uploads(uploads, queue, dispatcher=self.function, stage=self._stage)
+        grant_uploads(uploads, queue, dead, dispatcher=self.function, stage=self._stage)
+
+
+def _length(value: Any) -> int:
+    """Return how many bytes a resolved value takes at most as JSON."""
+    if isinstance(value, dict) and any(name == "Ref" or name.startswith("Fn::") for name in value):
+        return _NAME if "QueueName" in str(value) else _UNKNOWN
+    if isinstance(value, dict):
+        return 1 + sum(len(json.dumps(name)) + 2 + _length(each) for name, each in value.items())
+    if isinstance(value, list):
+        return 1 + sum(1 + _length(each) for each in value)
+    return len(json.dumps(value, ensure_ascii=False).encode())
 
 
 def encrypted_queue(scope: Construct, construct_id: str, key: kms.IKey, **options: Any) -> sqs.Queue:
@@ -121,10 +145,9 @@ def encrypted_queue(scope: Construct, construct_id: str, key: kms.IKey, **option
     return sqs.Queue(scope, construct_id, encryption_master_key=key, enforce_ssl=True, **options)
 
 
-def wake(trigger: str | None = None) -> events.RuleTargetInput:
-    """Return the message that wakes the dispatcher, for an upload of ``trigger`` if there is one."""
-    given = {"Trigger": trigger} if trigger else {}
-    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, given))
+def wake(trigger: str) -> events.RuleTargetInput:
+    """Return the message that wakes the dispatcher for an upload of ``trigger``."""
+    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, {"Trigger": trigger}))
 
 
 def deliver(
@@ -152,7 +175,7 @@ class _Target:
     ) -> None:
         self._queue, self._message, self._dead_letter_queue = queue, message, dead_letter_queue
 
-    def bind(self, rule: events.IRule, id: str | None = None) -> events.RuleTargetConfig:
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:
         """Return the target as EventBridge takes it."""
         dead = self._dead_letter_queue
         kept = events.CfnRule.DeadLetterConfigProperty(arn=dead.queue_arn) if dead else None

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from aws_cdk import Duration, Token
+from aws_cdk import Duration
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -14,7 +13,7 @@ from constructs import Construct
 
 from entities_job.contracts import BatchSettings
 
-from .._storage import Prefix, Storage, object_created
+from .._storage import Prefix, object_created
 from ..rights.acknowledged import acknowledge
 from .dispatcher import UploadDispatcher, deliver, encrypted_queue, wake
 
@@ -22,7 +21,8 @@ MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
 
 _VISIBILITY = Duration.minutes(10)
-_RECEIVES = 10
+# The dispatcher itself tells what is dead. SQS's own redrive needs a policy, and does not move what it gave back often.
+_RECEIVES = 1000
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)
 
@@ -34,6 +34,8 @@ class UploadTrigger(Construct):
         queue: where uploads wait.
         dead_letter_queue: what could not be made part of a batch, or not be delivered; see docs/uploads.md.
         rule: what announces uploads.
+        backfill_command: analyses what lay under the prefix before, or was put in the first five minutes after it was
+            deployed, when S3 does not send events yet: worth an output of your stack.
         oldest_upload_alarm: an upload has waited for half an hour.
         dead_letter_alarm: an upload is in the dead-letter queue.
     """
@@ -51,13 +53,11 @@ class UploadTrigger(Construct):
             batches: what batches ask for and may hold.
 
         Raises:
-            ValueError: an id or prefix that can't be used.
+            ValueError: the prefix overlaps another one.
         """
         super().__init__(scope, construct_id)
         storage = dispatcher.storage
-        _check(construct_id, prefix)
         uploads = self._uploads = Prefix(storage.documents.bucket, prefix, storage.documents.key)
-        _check_place(uploads, storage)
         key = dispatcher.queue_key
         self.dead_letter_queue = encrypted_queue(self, "DeadLetterQueue", key, retention_period=_KEPT)
         acknowledge(self.dead_letter_queue, "dead-letter-queue")
@@ -66,7 +66,12 @@ class UploadTrigger(Construct):
             self, "Queue", key, visibility_timeout=_VISIBILITY, retention_period=_KEPT, dead_letter_queue=dead
         )
         self.rule = self._rule(uploads, dispatcher.wake_queue)
-        dispatcher.add(construct_id, uploads, self.queue, batches)
+        dispatcher.add(construct_id, uploads, self.queue, batches, dead=self.dead_letter_queue)
+        event = f'{{"Backfill":{{"Trigger":"{construct_id}"}}}}'
+        self.backfill_command = (
+            f"aws lambda invoke --function-name {dispatcher.function.function_name} "
+            f"--cli-binary-format raw-in-base64-out --payload '{event}' /dev/stdout"
+        )
         self.oldest_upload_alarm = self._alarm(
             "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
         )
@@ -111,18 +116,3 @@ class UploadTrigger(Construct):
     def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
         """Return the number of uploads in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)
-
-
-def _check(construct_id: str, prefix: str) -> None:
-    if not re.fullmatch(r"[A-Za-z0-9]{1,32}", construct_id):
-        raise ValueError(f"the id of an upload trigger is 1 to 32 letters and digits; got {construct_id!r}")
-    if Token.is_unresolved(prefix) or not re.fullmatch(r"[^/].*/", prefix):
-        raise ValueError(f"the prefix of an upload trigger must end in / and not begin with it; got {prefix!r}")
-
-
-def _check_place(uploads: Prefix, storage: Storage) -> None:
-    for own in (storage.staging, storage.jobs, storage.results, storage.work):
-        if uploads.comparable_uri.startswith(own.comparable_uri) or own.comparable_uri.startswith(
-            uploads.comparable_uri
-        ):
-            raise ValueError(f"uploads can't lie under {uploads.path!r}: the workflow writes under {own.path!r} itself")

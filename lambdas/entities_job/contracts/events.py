@@ -28,11 +28,6 @@ class ExecutionEnded(TypedDict):
     """The detail of Step Functions' event "Step Functions Execution Status Change"."""
 
     executionArn: str
-    stateMachineArn: str
-    status: str
-    input: NotRequired[str | None]
-    error: NotRequired[str | None]
-    cause: NotRequired[str | None]
 
 
 @final
@@ -40,6 +35,12 @@ class ExecutionStatusChange(TypedDict):
     """Step Functions' event "Step Functions Execution Status Change"."""
 
     detail: ExecutionEnded
+
+
+class CustomResourceProperties(TypedDict):
+    """The properties of the custom resource."""
+
+    StateMachineArn: str
 
 
 @final
@@ -51,4 +52,5 @@ class CustomResourceEvent(TypedDict):
     StackId: str
     RequestId: str
     LogicalResourceId: str
+    ResourceProperties: CustomResourceProperties
     PhysicalResourceId: NotRequired[str]

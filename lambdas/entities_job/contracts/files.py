@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import NotRequired, TypedDict
 
+from .tasks import Estimate, InputWarning, InventoryReference
+
 
 class InventoryEntry(TypedDict):
     """One line of the inventory: a file of the input, and the number of its lines if a document is a line."""
@@ -14,6 +16,22 @@ class InventoryEntry(TypedDict):
     Size: int
     Lines: NotRequired[int]
     Padding: NotRequired[bool]
+
+
+class OpenExecution(TypedDict):
+    """The marker of an execution whose end is not reported: where its jobs write, and the job that it took up."""
+
+    Execution: str
+    Folders: list[str]
+    JobId: NotRequired[str]
+
+
+class Inspected(TypedDict):
+    """What InspectInput found, kept for an execution that takes the job up."""
+
+    Inventory: InventoryReference
+    Estimate: Estimate
+    Warnings: list[InputWarning]
 
 
 class ManifestLine(InventoryEntry):

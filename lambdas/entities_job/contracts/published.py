@@ -148,6 +148,7 @@ class Outcome(TypedDict):
     LagSeconds: NotRequired[float | None]
     Units: NotRequired[int]
     EstimatedCostUsd: NotRequired[float]
+    Warnings: NotRequired[list[InputWarning]]
     Error: NotRequired[OutcomeError]
 
 
@@ -172,4 +173,3 @@ class Summary(Outcome):
 
     Failed: list[DocumentNote]
     Missing: list[DocumentNote]
-    Warnings: list[InputWarning]

@@ -43,11 +43,9 @@ class Settings(TypedDict):
     AllowedOverrides: list[str]
     InputUris: list[str]
     StagingUri: str
-    WorkUri: str
     ResultsUri: str
     Limits: Ceilings
-    MaximumSeconds: float
-    SecondsPerGigabyte: float
+    MaximumSlotSeconds: float
     MaximumQueueSeconds: float
     CompletionEvents: bool
     Schedule: ScheduleSettings

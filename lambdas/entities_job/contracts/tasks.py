@@ -14,6 +14,8 @@ class Execution(TypedDict):
     Id: str
     Name: str
     StateMachineArn: str
+    StartTime: str
+    RedriveCount: int
 
 
 class InventoryReference(TypedDict):
@@ -39,6 +41,11 @@ class InputWarning(TypedDict):
     Warning: str
 
 
+STARTED_BY = "AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID"
+"""Field of an input that links an execution to the one that started it (Step Functions Developer Guide,
+concepts-nested-workflows)."""
+
+
 class InspectInputInput(TypedDict):
     """Payload of InspectInput; ``Input`` is the execution's own input, of any shape."""
 
@@ -48,21 +55,23 @@ class InspectInputInput(TypedDict):
 
 
 class InspectInputOutput(TypedDict):
-    """Answer of InspectInput."""
+    """Answer of InspectInput; ``Job`` is one that is taken up, so that none is started."""
 
     Request: JobRequest
+    Job: NotRequired[Job]
     Inventory: InventoryReference
     Estimate: Estimate
     Warnings: list[InputWarning]
 
 
 class StartJobInput(TypedDict):
-    """Payload of StartJob; ``Attempt`` counts from 1."""
+    """Payload of StartJob; ``Attempt`` counts from 1, ``SlotSeconds`` what was waited for a free slot."""
 
     Request: JobRequest
     Settings: Settings
     Execution: Execution
     Attempt: int
+    SlotSeconds: float
 
 
 class StartJobOutput(TypedDict):
@@ -72,34 +81,52 @@ class StartJobOutput(TypedDict):
     WaitSeconds: int
 
 
+StopCode = Literal["JobTimedOut", "JobNotBegun", "UnknownJobStatus", "JobStopped"]
+"""Why a job is stopping: by its own execution, or (``JobStopped``) from outside."""
+
+
+class CaughtError(TypedDict):
+    """An error as a state catches it."""
+
+    Error: str
+    Cause: NotRequired[str]
+
+
 class PollJobInput(TypedDict):
-    """Payload of PollJob; ``Looks`` counts polls since the output was seen, or is 0."""
+    """Payload of PollJob.
+
+    ``Looks`` counts polls since the output was seen, or is 0. At an age of ``Limit`` seconds the job is stopped or, if
+    ``StopCode`` says that it was, no longer waited for.
+    """
 
     JobId: str
     Settings: Settings
     Polls: int
     Attempt: int
     Looks: int
-    InputBytes: int
+    Limit: float
+    StopCode: StopCode | None
+    Warnings: list[InputWarning]
 
 
-StopCode = Literal["JobTimedOut", "JobNotBegun"]
-"""Why a job was stopped by its own execution."""
+Step = Literal["WAIT", "AWAIT", "STOP", "RESTART", "PUBLISH", "FAIL"]
+"""What follows a poll; ``AWAIT`` is to wait for the output's event."""
 
 
 class PollJobOutput(TypedDict):
-    """Answer of PollJob, by the service's own clock; ``Await``: wait for the output's event."""
+    """Answer of PollJob, by the service's own clock; ``Error`` says why the step is ``FAIL``."""
 
-    JobStatus: str
+    Step: Step
     Job: Job
     WaitSeconds: int
-    Await: bool
     Looks: int
     ElapsedSeconds: float
     LagSeconds: float | None
     Polls: int
-    Overdue: StopCode | None
-    Restartable: bool
+    Limit: float
+    StopCode: StopCode | None
+    Warnings: list[InputWarning]
+    Error: CaughtError | None
 
 
 class StopJobInput(TypedDict):
@@ -116,9 +143,10 @@ class StopJobOutput(TypedDict):
 
 @final
 class AwaitOutputInput(TypedDict):
-    """Payload of AwaitOutput, called with a task token."""
+    """Payload of AwaitOutput, called with a task token; ``Execution`` is the name of the one that waits."""
 
     Token: str
+    Execution: str
     JobId: str
     OutputUri: str
 
@@ -143,26 +171,21 @@ class PublishResultInput(TypedDict):
     StopCode: StopCode | None
 
 
-class CaughtError(TypedDict):
-    """An error that a state caught."""
-
-    Error: str
-    Cause: NotRequired[str]
-
-
 @final
 class PublishFailureInput(TypedDict):
-    """Payload of PublishFailure; ``Job`` is empty if none was started."""
+    """Payload of PublishFailure."""
 
-    Error: CaughtError | None
+    Error: CaughtError
     Job: Job
     Execution: Execution
 
 
 class StageInput(TypedDict):
-    """Payload of Stage: one file of a batch's manifest, and where refused uploads are reported."""
+    """Payload of Stage: a file of a batch's manifest, the execution that claims its uploads, and where it writes."""
 
     Shard: str
+    Execution: str
+    ClaimsUri: str
     ResultsUri: str
 
 
@@ -182,6 +205,7 @@ class StopOrphansInput(TypedDict):
 
 
 class StopOrphansOutput(TypedDict):
-    """Answer of StopOrphans."""
+    """Answer of StopOrphans: jobs that were stopped, and executions whose end was reported."""
 
     Stopped: int
+    Reported: int

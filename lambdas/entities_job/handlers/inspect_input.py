@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import json
+import os
 from concurrent.futures import ThreadPoolExecutor
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
 
 from ..aws import Location, logger, task
-from ..contracts import InspectInputInput, InspectInputOutput
+from ..contracts import Execution, InputWarning, Inspected, InspectInputInput, InspectInputOutput, JobRequest, Settings
+from ..job import marker, resumption
+from ..job.identity import folders
 from ..publish import inventory
-from ..request.completion import complete
+from ..request.completion import complete, without_link
 from ..request.inspection import THREADS, Inspection
 
 
@@ -17,22 +22,72 @@ from ..request.inspection import THREADS, Inspection
 def handler(event: InspectInputInput, context: LambdaContext) -> InspectInputOutput:
     """Complete the request ``event["Input"]``, write the inventory of its documents, and check both.
 
+    An input ``{"JobId": ...}`` takes up an existing job instead.
+
     Raises:
         RequestRefused: with every broken rule, or every limit that the input breaks, in its message.
     """
-    settings = event["Settings"]
-    request = complete(event["Input"], settings)
-    target = Location.of(settings["WorkUri"]) / event["Execution"]["Name"] / "inventory.jsonl.gz"
+    settings, execution, given = event["Settings"], event["Execution"], without_link(event["Input"])
+    taken_up = resumption.job_id(given)
+    own = folders(os.environ["JOBS_URI"], execution["Name"], given) if taken_up is None else set()
+    marker.leave(execution["Id"], own, taken_up)
+    if taken_up is not None:
+        return _taken_up(taken_up, settings, execution)
+    request = complete(given, settings)
+    found = _inspected(request, settings, execution, check=True)
+    return {
+        "Request": request,
+        "Inventory": found["Inventory"],
+        "Estimate": found["Estimate"],
+        "Warnings": found["Warnings"],
+    }
+
+
+def _inspected(request: JobRequest, settings: Settings, execution: Execution, *, check: bool) -> Inspected:
+    folder = marker.work() / execution["Name"]
+    target = folder / "inventory.jsonl.gz"
     with ThreadPoolExecutor(THREADS) as pool:
         inspection = Inspection(request, settings, pool)
         inventory.write(target, inspection.entries())
-        inspection.check()
+        if check:
+            inspection.check()
     tally, warnings = inspection.tally, inspection.warnings()
     sums = {"documents": tally.documents, "bytes": tally.size, "warnings": len(warnings)}
     logger.info("input inspected", extra=sums)
-    return {
-        "Request": request,
+    made: Inspected = {
         "Inventory": {"Uri": target.uri, "Documents": tally.documents, "Files": tally.files, "Bytes": tally.size},
         "Estimate": {"Units": tally.units, "CostUsd": tally.cost},
         "Warnings": warnings,
+    }
+    (folder / "inspected.json").write(json.dumps(made, ensure_ascii=False).encode())
+    return made
+
+
+def _taken_up(job_id: str, settings: Settings, execution: Execution) -> InspectInputOutput:
+    """Return an existing job with the inventory of its start or, if that is gone, of its input as it is now."""
+    job = resumption.described(job_id, Location.of(settings["ResultsUri"]))
+    request = resumption.request(job)
+    found = resumption.inspected(job)
+    if found is None:
+        try:
+            found = _inspected(request, settings, execution, check=False)
+        except ClientError as error:
+            # Published without sources: each of its documents is counted as unexpected.
+            target = marker.work() / execution["Name"] / "inventory.jsonl.gz"
+            inventory.write(target, [])
+            warning: InputWarning = {
+                "Warning": f"the job's input can't be listed, so that results have no source: {error}"
+            }
+            found = {
+                "Inventory": {"Uri": target.uri, "Documents": 0, "Files": 0, "Bytes": 0},
+                "Estimate": {"Units": 0, "CostUsd": 0.0},
+                "Warnings": [warning],
+            }
+    logger.info("job taken up", extra={"job_id": job_id, "job_status": job["JobStatus"]})
+    return {
+        "Request": request,
+        "Job": job,
+        "Inventory": found["Inventory"],
+        "Estimate": found["Estimate"],
+        "Warnings": found["Warnings"],
     }

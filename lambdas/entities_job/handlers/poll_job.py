@@ -1,4 +1,4 @@
-"""PollJob: describes the job once, and says when to poll again."""
+"""PollJob: describes the job once, and says what follows."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .. import aws, operation
 from ..aws import logger, task
-from ..contracts import Job, PollJobInput, PollJobOutput
-from ..job.life import overdue, restartable, wait_seconds
+from ..contracts import InputWarning, Job, PollJobInput, PollJobOutput
+from ..job.active import ACTIVE, ENDED
+from ..job.life import failure, limit, step, wait_seconds
 
 
 @task
@@ -21,21 +22,31 @@ def handler(event: PollJobInput, context: LambdaContext) -> PollJobOutput:
     """
     # The service's own clock: elapsed time and lag then don't depend on how well ours agrees with it.
     properties, now = operation.describe(aws.comprehend(), event["JobId"])
-    submitted, ended = properties["SubmitTime"], properties.get("EndTime")
-    elapsed = max(0.0, (now - submitted).total_seconds())
+    ended = properties.get("EndTime")
+    elapsed = max(0.0, (now - properties["SubmitTime"]).total_seconds())
     job: Job = json.loads(json.dumps(properties, default=lambda time: time.isoformat()))
-    status: str = properties["JobStatus"]
-    late = overdue(event, status, elapsed)
-    logger.info("polled", extra={"job_id": event["JobId"], "job_status": status, "elapsed": elapsed})
+    following, stop = step(event, properties, elapsed)
+    last = limit(event, stop, elapsed)
+    logger.info("polled", extra={"job_id": event["JobId"], "job_status": job["JobStatus"], "elapsed": elapsed})
     return {
-        "JobStatus": status,
+        "Step": following,
         "Job": job,
-        "WaitSeconds": wait_seconds(event, elapsed, stopping=bool(late) or status == "STOP_REQUESTED"),
-        "Await": event["Settings"]["CompletionEvents"] and not event["Looks"],
+        "WaitSeconds": wait_seconds(event, elapsed, stop is not None, last),
         "Looks": event["Looks"] and event["Looks"] + 1,
         "ElapsedSeconds": elapsed,
         "LagSeconds": max(0.0, (now - ended).total_seconds()) if ended else None,
         "Polls": event["Polls"] + 1,
-        "Overdue": late,
-        "Restartable": restartable(event["Attempt"], status, job.get("Message", ""), submitted, ended or submitted),
+        "Limit": last,
+        "StopCode": stop,
+        "Warnings": _warnings(event["Warnings"], job["JobStatus"]),
+        "Error": failure(event, properties) if following == "FAIL" else None,
     }
+
+
+def _warnings(before: list[InputWarning], status: str) -> list[InputWarning]:
+    """Return the warnings with one of a status that the API does not document."""
+    warning: InputWarning = {
+        "Warning": f"the service answered the job status {status!r}, which its API does not document"
+    }
+    known = status in (*ACTIVE, *ENDED) or warning in before
+    return before if known else [*before, warning]

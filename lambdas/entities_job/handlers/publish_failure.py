@@ -1,9 +1,8 @@
-"""PublishFailure: reports every end that is no result: failed, refused, aborted."""
+"""PublishFailure: reports every end that is no result: failed, refused, aborted, or nothing to do."""
 
 from __future__ import annotations
 
 import json
-import os
 import re
 from contextlib import suppress
 
@@ -12,72 +11,54 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from ..aws import logger, task
 from ..contracts import (
     CaughtError,
-    Execution,
-    ExecutionEnded,
     ExecutionStatusChange,
-    Job,
     Outcome,
     OutcomeError,
     OutcomeOutput,
     PublishFailureInput,
     Status,
 )
-from ..job.active import active_jobs, stop
-from ..job.identity import folders
-from ..publish.outcome import emit, outcome, problem
+from ..errors import take_up
+from ..publish.ending import end, report, stop_running
+from ..publish.outcome import NOTHING, nothing, outcome, problem
 
 # The service's own words, and ours: "Value 'xx' at 'languageCode' failed ..." and "- LanguageCode: must be ...".
 _FIELD = re.compile(r"(?: at '|^- )([A-Za-z][\w.\[\]]*)", re.MULTILINE)
 
+_STATUSES: dict[str, Status] = {"RequestRefused": "REFUSED", "NoFreeSlot": "TIMED_OUT", "JobNotStopped": "TIMED_OUT"}
+
 
 @task
-def handler(event: PublishFailureInput | ExecutionStatusChange, context: LambdaContext) -> OutcomeOutput:
-    """Emit the outcome of an execution that failed, or was aborted (then ``event`` is Step Functions' own event)."""
-    made = _aborted(event["detail"]) if "detail" in event else _failed(event)
-    logger.error("execution ended without a result", extra={"status": made["Status"], "error": made["Error"]})
-    emit(made)
+def handler(event: PublishFailureInput | ExecutionStatusChange, context: LambdaContext) -> OutcomeOutput | None:
+    """Report an execution that failed, or whose end Step Functions' own event tells; None: it was reported before."""
+    if "detail" in event:
+        reported = end(event["detail"]["executionArn"])
+        return {"Outcome": reported} if reported else None
+    made = report(event["Execution"], _failed(event))
+    logger.error("execution ended without a result", extra={"status": made["Status"], "error": made.get("Error")})
     return {"Outcome": made}
 
 
 def _failed(event: PublishFailureInput) -> Outcome:
-    code, message = _cause(event["Error"], event["Job"])
-    status: Status = "REFUSED" if code == "RequestRefused" else "FAILED"
-    return outcome(event["Execution"], status, event["Job"], _problem(code, message))
+    execution, code, message = event["Execution"], event["Error"]["Error"], _message(event["Error"])
+    if code in NOTHING:
+        return nothing(execution, code, message)
+    job, told = stop_running(execution["Id"], event["Job"])
+    error = _problem(code, "; ".join(filter(None, (message, told))))
+    # What was paid for and not published can still be had.
+    if "JobId" in job and job.get("JobStatus") != "FAILED":
+        error["Hint"] = "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))
+    return outcome(execution, _STATUSES.get(code, "FAILED"), job, error)
 
 
-def _cause(error: CaughtError | None, job: Job) -> tuple[str, str]:
-    """Return code and message of what went wrong: the error that a state caught, or the job's own message."""
-    if error:
-        cause = error.get("Cause") or ""
-        # A Lambda function's error comes as JSON text of its own.
-        with suppress(ValueError, KeyError, TypeError):
-            cause = json.loads(cause)["errorMessage"]
-        return error["Error"], cause
-    if job.get("JobStatus") != "FAILED":
-        return "UnknownJobStatus", f"the job {job.get('JobId')} has the status {job.get('JobStatus')!r}"
-    message = job.get("Message") or "the service gave no reason"
-    code, separator, _ = message.partition(":")
-    return (code if separator and code.isupper() else "JobFailed"), message
+def _message(error: CaughtError) -> str:
+    """Return the message of a caught error; that of a Lambda function comes as JSON text of its own."""
+    cause = error.get("Cause") or ""
+    with suppress(ValueError, KeyError, TypeError):
+        return str(json.loads(cause)["errorMessage"])
+    return cause
 
 
 def _problem(code: str, message: str) -> OutcomeError:
     field = _FIELD.search(message)
     return problem(code, message, field=field and field[1])
-
-
-def _aborted(detail: ExecutionEnded) -> Outcome:
-    arn, status = detail["executionArn"], detail["status"]
-    name = arn.rsplit(":", 1)[1]
-    own = folders(os.environ["JOBS_URI"], name, detail.get("input"))
-    stopped: list[Job] = [
-        {**active.job, "JobStatus": stop(active.job["JobId"], patiently=True)}
-        for active in active_jobs()
-        if active.folder in own
-    ]
-    what = f"its job {stopped[0]['JobId']} was asked to stop" if stopped else "it had no active job"
-    cause = detail.get("cause")
-    message = f"the execution ended as {status}; {what}" + (f": {cause}" if cause else "")
-    code = detail.get("error") or {"TIMED_OUT": "JobTimedOut"}.get(status, "ExecutionAborted")
-    execution: Execution = {"Id": arn, "Name": name, "StateMachineArn": detail["stateMachineArn"]}
-    ends: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
-    return outcome(execution, ends.get(status, "FAILED"), stopped[0] if stopped else {}, _problem(code, message))

@@ -10,8 +10,10 @@ from botocore.exceptions import ClientError
 
 from ..aws import Location, error_code, logger, task
 from ..contracts import OutcomeError, OutcomeOutput, PublishResultInput, Result
+from ..job.resumption import summary as place_of_summary
 from ..publish import outcome
 from ..publish.archive import ArchiveDamaged, ahead, inflated, members
+from ..publish.ending import report
 from ..publish.inventory import opened
 from ..publish.parts import Parts
 from ..publish.records import Results
@@ -25,7 +27,9 @@ def handler(event: PublishResultInput, context: LambdaContext) -> OutcomeOutput:
     """
     job, results = event["Job"], Location.of(event["Settings"]["ResultsUri"])
     day = f"job_date={job['SubmitTime'][:10]}"
-    summary = results / "summaries" / day / f"{job['JobId']}.json"
+    summary = place_of_summary(results, job)
+    if standing := summary.read_if_there():
+        return {"Outcome": report(event["Execution"], outcome.of_published(event, json.loads(standing)))}
     # All threads end here, whatever happens inside.
     with (
         opened(Location.of(event["Inventory"]["Uri"])) as inventory,
@@ -61,6 +65,6 @@ def handler(event: PublishResultInput, context: LambdaContext) -> OutcomeOutput:
         "Bytes": documents.size,
     }
     ended = outcome.of_result(event, found.counts(), result, damage)
-    lists = {"Failed": found.failed, "Missing": found.lost, "Warnings": event["Warnings"]}
+    lists = {"Failed": found.failed, "Missing": found.lost}
     summary.write(json.dumps({**ended, **lists}, ensure_ascii=False).encode())
-    return {"Outcome": outcome.emit(ended)}
+    return {"Outcome": report(event["Execution"], ended)}

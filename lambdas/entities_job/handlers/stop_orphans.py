@@ -1,74 +1,71 @@
-"""StopOrphans: stops jobs that no execution waits for: every now and then, and all of them with the stack."""
+"""StopOrphans: reports executions and stops jobs that no one looks after: every now and then, and with the stack."""
 
 from __future__ import annotations
 
 import json
 import os
 import urllib.request
+from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from .. import aws
 from ..aws import logger, task
-from ..contracts import CustomResourceEvent, Execution, StopOrphansInput, StopOrphansOutput
+from ..contracts import CustomResourceEvent, StopOrphansInput, StopOrphansOutput
+from ..job import executions, marker
 from ..job.active import ActiveJob, active_jobs, stop
-from ..job.identity import folders
-from ..publish.outcome import emit, outcome, problem
+from ..publish.ending import end, followed
 
-_CODE = "JobAbandoned"
+_LATELY = timedelta(hours=2)
 
 
 @task
 def handler(event: StopOrphansInput | CustomResourceEvent, context: LambdaContext) -> StopOrphansOutput:
-    """Stop orphaned jobs, or all jobs if CloudFormation deletes the custom resource."""
+    """Sweep, or stop all jobs of the state machine if CloudFormation deletes the custom resource."""
     if "StateMachineArn" in event:
-        return {"Stopped": _stop_orphans(event["StateMachineArn"])}
+        return _sweep(event["StateMachineArn"])
     try:
         # What comes of a job whose stack is gone is published by no one.
-        stopped = _stop_all() if event["RequestType"] == "Delete" else 0
+        deleted = event["RequestType"] == "Delete"
+        jobs = _own_jobs(event["ResourceProperties"]["StateMachineArn"]) if deleted else []
+        for active, _ in jobs:
+            stop(active.job["JobId"], patiently=True)
     except Exception as error:
         _answer(event, "FAILED", f"jobs could not be stopped: {error}")
         raise
-    _answer(event, "SUCCESS", f"{stopped} jobs were asked to stop")
-    return {"Stopped": stopped}
+    _answer(event, "SUCCESS", f"{len(jobs)} jobs were asked to stop")
+    return {"Stopped": len(jobs), "Reported": 0}
 
 
-def _stop_orphans(machine_arn: str) -> int:
+def _sweep(machine_arn: str) -> StopOrphansOutput:
     # Before the executions: one that starts now has no job in this list.
-    jobs = _own_jobs()
-    living = _folders_of_running(machine_arn) if jobs else set()
-    orphans = [active for active in jobs if active.folder not in living]
-    for active in orphans:
-        name = active.folder.split("/")[-2]
-        arn = machine_arn.replace(":stateMachine:", ":execution:") + f":{name}"
+    jobs = _own_jobs(machine_arn)
+    since = datetime.now(UTC) - _LATELY
+    marked = {opened["Execution"] for opened in marker.every()}
+    own = {arn for arn in marked if arn.startswith(executions.execution_arn(machine_arn, ""))}
+    reported = {arn for arn in own.union(executions.unsuccessful(machine_arn, since)) if end(arn)}
+    # Jobs of those were asked to stop just now.
+    left = [(active, arn) for active, arn in jobs if arn not in reported]
+    orphans = [(active, arn) for active, arn in left if not executions.runs(arn) and not followed(active)]
+    for active, arn in orphans:
         status = stop(active.job["JobId"], patiently=True)
-        message = f"the job {active.job['JobId']} ran on without a running execution and was asked to stop"
-        logger.warning("orphaned job", extra={"job_id": active.job["JobId"], "execution": arn})
-        execution: Execution = {"Id": arn, "Name": name, "StateMachineArn": machine_arn}
-        emit(outcome(execution, "ABORTED", {**active.job, "JobStatus": status}, problem(_CODE, message)))
-    return len(orphans)
+        told = {"job_id": active.job["JobId"], "job_status": status, "execution": arn}
+        logger.warning("a job ran on without a running execution and was asked to stop", extra=told)
+    return {"Stopped": len(orphans), "Reported": len(reported)}
 
 
-def _stop_all() -> int:
-    jobs = _own_jobs()
-    for active in jobs:
-        stop(active.job["JobId"], patiently=True)
-    return len(jobs)
+def _own_jobs(machine_arn: str) -> list[tuple[ActiveJob, str]]:
+    """Return the active jobs that executions of this machine have started, with their executions.
 
-
-def _own_jobs() -> list[ActiveJob]:
-    return [active for active in active_jobs() if active.folder.startswith(os.environ["JOBS_URI"])]
-
-
-def _folders_of_running(machine_arn: str) -> set[str]:
-    functions = aws.stepfunctions()
-    found: set[str] = set()
-    for page in functions.get_paginator("list_executions").paginate(
-        stateMachineArn=machine_arn, statusFilter="RUNNING"
-    ):
-        for execution in page["executions"]:
-            given = functions.describe_execution(executionArn=execution["executionArn"]).get("input")
-            found |= folders(os.environ["JOBS_URI"], execution["name"], given)
+    Another workflow may have the same output bucket: its folders bear names that this machine knows no execution of.
+    """
+    found = []
+    for active in active_jobs():
+        if not active.folder.startswith(os.environ["JOBS_URI"]):
+            continue
+        name = active.folder.split("/")[-2]
+        arn = marker.owner(name) or executions.execution_arn(machine_arn, name)
+        if arn.startswith(executions.execution_arn(machine_arn, "")) and executions.described(arn):
+            found.append((active, arn))
     return found
 
 

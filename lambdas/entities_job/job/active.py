@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 ACTIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 """Job statuses that are taken to hold a slot of the account's quota, in the order of a job's life."""
 
+ENDED = ("COMPLETED", "FAILED", "STOPPED")
+"""Statuses of a job that has ended; one that the API does not document counts as running."""
+
 RUNNING = ACTIVE[:2]
 """Statuses of a job that can be stopped."""
 
@@ -47,8 +50,7 @@ def active_jobs(statuses: tuple[JobStatusType, ...] = RUNNING) -> Iterator[Activ
                     job["JobArn"] = properties["JobArn"]
                 if "JobName" in properties:
                     job["JobName"] = properties["JobName"]
-                # The service adds the job's own folder, "output" and the archive's name to what the request said.
-                yield ActiveJob(properties["OutputDataConfig"]["S3Uri"].rsplit("/", 3)[0] + "/", job)
+                yield ActiveJob(operation.requested_folder(properties["OutputDataConfig"]["S3Uri"]), job)
 
 
 def names_since(start: datetime) -> set[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 
 from ..aws import Location
@@ -43,11 +42,10 @@ def folder(jobs_uri: str, name: str) -> str:
     return (Location.of(jobs_uri) / name).uri + "/"
 
 
-def folders(jobs_uri: str, execution_name: str, given: str | None) -> set[str]:
-    """Return all folders that the jobs of an execution may write into; ``given`` is its input as JSON, if known."""
-    request = json.loads(given or "{}")
-    request = request if isinstance(request, dict) else {}
+def folders(jobs_uri: str, execution_name: str, given: object) -> set[str]:
+    """Return all folders that the jobs of an execution may write into; ``given`` is its input, of any shape."""
+    request = given if isinstance(given, dict) else {}
     output, token = request.get("OutputDataConfig"), request.get("ClientRequestToken")
     own = str(output.get("S3Uri")) if isinstance(output, dict) else ""
     uris = [jobs_uri, *([own] if re.match("s3://[^/]", own) else [])]
-    return {folder(uri, name) for uri in uris for name in (execution_name, token) if name}
+    return {folder(uri, name) for uri in uris for name in (execution_name, token) if name and isinstance(name, str)}

@@ -3,9 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 from ..contracts import ScheduleSettings
+
+MAXIMUM_ATTEMPTS = 3
+"""Starts of one execution's job: the first, and restarts while a new role may not have propagated."""
+
+STOPPING_SECONDS = 3600
+"""How long a job that was asked to stop is waited for."""
+
+SLOT_PAUSE_SECONDS = 60
+SLOT_PAUSE_SHARE = 0.25
+SLOT_PAUSES = 32
+"""A pause before the next look for a free slot is this share of what was waited: at least the seconds above, at most
+this part of the limit, and half of that more or less by chance, so that those who wait look at different times."""
+
+
+def slot_pause(waited: float, most: float, lot: float) -> float:
+    """Seconds until the next look for a free slot, as the state machine's definition has it in JSONata; lot: 0 to 1."""
+    return max(SLOT_PAUSE_SECONDS, min(waited * SLOT_PAUSE_SHARE, most / SLOT_PAUSES)) * (0.5 + lot)
 
 
 def seconds_after_output(looks: int) -> int:
@@ -31,8 +48,10 @@ class PollSchedule:
     growth: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
-            raise ValueError(f"a poll schedule waits at least 1 second and never shrinks; got {self}")
+        looks = self.first_looks if isinstance(self.first_looks, tuple | list) else (None,)
+        numbers = all(type(each) in (int, float) and math.isfinite(each) for each in (*looks, *astuple(self)[1:]))
+        if not numbers or self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
+            raise ValueError(f"a poll schedule is of numbers, waits at least 1 second and never shrinks; got {self}")
         if list(self.first_looks) != sorted(set(self.first_looks)):
             raise ValueError(f"the first looks of a poll schedule rise; got {self.first_looks}")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from typing import cast
 
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
@@ -25,8 +26,15 @@ from ..contracts import (
 )
 from ..errors import EventNotAccepted, hint
 
+NOTHING: dict[str, Status] = {"NothingToAnalyse": "COMPLETED_WITH_ERRORS", "NothingNew": "COMPLETED"}
+"""Why a batch of uploads needs no job, and the status of its outcome: all were refused, or analysed before."""
+
 LISTED_TYPES = 100
 """The most types of entities that an event counts one by one, the most frequent; the summary counts all."""
+
+_LONGEST_CODE = 256
+_LONGEST_MESSAGE = 5_000
+"""Characters; Step Functions takes an error of 256 and a cause of 32,768, in JSON that may be six times as long."""
 
 _METRICS = {
     "Documents": MetricUnit.Count,
@@ -62,12 +70,29 @@ def outcome(execution: Execution, status: Status, job: Job, error: OutcomeError 
 
 def problem(code: str, message: str, *, field: str | None = None) -> OutcomeError:
     """Return why an outcome is not COMPLETED, with what to check."""
-    made: OutcomeError = {"Code": code, "Message": message}
+    made: OutcomeError = {"Code": code[:_LONGEST_CODE], "Message": message[:_LONGEST_MESSAGE]}
     if field:
         made["Field"] = field
     if found := hint(code, message):
         made["Hint"] = found
     return made
+
+
+def nothing(execution: Execution, code: str, message: str) -> Outcome:
+    """Return the outcome of a batch of uploads that needs no job; ``code`` is one of :data:`NOTHING`."""
+    status = NOTHING[code]
+    error = problem(code, message) if status != "COMPLETED" else None
+    counts: Counts = {
+        "ExpectedDocuments": 0,
+        "Documents": 0,
+        "DocumentErrors": 0,
+        "MissingDocuments": 0,
+        "UnexpectedDocuments": 0,
+        "UnparsedRecords": 0,
+        "Entities": 0,
+        "EntitiesByType": {},
+    }
+    return {**outcome(execution, status, {"JobStatus": "NOT_STARTED"}, error), "Counts": counts}
 
 
 def of_result(event: PublishResultInput, counts: Counts, result: Result, damage: OutcomeError | None) -> Outcome:
@@ -88,7 +113,18 @@ def of_result(event: PublishResultInput, counts: Counts, result: Result, damage:
         "LagSeconds": event["LagSeconds"],
         "Units": event["Estimate"]["Units"],
         "EstimatedCostUsd": event["Estimate"]["CostUsd"],
+        "Warnings": event["Warnings"],
     }
+
+
+def of_published(event: PublishResultInput, summary: Outcome) -> Outcome:
+    """Return the outcome of an execution whose job is published already: by its own first try, or by another."""
+    kept = {name: value for name, value in summary.items() if name in Outcome.__annotations__}
+    own = {"ExecutionArn": event["Execution"]["Id"], "StateMachineArn": event["Execution"]["StateMachineArn"]}
+    return cast(Outcome, {**kept, **own, "Polls": event["Polls"], "LagSeconds": event["LagSeconds"]})
+
+
+_STOPPED: dict[str, Status] = {"JobStopped": "STOPPED", "UnknownJobStatus": "FAILED"}
 
 
 def _judged(
@@ -97,7 +133,7 @@ def _judged(
     stopped = event["Job"]["JobStatus"] == "STOPPED"
     status: Status = "COMPLETED_WITH_ERRORS"
     if stopped:
-        status = "TIMED_OUT" if event["StopCode"] else "STOPPED"
+        status = _STOPPED.get(event["StopCode"] or "JobStopped", "TIMED_OUT")
     if damage:
         return status, problem(damage["Code"], damage["Message"])
     if stopped:
@@ -113,15 +149,14 @@ def _judged(
     return (status, problem("ResultIncomplete", found)) if found else ("COMPLETED", None)
 
 
-def emit(made: Outcome) -> Outcome:
-    """Put an outcome on the event bus, and its figures into metrics; return it as the event has it.
+def emit(made: Outcome) -> None:
+    """Put an outcome on the event bus, and its figures into metrics.
 
     EventBridge delivers at least once: consumers deduplicate by ExecutionArn.
 
     Raises:
         EventNotAccepted: the bus did not take it.
     """
-    detail = _bounded(made)
     job_arn = made["Job"].get("JobArn")
     answer = aws.events().put_events(
         Entries=[
@@ -129,7 +164,7 @@ def emit(made: Outcome) -> Outcome:
                 "Source": EVENT_SOURCE,
                 "DetailType": EVENT_DETAIL_TYPE,
                 "Resources": [made["ExecutionArn"], *([job_arn] if job_arn else [])],
-                "Detail": json.dumps(detail),
+                "Detail": json.dumps(made),
                 "EventBusName": os.environ["EVENT_BUS_NAME"],
             }
         ]
@@ -137,10 +172,9 @@ def emit(made: Outcome) -> Outcome:
     if answer["FailedEntryCount"]:
         raise EventNotAccepted(f"the event bus refused the event: {answer['Entries'][0]}")
     _measure(made)
-    return detail
 
 
-def _bounded(made: Outcome) -> Outcome:
+def bounded(made: Outcome) -> Outcome:
     """Return the outcome without what an event has no room for: a custom model may know any number of types."""
     counts = made.get("Counts")
     if counts is None or len(counts["EntitiesByType"]) <= LISTED_TYPES:

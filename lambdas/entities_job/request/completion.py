@@ -6,13 +6,18 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import cast
 
-from ..contracts import JobRequest, Settings
+from ..contracts import STARTED_BY, JobRequest, Settings
 from ..errors import RequestRefused
 from ..operation import START
 from .model import Violation, without_nulls
 from .rules import MODELS, PROTECTED, explain, violations
 
 _CONSTRUCT = "the workflow's own settings"
+
+
+def without_link(given: object) -> object:
+    """Return an execution's input without the link to its parent, which is no field of a request."""
+    return {name: value for name, value in given.items() if name != STARTED_BY} if isinstance(given, dict) else given
 
 
 def complete(given: object, settings: Settings) -> JobRequest:

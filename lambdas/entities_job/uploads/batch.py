@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from operator import itemgetter
@@ -21,18 +22,26 @@ if TYPE_CHECKING:
 SHARD_DOCUMENTS = 500
 """Documents that one staging function copies."""
 
-_LONGEST_NAME = 100
+_EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,10}$")
 _LONGEST_KEY = 1024  # bytes of UTF-8, says S3
 
 
 class Upload(NamedTuple):
-    """One version of one object, as S3 announced it; ``sent`` is the time of the announcement, in epoch seconds."""
+    """One version of one object, as S3 announced it.
+
+    Attributes:
+        bucket: where it lies.
+        key: its key.
+        version: its version id, empty in a bucket without versions.
+        etag: its ETag, without quotes.
+        size: its bytes.
+        sent: when it was announced, in epoch seconds.
+    """
 
     bucket: str
     key: str
     version: str
     etag: str
-    sequencer: str
     size: int
     sent: float
 
@@ -47,35 +56,55 @@ class Upload(NamedTuple):
             event = json.loads(message["Body"])
             detail = event.get("detail", event)
             item = detail["object"]
+            version = item.get("version-id") or ""
             upload = cls(
                 detail["bucket"]["name"],
                 item["key"],
-                item.get("version-id") or "",
-                item.get("etag") or "",
-                item.get("sequencer") or "",
+                # "null" is what lies in a bucket without versions, or lay there before it got them.
+                "" if version == "null" else version,
+                (item.get("etag") or "").strip('"'),
                 int(item.get("size", 0)),
                 int(message["Attributes"]["SentTimestamp"]) / 1000,
             )
             # Fails for what is no text, or none that UTF-8 can carry.
-            "\0".join(upload[:5]).encode()
+            "\0".join(upload[:4]).encode()
             fits = 0 < len(upload.key.encode()) <= _LONGEST_KEY and upload.size >= 0
         except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
             raise ValueError(f"no Object Created event of S3: {error!r}") from error
         if not fits:
             raise ValueError(f"no object of S3: {upload.size} bytes under a key of {len(upload.key)} characters")
+        if not (upload.version or upload.etag):
+            raise ValueError("neither version id nor ETag: no telling which content is meant")
         return upload
+
+    def announcement(self) -> str:
+        """Return a message that :meth:`of` reads."""
+        item = {"key": self.key, "version-id": self.version, "etag": self.etag, "size": self.size}
+        return json.dumps({"bucket": {"name": self.bucket}, "object": item})
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is what a console makes for a folder."""
+        return self.size == 0 and self.key.endswith("/")
 
     @property
     def identity(self) -> str:
-        """The same for every announcement of the same content, and different for the next version of the object."""
-        version = self.version or f"{self.etag}/{self.sequencer}"
+        """The same for every announcement of the same content, and different for the next version of the object.
+
+        Without versions it is told by its ETag: events have nothing else that listings have, too.
+        """
+        version = self.version or self.etag
         return hashlib.sha256("\0".join((self.bucket, self.key, version)).encode()).hexdigest()
 
     def entry(self, identity: str, refusal: tuple[str, str] | None) -> ManifestLine:
-        """Return the upload as a line of the manifest; its copy's name is unique in any batch and recognisable."""
+        """Return the upload as a line of the manifest.
+
+        Its copy's name is unique and plain, since results are found by it, and tells the kind of document.
+        """
+        extension = _EXTENSION.search(self.key)
         line: ManifestLine = {
             "Identity": identity,
-            "File": f"{identity[:12]}-{self.key.rsplit('/', 1)[-1][-_LONGEST_NAME:]}",
+            "File": f"{identity}{extension[0].lower() if extension else ''}",
             "Source": Location(self.bucket, self.key).uri,
             "Size": self.size,
         }
@@ -122,15 +151,13 @@ class UploadBatch:
         entries: the lines of the manifest.
         newest: when the last of its uploads was announced, in epoch seconds.
         messages: the queue's messages that announced them, duplicates included.
-        left: messages that did not fit.
-        left_since: when the oldest of those was announced; None where all fitted.
+        left_since: since when, about, uploads wait that did not fit; None if the queue was read to its end.
     """
 
     trigger: str
     entries: list[ManifestLine]
     newest: float
     messages: list[MessageTypeDef]
-    left: list[MessageTypeDef]
     left_since: float | None
 
     @property
@@ -146,34 +173,73 @@ class UploadBatch:
             yield f"{number:05}.jsonl", "\n".join(lines[start : start + SHARD_DOCUMENTS]).encode()
 
 
-def assemble(name: str, trigger: Trigger, received: Iterable[tuple[Upload, MessageTypeDef]]) -> UploadBatch | None:
-    """The batch that uploads and their messages make: the oldest first, each content once, within the limits."""
-    messages: dict[str, list[MessageTypeDef]] = {}
-    uploads: dict[str, Upload] = {}
-    for upload, message in sorted(received, key=lambda pair: pair[0].sent):
-        messages.setdefault(upload.identity, []).append(message)
-        uploads.setdefault(upload.identity, upload)
-    entries: dict[str, ManifestLine] = {}
-    tally = Tally(custom=trigger.settings["Custom"], by_line=False)
-    for identity, upload in uploads.items():
-        refusal = trigger.refusal(upload)
-        if refusal is None:
-            tally.add(upload.entry(identity, None))
-            if not trigger.fits(tally):
-                if tally.documents > 1:
-                    break
+class Gathering:
+    """Uploads that are read one by one until they make a full batch: each content once, within the limits.
+
+    Attributes:
+        left: messages that did not fit.
+        closed: nothing more is taken.
+    """
+
+    def __init__(self, name: str, trigger: Trigger) -> None:
+        self.left: list[MessageTypeDef] = []
+        self.closed = False
+        self._name, self._trigger = name, trigger
+        self._entries: dict[str, ManifestLine] = {}
+        self._messages: list[MessageTypeDef] = []
+        self._tally = self._nothing()
+        self._newest = 0.0
+
+    def add(self, upload: Upload, message: MessageTypeDef) -> None:
+        """Take an upload into the batch, or leave it if the batch is full."""
+        identity = upload.identity
+        if identity not in self._entries:
+            refusal, full = self._trigger.refusal(upload), not self.wanted()
+            if not (full or refusal or self._fits(upload.entry(identity, None))):
+                full = self._tally.documents > 1
                 # Alone it is too much already.
-                tally = Tally(custom=trigger.settings["Custom"], by_line=False)
-                refusal = ("BATCH_LIMIT_EXCEEDED", "is more than one batch may hold")
-        entries[identity] = upload.entry(identity, refusal)
-    if not entries:
-        return None
-    left = [identity for identity in uploads if identity not in entries]
-    return UploadBatch(
-        name,
-        list(entries.values()),
-        max(uploads[identity].sent for identity in entries),
-        [message for identity in entries for message in messages[identity]],
-        [message for identity in left for message in messages[identity]],
-        uploads[left[0]].sent if left else None,
-    )
+                self._tally, refusal = self._nothing(), ("BATCH_LIMIT_EXCEEDED", "is more than one batch may hold")
+            if full:
+                self.leave(message)
+                return
+            self._entries[identity] = upload.entry(identity, refusal)
+            self._newest = max(self._newest, upload.sent)
+        self._messages.append(message)
+
+    @property
+    def begun(self) -> bool:
+        """Whether anything was taken."""
+        return bool(self._entries)
+
+    def leave(self, message: MessageTypeDef) -> None:
+        """Leave a message, and take nothing more: what is read later was sent later."""
+        self.left.append(message)
+        self.closed = True
+
+    def wanted(self) -> int:
+        """Return about how many more messages it takes, rather fewer than more; none once it is full."""
+        most, tally = self._trigger.settings["Limits"], self._tally
+        room = 0 if self.closed else most["Documents"] - len(self._entries)
+        if tally.semi_structured:
+            room = min(room, MAXIMUM_SEMI_STRUCTURED_FILES - tally.files)
+        used = max(tally.size / most["Bytes"], tally.cost / most.get("CostUsd", math.inf))
+        if room > 0 and used:
+            # The rest as if it were like these; half of it, since some are larger.
+            room = min(room, max(1, int(tally.documents * (1 - used) / used / 2)))
+        # Of documents nothing is known before there is one.
+        return max(0, room if tally.documents else min(room, 10 + len(self._entries)))
+
+    def batch(self) -> UploadBatch | None:
+        """Return what was gathered, if anything was."""
+        if not self._entries:
+            return None
+        # What is left, or was not read, waits about as long as the newest of the batch.
+        since = None if self.wanted() else self._newest
+        return UploadBatch(self._name, list(self._entries.values()), self._newest, self._messages, since)
+
+    def _fits(self, entry: ManifestLine) -> bool:
+        self._tally.add(entry)
+        return self._trigger.fits(self._tally)
+
+    def _nothing(self) -> Tally:
+        return Tally(custom=self._trigger.settings["Custom"], by_line=False)

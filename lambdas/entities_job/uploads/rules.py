@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 PAUSE_SECONDS = 18.0
@@ -15,6 +15,14 @@ LONGEST_SLEEP = 20.0
 
 # Clocks of two functions differ a little; a look that comes that much early is on time.
 _TOLERANCE = 1.0
+
+# A dispatcher that has not started its batch by then was killed: the function's timeout.
+_STARTING_SECONDS = 300.0
+# Step Functions lists a new execution after a moment ("eventually consistent", API_ListExecutions).
+_LISTED_SECONDS = 60.0
+# Longer than any execution takes.
+_AWAITED_SECONDS = 14 * 86400.0
+_TRIES = 10
 
 
 @dataclass(frozen=True)
@@ -44,17 +52,38 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Note:
-    """What one look leaves to the next: since when uploads wait, and when to look again.
+    """What one look leaves to the next.
 
-    A hint only. Where it is lost, uploads wait for one pause more; nothing is counted in it.
+    A hint only. If it is lost, uploads wait for one pause more, and two dispatchers may start a batch too many.
+
+    Attributes:
+        since: since when uploads wait, by trigger. It counts as waiting, even if SQS counts none for a minute.
+        look_at: when to look again.
+        starting: until when a batch that is being started holds a slot, if no execution of its name is listed.
+        awaited: since when executions run whose outcome nobody has seen yet.
+        etag: of the object that it was read from, empty if there is none.
     """
 
     since: Mapping[str, float] = field(default_factory=dict)
     look_at: float = 0.0
+    starting: Mapping[str, float] = field(default_factory=dict)
+    awaited: Mapping[str, float] = field(default_factory=dict)
+    etag: str = ""
+
+    def at(self, now: float) -> Note:
+        """Return what of it can be true: no upload waits since tomorrow, and no start takes longer than it may."""
+        since = {trigger: min(first, now) for trigger, first in self.since.items()}
+        starting = {name: until for name, until in self.starting.items() if now < until <= now + _STARTING_SECONDS}
+        awaited = {name: at for name, at in self.awaited.items() if now - _AWAITED_SECONDS < at}
+        return replace(self, since=since, starting=starting, awaited=awaited)
 
 
 class Batch(Protocol):
     """Uploads taken off the queue for one job."""
+
+    @property
+    def name(self) -> str:
+        """The name of its execution."""
 
     @property
     def left_since(self) -> float | None:
@@ -64,15 +93,20 @@ class Batch(Protocol):
 B = TypeVar("B", bound=Batch)
 
 
-class World(Protocol[B]):
-    """All that the dispatcher sees and does."""
+class Notes(Protocol):
+    """The clock and the note; ``keep`` refuses a note that was read before another was kept."""
 
     def now(self) -> float: ...
     def note(self) -> Note: ...
-    def keep(self, note: Note) -> None: ...
+    def keep(self, note: Note) -> bool: ...
+
+
+class World(Notes, Protocol[B]):
+    """All that the dispatcher sees and does."""
+
     def full_batches(self) -> Mapping[str, int]: ...
     def waiting(self, trigger: str) -> int: ...
-    def usage(self) -> Usage: ...
+    def usage(self, starting: Collection[str]) -> Usage: ...
     def wake(self, seconds: float) -> None: ...
     def take(self, trigger: str) -> B | None: ...
     def start(self, batch: B) -> None: ...
@@ -103,40 +137,76 @@ def look(world: World[B], slots: int, uploaded: Mapping[str, float]) -> None:
         slots: how many active jobs the account may have before no batch is started.
         uploaded: triggers that had an upload, each with the time of its first one.
     """
-    now, note = world.now(), world.note()
+    for _ in range(_TRIES):
+        if _looked(world, slots, uploaded):
+            return
+    raise RuntimeError(f"another dispatcher changed the note {_TRIES} times while it was read")
+
+
+def _looked(world: World[B], slots: int, uploaded: Mapping[str, float]) -> bool:
+    """Return whether no other dispatcher did something since the note was read: what it decided would be wrong."""
+    now = world.now()
+    note, full_batches = world.note().at(now), world.full_batches()
+    since = {trigger: first for trigger, first in {**uploaded, **note.since}.items() if trigger in full_batches}
     if now + _TOLERANCE < note.look_at <= now + LONGEST_SLEEP:
-        return
+        return since == note.since or world.keep(replace(note, since=since))
+    counted = {trigger: world.waiting(trigger) for trigger in full_batches}
     waiting = [
-        Waiting(trigger, documents, note.since.get(trigger, uploaded.get(trigger, now)), full_batch)
-        for trigger, full_batch in world.full_batches().items()
-        if (documents := world.waiting(trigger))
+        Waiting(trigger, max(counted[trigger], 1), since.get(trigger, now), full_batch)
+        for trigger, full_batch in full_batches.items()
+        if counted[trigger] or trigger in since
     ]
     if not waiting:
-        if note.since:
-            world.keep(Note())
-        return
-    usage = world.usage()
+        return True
+    usage = world.usage(note.starting)
     chosen = choose(waiting, usage, slots, now)
     since = {each.trigger: each.since for each in waiting}
     if chosen is None:
-        _look_again(world, since, sleep(waiting, usage, slots, now))
-        return
+        pause = sleep(waiting, usage, slots, now)
+        # In this order: a note without its wake would silence the uploads' own wakes.
+        world.wake(pause)
+        return world.keep(replace(note, since=since, look_at=now + pause))
     # Arranged before the batch is read, which takes a while: other triggers and other slots don't wait for it.
     del since[chosen.trigger]
     if since:
-        _look_again(world, since, 1.0)
-    else:
-        world.keep(Note())
+        world.wake(1.0)
+    slot = f"{chosen.trigger}-{now}"
+    held = {**note.starting, slot: now + _STARTING_SECONDS}
+    if not world.keep(replace(note, since=since, look_at=now + 1 if since else 0.0, starting=held)):
+        return False
     batch = world.take(chosen.trigger)
     if batch is None:
-        _look_again(world, {**world.note().since, chosen.trigger: chosen.since}, LONGEST_SLEEP)
-        return
+        # Messages that another dispatcher reads are counted no more, but it may be killed.
+        left = {chosen.trigger: chosen.since} if counted[chosen.trigger] else {}
+        _go_on(world, slot, {}, left, LONGEST_SLEEP)
+        return True
+    name, held = batch.name, {batch.name: now + _STARTING_SECONDS}
+    # Before the start: if this function is killed meanwhile, somebody still waits for the outcome.
+    revise(world, lambda note: replace(_held(note, slot, held), awaited={**note.awaited, name: now}))
     world.start(batch)
     left = {} if batch.left_since is None else {chosen.trigger: batch.left_since}
-    _look_again(world, {**world.note().since, **left}, 1.0)
+    _go_on(world, name, {name: world.now() + _LISTED_SECONDS}, left, 1.0)
+    return True
 
 
-def _look_again(world: World[B], since: Mapping[str, float], seconds: float) -> None:
-    # In this order: a note without its wake would silence the uploads' own wakes.
-    world.wake(seconds)
-    world.keep(Note(since, world.now() + seconds))
+def _go_on(world: World[B], held: str, then: Mapping[str, float], left: Mapping[str, float], pause: float) -> None:
+    """Look again after a pause if something is ``left``, and have a slot ``held`` no more but by ``then``."""
+    look_at = world.now() + pause if left else 0.0
+    if left:
+        world.wake(pause)
+    revise(
+        world,
+        lambda note: replace(_held(note, held, then), since={**note.since, **left}, look_at=look_at or note.look_at),
+    )
+
+
+def _held(note: Note, before: str, now: Mapping[str, float]) -> Note:
+    return replace(note, starting={**{name: at for name, at in note.starting.items() if name != before}, **now})
+
+
+def revise(world: Notes, change: Callable[[Note], Note]) -> None:
+    """Change the note as it stands, whoever changed it meanwhile."""
+    for _ in range(_TRIES):
+        if world.keep(change(world.note().at(world.now()))):
+            return
+    raise RuntimeError(f"another dispatcher changed the note {_TRIES} times while it was read")

@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
+import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
 from .. import aws
 from ..aws import Location, error_code, logger
-from ..contracts import InventoryEntry, ManifestLine, RefusedUpload, StageOutput
+from ..contracts import Claim, InventoryEntry, ManifestLine, RefusedUpload, StageOutput
 from ..request.limits import MINIMUM_BYTES
+from .records import Records, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
@@ -24,10 +28,13 @@ Fate = Literal["Staged", "Refused", "Duplicates"]
 """What becomes of an upload, under the names of what is counted."""
 
 _THREADS = 16
-_PADDING = "padding.txt"
 _PADDING_BYTES = b"This line fills a small batch up to the least size of a job. " * 9 + b"\n"
-_FIRST_SHARD = "00000.jsonl"
+_PAUSES = (0, 2, 8)
+"""Seconds before each try to copy what S3 refused: permissions of a new role or key propagate within moments."""
+# What no upload is to blame for: the shard is tried again.
+_TRANSIENT = re.compile("SlowDown|Throttl|TooMany|Internal|Unavailable|Timeout|ExpiredToken|Conflict|Aborted|5..$")
 
+_UNREADABLE = "SOURCE_UNREADABLE"
 _REFUSALS = {
     "NoSuchKey": ("SOURCE_DELETED", "was deleted before it was copied"),
     "NoSuchVersion": ("SOURCE_DELETED", "was deleted before it was copied"),
@@ -40,13 +47,19 @@ _REFUSALS = {
 class Shard:
     """One file of a batch's manifest, ``.../<batch>/manifest/<nnnnn>.jsonl``, and the places that belong to it."""
 
-    def __init__(self, manifest: Location, results: Location) -> None:
+    def __init__(self, manifest: Location, execution: str, claims: Location, results: Location) -> None:
         folder, self._name = manifest.key.rsplit("/", 1)
         self._manifest = manifest
         self._place = Location(manifest.bucket, folder.rsplit("/", 1)[0])
-        staging, self._batch = self._place.key.rsplit("/", 1)
-        self._claims = Location(manifest.bucket, staging) / "claims"
-        date = self._batch.split("-")[1]
+        self._batch = self._place.name
+        # Of the trigger: two of them may analyse one upload, each in its own way.
+        trigger, date, _ = self._batch.split("-")
+        self._claims, self._records = claims / trigger, Records(claims)
+        run = Run.of(execution)
+        # Somebody may stage a batch again under a name of his own.
+        self._run = run if run and run.batch == self._batch else Run(self._batch)
+        self._own: Claim = {"Execution": self._run.name}
+        self._free = cache(lambda holder: self._records.is_free({"Execution": holder}))
         part = f"job_date={date[:4]}-{date[4:6]}-{date[6:8]}/{self._batch}-{self._name}.gz"
         self._report = results / "refused" / part
 
@@ -55,14 +68,15 @@ class Shard:
         entries: list[ManifestLine] = [json.loads(line) for line in self._manifest.read().split(b"\n")]
         # A repeated map finds the padding that its first run listed.
         entries = [entry for entry in entries if not entry.get("Padding")]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            fates = list(pool.map(self._stage_one, entries))
+        fates = self._staged(entries)
         refused = [entry for entry, fate in zip(entries, fates, strict=True) if fate == "Refused"]
-        if refused:
+        # An earlier execution may have refused what this one could read.
+        if refused or self._run.number > 1:
             lines = [json.dumps(self._refusal(entry), ensure_ascii=False) for entry in refused]
             self._report.write(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
         staged = sum(entry["Size"] for entry, fate in zip(entries, fates, strict=True) if fate == "Staged")
-        if self._name == _FIRST_SHARD and 0 < staged < MINIMUM_BYTES:
+        # It may be the only shard that stages anything.
+        if 0 < staged < MINIMUM_BYTES:
             self._pad()
         return {
             "Staged": fates.count("Staged"),
@@ -70,23 +84,57 @@ class Shard:
             "Duplicates": fates.count("Duplicates"),
         }
 
-    def _stage_one(self, entry: ManifestLine) -> Fate:
+    def _staged(self, entries: list[ManifestLine]) -> list[Fate]:
+        """Return what becomes of each entry; what S3 refuses again and again is refused by itself, not its batch."""
+        fates: dict[int, Fate] = {}
+        for pause in _PAUSES:
+            left = [number for number in range(len(entries)) if number not in fates]
+            if left:
+                time.sleep(pause)
+            with ThreadPoolExecutor(_THREADS) as pool:
+                found = pool.map(self._stage_one, [entries[number] for number in left])
+                fates.update({number: fate for number, fate in zip(left, found, strict=True) if fate})
+        unreadable = json.dumps({**self._own, "ErrorCode": _UNREADABLE}).encode()
+        for number, entry in enumerate(entries):
+            if number not in fates:
+                (self._claims / entry["Identity"]).write(unreadable)
+        return [fates.get(number, "Refused") for number in range(len(entries))]
+
+    def _stage_one(self, entry: ManifestLine) -> Fate | None:
+        """Return what becomes of an entry, or None if S3 refused to copy it, with the reason in the entry."""
         if not self._claim(entry["Identity"]):
             logger.info("uploaded content is another batch's already", extra={"source": entry["Source"]})
             return "Duplicates"
-        if "ErrorCode" not in entry:
+        if entry.get("ErrorCode", _UNREADABLE) == _UNREADABLE:
             try:
                 self._copy(entry)
             except ClientError as error:
-                if error_code(error) not in _REFUSALS:
+                code = error_code(error)
+                if _TRANSIENT.search(code):
                     raise
-                entry["ErrorCode"], entry["ErrorMessage"] = _REFUSALS[error_code(error)]
+                reason = f"S3 does not copy it: {error}"
+                entry["ErrorCode"], entry["ErrorMessage"] = _REFUSALS.get(code, (_UNREADABLE, reason))
+                return "Refused" if code in _REFUSALS else None
+            entry.pop("ErrorCode", None)
         return "Refused" if "ErrorCode" in entry else "Staged"
 
     def _claim(self, identity: str) -> bool:
-        """Return whether this batch is the one that analyses this content: another may hold it, too."""
-        place = self._claims / identity
-        return place.write_new(self._batch.encode()) or place.read().decode() == self._batch
+        """Return whether this execution is the one that analyses this content: another may hold it, too."""
+        place, own = self._claims / identity, json.dumps(self._own).encode()
+        if place.write_new(own):
+            return True
+        while True:
+            body, etag = place.read_marked()
+            holder: Claim = json.loads(body or b'{"Execution": ""}')
+            if holder == self._own:
+                return True
+            before = Run.of(holder["Execution"]) or self._run
+            earlier = before.batch == self._batch and before.number <= self._run.number
+            if not (earlier or "ErrorCode" in holder or self._free(holder["Execution"])):
+                return False
+            # Whoever else would take it over meanwhile changes its ETag.
+            if place.write_if(own, etag):
+                return True
 
     def _copy(self, entry: ManifestLine) -> None:
         place, target = Location.of(entry["Source"]), self._place / "documents" / entry["File"]
@@ -99,14 +147,15 @@ class Shard:
         aws.s3().copy_object(**to, CopySource=source, TaggingDirective="REPLACE", **more)
 
     def _pad(self) -> None:
-        document = self._place / "documents" / _PADDING
+        file = f"padding-{self._name.partition('.')[0]}"
+        document = self._place / "documents" / f"{file}.txt"
         entry: InventoryEntry = {
-            "File": _PADDING,
+            "File": document.name,
             "Source": document.uri,
             "Size": len(_PADDING_BYTES),
             "Padding": True,
         }
-        (self._place / "manifest" / "padding.json").write(json.dumps(entry).encode())
+        (self._place / "manifest" / f"{file}.json").write(json.dumps(entry).encode())
         document.write(_PADDING_BYTES)
 
     def _refusal(self, entry: ManifestLine) -> RefusedUpload:

@@ -11,9 +11,11 @@ from tests.unit.lambda_context import CONTEXT
 OUTPUT = "jobs/run-1/111122223333-NER-abc/output/output.tar.gz"
 
 
-def wait(aws: Aws, token: str = "token") -> None:
+def wait(aws: Aws, token: str = "token", execution: str = "run-1") -> None:
     aws.waiting.add(token)
-    await_output.handler({"Token": token, "JobId": "abc", "OutputUri": f"s3://out/{OUTPUT}"}, CONTEXT)
+    await_output.handler(
+        {"Token": token, "Execution": execution, "JobId": "abc", "OutputUri": f"s3://out/{OUTPUT}"}, CONTEXT
+    )
 
 
 def announce(key: str = OUTPUT) -> bool:
@@ -32,6 +34,13 @@ def test_an_output_that_is_there_before_the_token_wakes_at_once(aws: Aws) -> Non
     assert not announce()
     wait(aws)
     assert aws.woken == ["token"]
+
+
+def test_all_who_follow_a_job_are_woken(aws: Aws) -> None:
+    wait(aws, "first")
+    wait(aws, "second", "another-run")
+    assert announce()
+    assert sorted(aws.woken) == ["first", "second"]
 
 
 def test_an_event_that_comes_twice_wakes_once(aws: Aws) -> None:
@@ -56,7 +65,7 @@ def test_other_objects_wake_no_execution(aws: Aws, key: str) -> None:
 
 def test_tokens_lie_where_readers_of_results_may_not_look(aws: Aws) -> None:
     wait(aws)
-    assert {uri: aws.get(uri) for uri in aws.uris()} == {"s3://out/work/waiting/abc": b"token"}
+    assert {uri: aws.get(uri) for uri in aws.uris()} == {"s3://out/work/waiting/abc/run-1": b"token"}
 
 
 def test_an_error_that_is_not_a_missing_output_is_not_swallowed(aws: Aws) -> None:

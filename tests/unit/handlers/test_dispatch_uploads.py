@@ -10,14 +10,17 @@ from typing import Any
 
 import pytest
 
-from entities_job.contracts import DispatcherSettings, QueueRecord, StageOutput, TriggerSettings
+from entities_job.contracts import DispatcherSettings, QueueRecord, StageInput, StageOutput, TriggerSettings
+from entities_job.errors import ServiceError
 from entities_job.handlers import dispatch_uploads, stage
-from entities_job.uploads import account
+from entities_job.uploads import account, batch, staging
+from entities_job.uploads.records import Run
 from tests.aws import MACHINE, VISIBILITY_SECONDS, Aws, Crash
 from tests.unit.lambda_context import CONTEXT
 
 TRIGGER: TriggerSettings = {
-    "QueueUrl": "q",
+    "Prefix": "uploads/",
+    "Queue": "q",
     "Request": {"LanguageCode": "en"},
     "Suffixes": [],
     "Custom": False,
@@ -30,10 +33,19 @@ def settings(**triggers: TriggerSettings) -> DispatcherSettings:
     return {
         "StateMachineArn": MACHINE,
         "StagingUri": "s3://in/staging/",
+        "ClaimsUri": "s3://in/claims/",
         "WakeQueueUrl": "wake",
         "MaximumActiveJobs": 10,
         "Triggers": triggers or {"En": TRIGGER},
     }
+
+
+@pytest.fixture(autouse=True)
+def pauses(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """The seconds that staging waits, in no time."""
+    seconds: list[float] = []
+    monkeypatch.setattr(staging.time, "sleep", seconds.append)
+    return seconds
 
 
 @pytest.fixture(autouse=True)
@@ -44,17 +56,30 @@ def dispatcher(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(account.time, "time", lambda: aws.clock)
 
 
-def upload(aws: Aws, key: str, body: bytes = b"x" * 1000, *, queue: str = "q", times: int = 1) -> None:
-    """Put an object's next version, and announce it ``times`` times."""
+def upload(aws: Aws, key: str, body: bytes = b"x" * 1000, *, queue: str = "q", times: int = 1) -> str:
+    """Put an object's next version, announce it ``times`` times, and return its id."""
     version = aws.put(f"s3://in/{key}", body).id
     item = {"key": key, "size": len(body), "etag": "e", "version-id": version, "sequencer": "1"}
     for _ in range(times):
         aws.send(queue, json.dumps({"bucket": {"name": "in"}, "object": item}))
+    return version
 
 
 def documents(aws: Aws) -> list[str]:
     """All staged copies."""
     return [uri for uri in aws.uris("s3://in/staging/") if "/documents/" in uri]
+
+
+def sources(aws: Aws) -> list[str]:
+    """The originals of all staged copies."""
+    lines = [
+        json.loads(line)
+        for uri in aws.uris("s3://in/staging/")
+        if "/manifest/" in uri
+        for line in aws.get(uri).splitlines()
+    ]
+    originals = {line["File"]: line["Source"] for line in lines}
+    return [originals[uri.rsplit("/", 1)[1]] for uri in documents(aws) if "padding" not in uri]
 
 
 def names(aws: Aws) -> list[str]:
@@ -72,10 +97,19 @@ def record(aws: Aws, body: str) -> QueueRecord:
     return {"messageId": "1", "body": body, "attributes": {"SentTimestamp": str(int(aws.clock * 1000))}}
 
 
-def staged(aws: Aws, batch: str) -> StageOutput:
-    """StageBatch: all shards of a batch."""
-    shards = aws.uris(f"s3://in/staging/{batch}/manifest/")
-    counts = [stage.handler({"Shard": shard, "ResultsUri": "s3://out/results/"}, CONTEXT) for shard in shards]
+def staged(aws: Aws, execution: str) -> StageOutput:
+    """StageBatch: all shards of a batch, for one of its executions."""
+    run = Run.of(execution)
+    assert run is not None
+    counts = []
+    for shard in aws.uris(f"s3://in/staging/{run.batch}/manifest/"):
+        given: StageInput = {
+            "Shard": shard,
+            "Execution": execution,
+            "ClaimsUri": "s3://in/claims/",
+            "ResultsUri": "s3://out/results/",
+        }
+        counts.append(stage.handler(given, CONTEXT))
     return {
         "Staged": sum(each["Staged"] for each in counts),
         "Refused": sum(each["Refused"] for each in counts),
@@ -101,6 +135,8 @@ def test_the_first_upload_starts_an_execution_after_one_pause(aws: Aws) -> None:
         "InputDataConfig": {"S3Uri": f"s3://in/staging/{execution['name']}/documents/"},
     }
     assert aws.messages["q"] == {}
+    opened = json.loads(aws.get(f"s3://out/work/open/Workflow.{execution['name']}"))
+    assert opened == {"Execution": execution["executionArn"], "Folders": [f"s3://out/jobs/{execution['name']}/"]}
 
 
 def test_nothing_waits_then_nothing_is_asked_and_no_wake_is_sent(aws: Aws) -> None:
@@ -126,9 +162,14 @@ def test_slots_are_what_really_runs_jobs_of_others_and_executions_without_a_job(
     aws.job("c", status="COMPLETED", JobName="Workflow.En-3-c")
     for name in ("En-1-a", "En-2-b", "En-3-c", "by-hand"):
         aws.run(name)
-    usage = account.Account(settings()).usage()
-    assert usage.active == 3 + 1 + 1 + 2
-    assert usage.batches["En"] == 3
+    usage = account.Account(settings()).usage(["En-3-c", "En-4-d"])
+    assert usage.active == 3 + 1 + 1 + 2 + 1
+    # Those that callers started take all free slots but one.
+    for number in range(20):
+        aws.run(f"by-hand-{number}")
+    assert account.Account(settings()).usage(["En-3-c", "En-4-d"]).active == 9
+    assert account.Account({**settings(), "MaximumActiveJobs": 5}).usage(["En-4-d"]).active == 7
+    assert usage.batches["En"] == 4
 
 
 def test_staging_copies_the_announced_version_and_leaves_originals_alone(aws: Aws) -> None:
@@ -145,7 +186,7 @@ def test_a_small_batch_is_padded_and_its_manifest_says_so(aws: Aws) -> None:
     run(aws)
     assert sum(len(aws.get(uri)) for uri in documents(aws)) >= 500
     [name] = names(aws)
-    assert json.loads(aws.get(f"s3://in/staging/{name}/manifest/padding.json"))["Padding"] is True
+    assert json.loads(aws.get(f"s3://in/staging/{name}/manifest/padding-00000.json"))["Padding"] is True
     assert staged(aws, name) == {"Staged": 1, "Refused": 0, "Duplicates": 0}
 
 
@@ -168,6 +209,72 @@ def test_a_deleted_upload_is_refused_by_name(aws: Aws) -> None:
     assert [(line["ErrorCode"], line["SourceVersionId"]) for line in refused(aws)] == [("SOURCE_DELETED", "v1")]
 
 
+def test_an_upload_that_was_overwritten_in_a_bucket_without_versions_is_refused_by_name(aws: Aws) -> None:
+    aws.versioned.clear()
+    for body in (b"first" * 200, b"second" * 200):
+        etag = aws.put("s3://in/uploads/a", body).etag.strip('"')
+        item = {"key": "uploads/a", "size": len(body), "etag": etag, "version-id": "null"}
+        aws.send("q", json.dumps({"bucket": {"name": "in"}, "object": item}))
+    run(aws)
+    assert [aws.get(uri)[:6] for uri in documents(aws)] == [b"second"]
+    assert [line["ErrorCode"] for line in refused(aws)] == ["SOURCE_OVERWRITTEN"]
+
+
+@pytest.mark.parametrize("code", ["AccessDenied", "InvalidRequest", "KMS.DisabledException", "NobodyKnowsThisOne"])
+def test_one_unreadable_object_refuses_itself_and_not_its_batch(aws: Aws, pauses: list[float], code: str) -> None:
+    upload(aws, "uploads/locked", b"locked" * 200)
+    upload(aws, "uploads/open")
+    aws.locked["s3://in/uploads/locked"] = code
+    run(aws)
+    assert sources(aws) == ["s3://in/uploads/open"]
+    [line] = refused(aws)
+    assert (line["Source"], line["ErrorCode"]) == ("s3://in/uploads/locked", "SOURCE_UNREADABLE")
+    assert code in line["ErrorMessage"]
+    assert pauses == [0, 2, 8]
+
+
+def test_an_object_that_becomes_readable_while_it_is_tried_is_staged(aws: Aws) -> None:
+    upload(aws, "uploads/a")
+    aws.fail("CopyObject", "AccessDenied", times=2)
+    run(aws)
+    assert sources(aws) == ["s3://in/uploads/a"]
+    assert refused(aws) == []
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "InternalError", "ThrottlingException", "503"])
+def test_trouble_of_the_service_refuses_nothing(aws: Aws, code: str) -> None:
+    upload(aws, "uploads/a")
+    aws.fail("CopyObject", code)
+    with pytest.raises(ServiceError, match=code):
+        run(aws)
+    assert staged(aws, names(aws)[0]) == {"Staged": 1, "Refused": 0, "Duplicates": 0}
+
+
+def test_a_batch_whose_first_shard_stages_nothing_is_padded(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "SHARD_DOCUMENTS", 2)
+    for number in range(5):
+        upload(aws, f"uploads/{number}", b"" if number else b"tiny")
+    run(aws)
+    [name] = names(aws)
+    assert sum(len(aws.get(uri)) for uri in documents(aws)) >= 500
+    assert staged(aws, name)["Staged"] == 1
+
+
+def test_folder_markers_of_a_console_are_left_alone(aws: Aws) -> None:
+    upload(aws, "uploads/letters/", b"")
+    upload(aws, "uploads/letters/a")
+    upload(aws, "uploads/odd/", b"x" * 700)
+    run(aws)
+    assert sorted(sources(aws)) == ["s3://in/uploads/letters/a", "s3://in/uploads/odd/"]
+    assert (refused(aws), aws.messages["q"]) == ([], {})
+
+
+def test_folder_markers_alone_start_nothing(aws: Aws) -> None:
+    upload(aws, "uploads/letters/", b"")
+    run(aws)
+    assert (aws.executions, aws.messages["q"]) == ({}, {})
+
+
 def test_content_announced_again_later_is_not_analysed_again(aws: Aws) -> None:
     upload(aws, "uploads/a", times=2)
     run(aws)
@@ -185,16 +292,155 @@ def test_content_announced_again_later_is_not_analysed_again(aws: Aws) -> None:
         "[" * 200_000,
         json.dumps({"bucket": {"name": "in"}, "object": {"key": 5}}),
         json.dumps({"bucket": {"name": "in"}, "object": {"key": "k" * 200_000, "size": 1}}),
-        json.dumps({"bucket": {"name": "somebody-elses"}, "object": {"key": "uploads/a", "size": 1000}}),
+        json.dumps({"bucket": {"name": "somebody-elses"}, "object": {"key": "uploads/a", "size": 1000, "etag": "e"}}),
+        json.dumps({"bucket": {"name": "in"}, "object": {"key": "uploads/a", "size": 1000}}),
+        json.dumps(
+            {"bucket": {"name": "in"}, "object": {"key": "uploads/a", "etag": "\u0007\ud83d\ude00", "size": "x"}}
+        ),
     ],
-    ids=["text", "nested", "wrong type", "huge", "another bucket"],
+    ids=["text", "nested", "wrong type", "huge", "another bucket", "no version or ETag", "characters"],
 )
-def test_a_poisoned_message_stays_for_the_dead_letter_queue_and_holds_nobody_up(aws: Aws, poison: str) -> None:
+def test_a_poisoned_message_becomes_a_dead_letter_with_the_reason_and_holds_nobody_up(aws: Aws, poison: str) -> None:
     aws.send("q", poison)
     upload(aws, "uploads/a")
     run(aws, times=3)
     assert len(documents(aws)) == 1
-    assert [each.receives > 0 for each in aws.messages["q"].values()] == [True]
+    assert aws.messages["q"] == {}
+    [dead] = aws.messages["q-dead"].values()
+    assert dead.body == poison
+    assert dead.attributes["Reason"]["StringValue"]
+
+
+def test_no_upload_is_received_often_however_small_the_batches(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    dear: TriggerSettings = {**TRIGGER, "Limits": {"Documents": 100, "Bytes": 10**9, "CostUsd": 0.03}}
+    monkeypatch.setenv("UPLOADS", json.dumps(settings(En=dear)))
+    for number in range(300):
+        upload(aws, f"uploads/{number}")
+    most = 0
+    for _ in range(12):
+        look(aws, "En")
+        most = max([most, *(each.receives for each in aws.messages["q"].values())])
+        aws.clock += 20
+        for execution in aws.executions.values():
+            execution["status"] = "SUCCEEDED"
+    assert aws.messages["q"] == {}
+    assert len(aws.executions) == 10
+    assert most <= 3
+
+
+@pytest.mark.parametrize("code", ["InvalidExecutionInput", "InvalidName"])
+def test_a_batch_that_can_never_be_started_becomes_dead_letters_with_the_reason(aws: Aws, code: str) -> None:
+    upload(aws, "uploads/a")
+    aws.fail("StartExecution", code)
+    look(aws, "En")
+    aws.clock += 20
+    look(aws)
+    assert aws.messages["q"] == {}
+    [dead] = aws.messages["q-dead"].values()
+    assert code in dead.attributes["Reason"]["StringValue"]
+
+
+@pytest.mark.parametrize("code", ["ThrottlingException", "AccessDeniedException", "StateMachineDoesNotExist"])
+def test_no_upload_is_dead_since_starting_failed(aws: Aws, code: str) -> None:
+    upload(aws, "uploads/a")
+    aws.fail("StartExecution", code)
+    look(aws, "En")
+    aws.clock += 20
+    with pytest.raises(ServiceError):
+        look(aws)
+    # The wakes that failed come again only after minutes.
+    assert aws.wakes[-1] == aws.clock + 20
+    assert aws.messages["q-dead"] == {}
+    for pause in (VISIBILITY_SECONDS, 20):
+        aws.clock += pause
+        look(aws)
+    assert len(aws.executions) == 1
+
+
+def test_a_dead_letter_that_cannot_be_sent_stays_where_it_is(aws: Aws) -> None:
+    aws.send("q", "poison")
+    look(aws, "En")
+    aws.clock += 20
+    aws.fail("SendMessage", "InvalidMessageContents")
+    look(aws)
+    assert [each.body for each in aws.messages["q"].values()] == ["poison"]
+
+
+def test_an_upload_is_seen_although_sqs_still_counts_none(aws: Aws) -> None:
+    upload(aws, "uploads/a")
+    aws.counted["q"] = 0
+    look(aws, "En")
+    assert aws.wakes == [aws.clock + 18]
+    aws.clock += 20
+    look(aws)
+    assert len(aws.executions) == 1
+    # What was read is forgotten: nothing wakes the dispatcher for ever.
+    sent = len(aws.wakes)
+    for _ in range(5):
+        aws.clock += 30
+        look(aws)
+    assert len(aws.wakes) <= sent + 1
+
+
+def test_a_trigger_that_is_woken_while_another_waits_is_not_forgotten(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es={**TRIGGER, "Queue": "es"})))
+    aws.counted.update(q=0, es=0)
+    upload(aws, "uploads/en/a")
+    look(aws, "En")
+    aws.clock += 5
+    upload(aws, "uploads/es/a", queue="es")
+    look(aws, "Es")
+    for _ in range(6):
+        aws.clock += 30
+        look(aws)
+    assert len(aws.executions) == 2
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        {"Since": {"En": 9e12, "Gone": 1.0}, "LookAt": 9e12, "Starting": {"En-x": 9e12}},
+        {"Since": {"En": 1.0}},
+        ["no note"],
+        {"Since": 5, "LookAt": "x", "Starting": None},
+    ],
+)
+def test_a_note_that_cannot_be_true_is_corrected(aws: Aws, note: object) -> None:
+    aws.put("s3://in/claims/note.json", json.dumps(note).encode())
+    upload(aws, "uploads/a")
+    run(aws)
+    assert len(documents(aws)) == 1
+
+
+def test_a_note_that_is_no_json_is_corrected(aws: Aws) -> None:
+    aws.put("s3://in/claims/note.json", b"\xff{")
+    upload(aws, "uploads/a")
+    run(aws)
+    assert len(documents(aws)) == 1
+
+
+def test_wakes_itself_before_it_notes_that_it_will(aws: Aws) -> None:
+    upload(aws, "uploads/a")
+    aws.fail("PutObject", "AccessDenied")
+    with pytest.raises(ServiceError):
+        look(aws, "En")
+    # The other way round, the note would silence the uploads' own wakes, and no wake would come.
+    assert aws.wakes[0] == aws.clock + 18
+
+
+@pytest.mark.parametrize("between", range(1, 40))
+def test_two_dispatchers_at_once_never_start_more_than_the_slots(aws: Aws, between: int) -> None:
+    for number in range(9):
+        aws.job(f"other-{number}", JobName=f"other-{number}")
+    for number in range(350):
+        upload(aws, f"uploads/{number}")
+    look(aws, "En")
+    aws.clock += 500
+    aws.at_call(between, lambda: look(aws))
+    look(aws)
+    assert len(aws.executions) == 1
 
 
 @pytest.mark.parametrize("poison", ["no wake", "[]", "[" * 200_000, '{"Trigger": ["En"]}', '{"Trigger": "unknown"}'])
@@ -212,7 +458,7 @@ def test_more_than_a_batch_starts_as_slots_allow(aws: Aws) -> None:
 
 
 def test_triggers_with_other_settings_have_batches_of_their_own(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    spanish: TriggerSettings = {**TRIGGER, "QueueUrl": "es", "Request": {"LanguageCode": "es"}}
+    spanish: TriggerSettings = {**TRIGGER, "Queue": "es", "Request": {"LanguageCode": "es"}}
     monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es=spanish)))
     upload(aws, "uploads/en/a")
     upload(aws, "uploads/es/a", queue="es")
@@ -220,6 +466,16 @@ def test_triggers_with_other_settings_have_batches_of_their_own(aws: Aws, monkey
     inputs = {each["name"].partition("-")[0]: json.loads(each["input"]) for each in aws.executions.values()}
     assert inputs["En"]["LanguageCode"] == "en"
     assert inputs["Es"]["LanguageCode"] == "es"
+
+
+def test_two_triggers_over_one_prefix_both_analyse_an_upload(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    spanish: TriggerSettings = {**TRIGGER, "Queue": "es", "Request": {"LanguageCode": "es"}}
+    monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es=spanish)))
+    version = upload(aws, "uploads/a")
+    item = {"key": "uploads/a", "size": 1000, "etag": "e", "version-id": version}
+    aws.send("es", json.dumps({"bucket": {"name": "in"}, "object": item}))
+    run(aws, "En", "Es", times=3)
+    assert sources(aws) == ["s3://in/uploads/a"] * 2
 
 
 @pytest.mark.parametrize("crash_at", range(1, 60))
@@ -240,7 +496,7 @@ def test_killed_at_any_call_nothing_is_lost_and_nothing_is_staged_twice(aws: Aws
         aws.clock += VISIBILITY_SECONDS / 2
     assert aws.messages["q"] == {}
     originals = sorted(uri.removeprefix("s3://in/uploads/") for uri in aws.uris("s3://in/uploads/"))
-    copies = sorted(uri.rsplit("/", 1)[-1].partition("-")[2] for uri in documents(aws))
+    copies = sorted(source.removeprefix("s3://in/uploads/") for source in sources(aws))
     assert copies == [name for name in originals if name != "empty"]
     assert aws.calls.total() > crash_at
     assert {line["Source"] for line in refused(aws)} == {"s3://in/uploads/empty"}

@@ -56,9 +56,84 @@ def test_a_custom_recognizer_has_its_own_price_and_no_least_size(aws: Aws) -> No
 def test_a_request_that_breaks_a_rule_is_refused_before_anything_is_listed(aws: Aws) -> None:
     with pytest.raises(RequestRefused, match="LanguageCode: must be one of"):
         inspect(LanguageCode="xx")
-    assert not aws.calls
+    assert set(aws.calls) == {"PutObject"}
+    assert aws.uris() == ["s3://out/work/open/Workflow.run-1"]
 
 
 def test_an_input_that_breaks_a_limit_is_refused(aws: Aws) -> None:
     with pytest.raises(RequestRefused, match="nothing lies there"):
         inspect()
+
+
+def take_up(**given: object) -> InspectInputOutput:
+    return inspect_input.handler({"Input": given, "Settings": OWN, "Execution": RUN}, CONTEXT)
+
+
+def old_job(aws: Aws, status: str = "COMPLETED", **more: object) -> None:
+    """A job that another execution has started."""
+    data = {"S3Uri": "s3://in-bucket/input/a/", "InputFormat": "ONE_DOC_PER_FILE"}
+    aws.job("old", "s3://out/jobs/first/", status, LanguageCode="en", InputDataConfig=data, **more)
+    aws.put(aws.jobs["old"]["OutputDataConfig"]["S3Uri"], b"archive")
+
+
+def test_a_job_is_taken_up_with_the_inventory_of_its_start(aws: Aws) -> None:
+    aws.put("s3://in-bucket/input/a/1.txt", b"x" * 600)
+    first = inspect_input.handler(
+        {
+            "Input": {"InputDataConfig": {"S3Uri": "s3://in-bucket/input/a/"}},
+            "Settings": OWN,
+            "Execution": {**RUN, "Name": "first"},
+        },
+        CONTEXT,
+    )
+    old_job(aws)
+    del aws.objects["s3://in-bucket/input/a/1.txt"]
+    found = take_up(JobId="old", AWS_STEP_FUNCTIONS_STARTED_BY_EXECUTION_ID="arn:parent")
+    assert found["Inventory"] == first["Inventory"]
+    assert (found["Job"]["JobId"], found["Job"]["JobStatus"]) == ("old", "COMPLETED")
+    assert json.loads(aws.get("s3://out/work/open/Workflow.run-1")) == {
+        "Execution": RUN["Id"],
+        "Folders": [],
+        "JobId": "old",
+    }
+
+
+def test_a_job_without_an_inventory_has_its_input_listed_again(aws: Aws) -> None:
+    old_job(aws, "IN_PROGRESS")
+    aws.put("s3://in-bucket/input/a/1.txt", b"x")
+    assert take_up(JobId="old")["Inventory"]["Documents"] == 1
+
+
+def test_a_job_whose_input_is_out_of_reach_is_published_without_sources(aws: Aws) -> None:
+    old_job(aws)
+    aws.fail("ListObjectsV2", "AccessDenied")
+    found = take_up(JobId="old")
+    assert found["Inventory"]["Documents"] == 0
+    assert "results have no source" in found["Warnings"][0]["Warning"]
+
+
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({"JobId": "unknown"}, "the service has no job unknown"),
+        ({"JobId": "old", "LanguageCode": "en"}, "no other field may be given; got LanguageCode"),
+        ({"JobId": None}, "must be the id of a job, a text; got None"),
+        ({"JobId": ""}, "must be the id of a job"),
+        ({"JobId": "elsewhere"}, "writes to s3://another/111122223333-NER-elsewhere/output/output.tar.gz"),
+        ({"JobId": "gone"}, "has completed, and its archive .* is gone"),
+    ],
+)
+def test_a_job_that_can_not_be_taken_up_is_refused_with_the_reason(
+    aws: Aws, given: dict[str, object], why: str
+) -> None:
+    old_job(aws)
+    aws.job("elsewhere", "s3://another/", "COMPLETED")
+    aws.job("gone", "s3://out/jobs/gone/", "COMPLETED")
+    with pytest.raises(RequestRefused, match=why):
+        take_up(**given)
+
+
+def test_a_published_job_is_taken_up_even_if_its_archive_is_gone(aws: Aws) -> None:
+    aws.job("gone", "s3://out/jobs/gone/", "COMPLETED", InputDataConfig={"S3Uri": "s3://in-bucket/input/a/"})
+    aws.put(f"s3://out/results/summaries/job_date={aws.now:%Y-%m-%d}/gone.json", b"{}")
+    assert take_up(JobId="gone")["Job"]["JobId"] == "gone"

@@ -1,22 +1,34 @@
-"""PublishFailure: what each kind of failure is called, and what a stranger should check."""
+"""PublishFailure: what each failure is called, what a stranger should check, and one outcome whoever reports it."""
 
 from __future__ import annotations
 
 import io
 import json
+from typing import Any
 
 import pytest
 
-from entities_job.contracts import CaughtError, ExecutionEnded, Job, Outcome
+from entities_job.contracts import CaughtError, Job, Outcome
 from entities_job.errors import EventNotAccepted
 from entities_job.handlers import publish_failure
+from entities_job.job import marker
 from tests.aws import Aws
 from tests.payloads import RUN
 from tests.unit.lambda_context import CONTEXT
 
+OWN = {"s3://out/jobs/run-1/"}
 
-def failed(error: CaughtError | None, job: Job) -> Outcome:
-    return publish_failure.handler({"Error": error, "Job": job, "Execution": RUN}, CONTEXT)["Outcome"]
+
+@pytest.fixture(autouse=True)
+def opened(aws: Aws) -> None:
+    """The marker that InspectInput left."""
+    marker.leave(RUN["Id"], OWN)
+
+
+def failed(error: CaughtError, job: Job) -> Outcome:
+    answer = publish_failure.handler({"Error": error, "Job": job, "Execution": RUN}, CONTEXT)
+    assert answer is not None
+    return answer["Outcome"]
 
 
 def cause(name: str, message: str) -> CaughtError:
@@ -24,27 +36,20 @@ def cause(name: str, message: str) -> CaughtError:
 
 
 def test_the_jobs_own_message_gives_the_code_and_the_hint(aws: Aws) -> None:
-    found = failed(None, {"JobId": "j", "JobStatus": "FAILED", "Message": "NO_READ_ACCESS_TO_INPUT: no access."})
+    message = "NO_READ_ACCESS_TO_INPUT: no access."
+    found = failed(
+        {"Error": "NO_READ_ACCESS_TO_INPUT", "Cause": message},
+        {"JobId": "j", "JobStatus": "FAILED", "Message": message},
+    )
     assert (found["Status"], found["Error"]["Code"]) == ("FAILED", "NO_READ_ACCESS_TO_INPUT")
     assert "s3:GetObject" in found["Error"]["Hint"]
+    assert "JobId" not in found["Error"]["Hint"]
     assert aws.events == [found]
-
-
-@pytest.mark.parametrize("told", [{}, {"Message": "the service says nothing useful: really"}])
-def test_a_job_that_failed_for_reasons_of_its_own(aws: Aws, told: Job) -> None:
-    assert failed(None, {"JobStatus": "FAILED", **told})["Error"]["Code"] == "JobFailed"
-
-
-def test_a_status_that_is_unknown_is_named(aws: Aws) -> None:
-    error = failed(None, {"JobId": "j", "JobStatus": "PONDERING"})["Error"]
-    assert error["Code"] == "UnknownJobStatus"
-    assert "PONDERING" in error["Message"]
 
 
 def test_a_services_error_keeps_code_and_message_and_names_the_field(aws: Aws) -> None:
     text = "1 validation error detected: Value 'xx' at 'languageCode' failed to satisfy constraint"
-    found = failed(cause("InvalidRequestException", text), {})
-    error = found["Error"]
+    error = failed(cause("InvalidRequestException", text), {})["Error"]
     assert (error["Code"], error["Message"]) == ("InvalidRequestException", text)
     assert error["Field"] == "languageCode"
     assert "correct the execution's input" in error["Hint"]
@@ -55,11 +60,17 @@ def test_a_refusal_is_its_own_status_and_names_the_first_field(aws: Aws) -> None
     found = failed(cause("RequestRefused", text), {"JobStatus": "NOT_STARTED"})
     assert (found["Status"], found["Error"]["Field"]) == ("REFUSED", "LanguageCode")
     assert "nothing was started" in found["Error"]["Hint"]
+    assert found["Job"] == {"JobStatus": "NOT_STARTED"}
 
 
 def test_a_cause_that_is_no_json_is_kept_as_it_is(aws: Aws) -> None:
-    found = failed({"Error": "States.Timeout", "Cause": "took too long"}, {"JobId": "j"})
+    found = failed({"Error": "States.Timeout", "Cause": "took too long"}, {})
     assert (found["Error"]["Code"], found["Error"]["Message"]) == ("States.Timeout", "took too long")
+
+
+def test_codes_and_messages_fit_into_an_error_of_step_functions(aws: Aws) -> None:
+    found = failed(cause("Odd" * 200, "é" * 200_000), {})["Error"]
+    assert (len(found["Code"]), len(found["Message"])) == (256, 5_000)
 
 
 @pytest.mark.parametrize("code", ["AccessDenied", "AccessDeniedException"])
@@ -67,27 +78,132 @@ def test_access_denied_has_one_hint_under_both_names(aws: Aws, code: str) -> Non
     assert "lacks a permission" in failed(cause(code, "no"), {})["Error"]["Hint"]
 
 
-def aborted(status: str, **more: str) -> Outcome:
-    own: ExecutionEnded = {
-        "executionArn": RUN["Id"],
-        "stateMachineArn": RUN["StateMachineArn"],
-        "status": status,
-        "input": more.get("input", "{}"),
-        "error": more.get("error"),
-        "cause": more.get("cause"),
-    }
-    return publish_failure.handler({"detail": own}, CONTEXT)["Outcome"]
+@pytest.mark.parametrize(
+    ("code", "status"), [("NoFreeSlot", "TIMED_OUT"), ("JobNotStopped", "TIMED_OUT"), ("UnknownJobStatus", "FAILED")]
+)
+def test_limits_that_are_over_are_timed_out(aws: Aws, code: str, status: str) -> None:
+    found = failed({"Error": code, "Cause": "why"}, {"JobId": "j", "JobStatus": "STOP_REQUESTED"})
+    assert (found["Status"], found["Job"]["JobStatus"]) == (status, "STOP_REQUESTED")
 
 
-def statuses(aws: Aws) -> list[str]:
-    return [job["JobStatus"] for job in aws.jobs.values()]
+@pytest.mark.parametrize(
+    ("code", "status", "error"),
+    [("NothingToAnalyse", "COMPLETED_WITH_ERRORS", {"Code", "Message", "Hint"}), ("NothingNew", "COMPLETED", set())],
+)
+def test_a_batch_that_needs_no_job_ends_well(aws: Aws, code: str, status: str, error: set[str]) -> None:
+    found = failed({"Error": code, "Cause": "why"}, {})
+    assert (found["Status"], found["Counts"]["Documents"], set(found.get("Error", {}))) == (status, 0, error)
+    assert aws.events == [found]
 
 
-@pytest.mark.parametrize("given", ["[]", "5", "null", '{"OutputDataConfig": 5}', '{"OutputDataConfig": {"S3Uri": 5}}'])
-def test_an_execution_aborted_with_whatever_input_is_reported(aws: Aws, given: str) -> None:
+def test_a_job_whose_execution_fails_is_asked_to_stop(aws: Aws) -> None:
     aws.job("1")
-    assert aborted("ABORTED", input=given)["Status"] == "ABORTED"
+    found = failed(cause("AccessDeniedException", "no"), {"JobId": "1", "JobStatus": "IN_PROGRESS"})
+    assert (aws.jobs["1"]["JobStatus"], found["Job"]["JobStatus"]) == ("STOP_REQUESTED", "STOP_REQUESTED")
+    assert found["Error"]["Message"] == "no; its job 1 was asked to stop"
+
+
+def test_a_start_whose_answer_was_lost_leaves_no_job_running(aws: Aws) -> None:
+    aws.job("1", status="SUBMITTED")
+    found = failed(cause("Sandbox.Timedout", "no"), {"JobStatus": "NOT_STARTED"})
+    assert (aws.jobs["1"]["JobStatus"], found["Job"]["JobId"]) == ("STOP_REQUESTED", "1")
+
+
+@pytest.mark.parametrize("operation", ["StopEntitiesDetectionJob", "ListEntitiesDetectionJobs"])
+def test_a_job_that_can_not_be_stopped_is_named_as_running(aws: Aws, operation: str) -> None:
+    aws.job("1")
+    aws.fail(operation, "AccessDeniedException", times=99)
+    error = failed(cause("Lambda.Unknown", "crash"), {"JobId": "1", "JobStatus": "IN_PROGRESS"})["Error"]
+    assert "its job 1 may still run, and could not be stopped" in error["Message"]
+    assert '{"JobId": "1"}' in error["Hint"]
+
+
+def test_a_completed_job_that_was_not_published_says_how_it_can_be(aws: Aws) -> None:
+    error = failed(cause("AccessDenied", "no"), {"JobId": "1", "JobStatus": "COMPLETED"})["Error"]
+    assert (
+        'start an execution with {"JobId": "1"} to follow the job and publish its result at no charge' in error["Hint"]
+    )
+    assert aws.calls["StopEntitiesDetectionJob"] == 0
+
+
+def test_one_outcome_however_often_it_is_reported(aws: Aws) -> None:
+    first = failed(cause("Oops", "first"), {})
+    again = failed(cause("Oops", "second"), {})
+    assert again == first
+    assert aws.events == [first]
+    assert aws.uris("s3://out/work/open/") == []
+
+
+def test_an_outcome_that_was_written_but_not_emitted_is_emitted_as_it_stands(aws: Aws) -> None:
+    aws.fail("PutEvents", "InternalFailure")
+    with pytest.raises(Exception, match="InternalFailure"):
+        failed(cause("Oops", "first"), {})
+    assert failed(cause("Oops", "second"), {})["Error"]["Message"] == "first"
+    assert [event["Error"]["Message"] for event in aws.events] == ["first"]
+
+
+def test_a_name_that_comes_again_and_a_redriven_execution_have_outcomes_of_their_own(aws: Aws) -> None:
+    runs = [RUN, {**RUN, "StartTime": "2027-03-01T12:00:00.000Z"}, {**RUN, "RedriveCount": 1}]
+    for number, run in enumerate(runs):
+        marker.leave(RUN["Id"], OWN)
+        publish_failure.handler({"Error": {"Error": f"E{number}"}, "Job": {}, "Execution": run}, CONTEXT)  # type: ignore[typeddict-item]  # a spread
+    assert [event["Error"]["Code"] for event in aws.events] == ["E0", "E1", "E2"]
+
+
+def ended(aws: Aws, status: str, **more: Any) -> Outcome | None:
+    """Step Functions' own event of an execution's end."""
+    aws.run("run-1", status=status)
+    aws.executions[RUN["Id"]].update(more)
+    answer = publish_failure.handler({"detail": {"executionArn": RUN["Id"]}}, CONTEXT)
+    return answer["Outcome"] if answer else None
+
+
+def test_an_aborted_executions_own_job_is_stopped_and_no_other(aws: Aws) -> None:
+    aws.job("1", status="FAILED")
+    aws.job("2")
+    aws.job("3", "s3://out/jobs/run-11/")
+    aws.job("4", "s3://other/jobs/run-1/")
+    aws.job("5", status="SUBMITTED")
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    statuses = [job["JobStatus"] for job in aws.jobs.values()]
+    assert statuses == ["FAILED", "STOP_REQUESTED", "IN_PROGRESS", "IN_PROGRESS", "STOP_REQUESTED"]
+    assert (found["Status"], found["Job"]["JobId"]) == ("ABORTED", "2")
+    assert "job 5 was asked to stop" in found["Error"]["Message"]
+
+
+def test_a_job_that_another_running_execution_follows_is_not_stopped(aws: Aws) -> None:
+    aws.job("1")
+    follower = aws.run("follower")
+    marker.leave(follower, set(), "1")
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert "its job 1 runs on, followed by" in found["Error"]["Message"]
+    assert aws.jobs["1"]["JobStatus"] == "IN_PROGRESS"
+    aws.executions[follower]["status"] = "ABORTED"
+    publish_failure.handler({"detail": {"executionArn": follower}}, CONTEXT)
     assert aws.jobs["1"]["JobStatus"] == "STOP_REQUESTED"
+
+
+@pytest.mark.parametrize("error", ["States.DataLimitExceeded", "States.Runtime", "RequestRefused"])
+def test_a_failure_that_no_state_reported_is_reported_whatever_it_is_called(aws: Aws, error: str) -> None:
+    found = ended(aws, "FAILED", error=error, cause="too much")
+    assert found is not None
+    assert (found["Status"], found["Error"]["Code"]) == ("FAILED", error)
+    assert "too much" in found["Error"]["Message"]
+
+
+def test_an_execution_that_reported_its_own_end_is_not_reported_again(aws: Aws) -> None:
+    first = failed(cause("Oops", "why"), {})
+    assert ended(aws, "FAILED", startDate=aws.now.fromisoformat(RUN["StartTime"])) is None
+    assert aws.events == [first]
+
+
+@pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])
+def test_an_execution_that_runs_or_succeeded_is_left_alone(aws: Aws, status: str) -> None:
+    marker.remove(RUN["Id"])
+    assert ended(aws, status) is None
+    assert aws.events == []
 
 
 def test_hostile_names_stay_within_one_line_of_the_log(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,33 +217,11 @@ def test_hostile_names_stay_within_one_line_of_the_log(aws: Aws, monkeypatch: py
     assert end == ""
 
 
-def test_an_aborted_executions_own_job_is_stopped_and_no_other(aws: Aws) -> None:
-    aws.job("1", status="FAILED")
-    aws.job("2")
-    aws.job("3", "s3://out/jobs/run-11/")
-    aws.job("4", "s3://other/jobs/run-1/")
-    aws.job("5", status="SUBMITTED")
-    found = aborted("ABORTED")
-    assert statuses(aws) == ["FAILED", "STOP_REQUESTED", "IN_PROGRESS", "IN_PROGRESS", "STOP_REQUESTED"]
-    assert (found["Status"], found["Job"]["JobId"]) == ("ABORTED", "5")
-    assert "job 5 was asked to stop" in found["Error"]["Message"]
-
-
-@pytest.mark.parametrize("uri", ["s3://mine/raw/", "s3://mine/raw"])
-def test_a_job_that_writes_where_its_caller_wanted_is_found_too(aws: Aws, uri: str) -> None:
-    aws.job("1", "s3://mine/raw/run-1/")
-    aborted("ABORTED", input=json.dumps({"OutputDataConfig": {"S3Uri": uri}}))
-    assert aws.jobs["1"]["JobStatus"] == "STOP_REQUESTED"
-
-
-def test_an_execution_that_died_of_what_no_state_can_catch_is_reported(aws: Aws) -> None:
-    found = aborted("FAILED", error="States.DataLimitExceeded", cause="too much")
-    assert (found["Status"], found["Error"]["Code"]) == ("FAILED", "States.DataLimitExceeded")
-    assert "too much" in found["Error"]["Message"]
-
-
-def test_an_event_that_the_bus_refuses_is_an_error(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_the_bus_refuses_is_an_error_and_the_marker_stays(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "ThrottlingException"}]}
     monkeypatch.setattr(aws, "_PutEvents", lambda given: refused)
     with pytest.raises(EventNotAccepted, match="Throttling"):
-        aborted("TIMED_OUT")
+        ended(aws, "TIMED_OUT")
+    assert len(aws.uris("s3://out/work/open/")) == 1

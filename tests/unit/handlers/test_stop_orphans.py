@@ -6,25 +6,33 @@ import io
 import json
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entities_job.contracts import CustomResourceEvent
+from entities_job.contracts import CustomResourceEvent, OutcomeError, StopOrphansOutput
 from entities_job.handlers import stop_orphans
-from tests.aws import MACHINE, Aws
+from entities_job.job import executions, marker
+from entities_job.operation import requested_folder
+from entities_job.publish.outcome import outcome
+from tests.aws import EXECUTION, MACHINE, Aws
 from tests.unit.lambda_context import CONTEXT
 
 Answers = list[dict[str, str]]
+ERROR: OutcomeError = {"Code": "C", "Message": "m"}
 
 
 @pytest.fixture(autouse=True)
 def jobs(aws: Aws) -> None:
-    """A job of a running execution, two without one, and one of another workflow."""
+    """A job of a running execution, two whose execution has ended, and two of other workflows."""
     aws.run("alive")
+    for name in ("gone", "gone too"):
+        aws.run(name, status="SUCCEEDED")
     aws.job("1", "s3://out/jobs/alive/")
     aws.job("2", "s3://out/jobs/gone/")
     aws.job("3", "s3://out/jobs/gone too/", "SUBMITTED")
     aws.job("4", "s3://another/workflows/jobs/")
+    aws.job("5", "s3://out/jobs/of-another-machine/")
 
 
 @pytest.fixture
@@ -46,17 +54,75 @@ def stopped(aws: Aws) -> list[str]:
     return [job["JobId"] for job in aws.jobs.values() if job["JobStatus"] == "STOP_REQUESTED"]
 
 
-def test_jobs_without_a_running_execution_are_stopped_and_reported(aws: Aws) -> None:
-    assert stop_orphans.handler({"StateMachineArn": MACHINE}, CONTEXT) == {"Stopped": 2}
+def sweep() -> StopOrphansOutput:
+    return stop_orphans.handler({"StateMachineArn": MACHINE}, CONTEXT)
+
+
+def test_jobs_whose_execution_has_ended_are_stopped(aws: Aws) -> None:
+    assert sweep() == {"Stopped": 2, "Reported": 0}
     assert stopped(aws) == ["2", "3"]
-    named = {event["ExecutionArn"].rsplit(":", 1)[1]: event["Error"]["Code"] for event in aws.events}
-    assert named == {"gone": "JobAbandoned", "gone too": "JobAbandoned"}
+    assert aws.events == []
 
 
-def test_a_job_under_its_callers_own_token_belongs_to_the_execution(aws: Aws) -> None:
-    aws.run("alive", given={"ClientRequestToken": "gone"})
-    assert stop_orphans.handler({"StateMachineArn": MACHINE}, CONTEXT) == {"Stopped": 1}
+def test_a_job_under_a_callers_own_token_belongs_to_the_execution_that_noted_it(aws: Aws) -> None:
+    marker.own("of-another-machine", f"{EXECUTION}:alive")
+    aws.job("6", "s3://out/jobs/token/")
+    marker.own("token", f"{EXECUTION}:gone")
+    aws.job("7", "s3://out/jobs/theirs/")
+    marker.own("theirs", f"{EXECUTION.replace('Workflow', 'Other')}:gone")
+    sweep()
+    assert stopped(aws) == ["2", "3", "6"]
+
+
+def test_a_job_that_a_running_execution_has_taken_up_is_left(aws: Aws) -> None:
+    marker.leave(aws.run("follower"), set(), "2")
+    assert sweep()["Stopped"] == 1
     assert stopped(aws) == ["3"]
+
+
+def test_both_forms_of_the_output_uri_are_understood(aws: Aws) -> None:
+    for job in aws.jobs.values():
+        job["OutputDataConfig"]["S3Uri"] = requested_folder(job["OutputDataConfig"]["S3Uri"])
+    sweep()
+    assert stopped(aws) == ["2", "3"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reported"), [("ABORTED", "ABORTED"), ("TIMED_OUT", "TIMED_OUT"), ("FAILED", "FAILED")]
+)
+def test_an_end_whose_event_was_lost_is_reported_within_a_sweep(aws: Aws, status: str, reported: str) -> None:
+    marker.leave(aws.run("lost", status=status), {"s3://out/jobs/lost/"})
+    aws.job("6", "s3://out/jobs/lost/")
+    assert sweep() == {"Stopped": 2, "Reported": 1}
+    assert [(event["Status"], event["ExecutionArn"]) for event in aws.events] == [(reported, f"{EXECUTION}:lost")]
+    assert "6" in stopped(aws)
+    assert sweep()["Reported"] == 0
+
+
+def test_an_end_before_the_first_function_is_reported_from_the_list_of_executions(aws: Aws) -> None:
+    for name, age in (("early", 600), ("old", 9_000)):
+        aws.run(name, status="ABORTED")
+        aws.executions[f"{EXECUTION}:{name}"]["stopDate"] = datetime.now(UTC) - timedelta(seconds=age)
+    assert sweep()["Reported"] == 1
+    assert [event["ExecutionArn"] for event in aws.events] == [f"{EXECUTION}:early"]
+
+
+def test_an_outcome_that_was_written_but_not_emitted_is_emitted(aws: Aws) -> None:
+    found = executions.described(f"{EXECUTION}:gone")
+    assert found is not None
+    made = outcome(executions.reference(found), "STOPPED", {})
+    aws.executions[f"{EXECUTION}:gone"]["output"] = json.dumps(made | {"Status": "REFUSED", "Error": ERROR})
+    marker.leave(f"{EXECUTION}:gone", set())
+    assert sweep()["Reported"] == 1
+    assert [event["Status"] for event in aws.events] == ["REFUSED"]
+    assert aws.uris("s3://out/work/open/") == []
+
+
+def test_markers_of_other_machines_and_of_executions_that_never_began_are_left(aws: Aws) -> None:
+    marker.leave(f"{EXECUTION.replace('Workflow', 'Other')}:run", set())
+    marker.leave(f"{EXECUTION}:never", set())
+    assert sweep()["Reported"] == 0
+    assert len(aws.uris("s3://out/work/open/")) == 2
 
 
 def change(kind: str) -> CustomResourceEvent:
@@ -66,6 +132,7 @@ def change(kind: str) -> CustomResourceEvent:
         "StackId": "stack",
         "RequestId": "request",
         "LogicalResourceId": "OnDelete",
+        "ResourceProperties": {"StateMachineArn": MACHINE},
     }
 
 

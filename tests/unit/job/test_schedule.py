@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,8 +52,15 @@ def test_settings_make_the_same_schedule(schedule: PollSchedule) -> None:
     assert PollSchedule.from_settings(schedule.settings()) == schedule
 
 
-@pytest.mark.parametrize("wrong", [((), 0.5, 0), ((), 30, -0.1), ((0.5,), 30, 0), ((40, 20), 30, 0), ((20, 20), 30, 0)])
-def test_a_schedule_that_cannot_be_kept_is_refused(wrong: tuple[tuple[float, ...], float, float]) -> None:
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        *[((), 0.5, 0), ((), 30, -0.1), ((0.5,), 30, 0), ((40, 20), 30, 0), ((20, 20), 30, 0)],
+        *[((), math.nan, 0), ((), math.inf, 0), ((), 30, math.nan), ((math.inf,), 30, 0)],
+        *[((), "60", 0), ((), True, 0), ((), 30, None), ("20", 30, 0), (("20",), 30, 0), (None, 30, 0), (20, 30, 0)],
+    ],
+)
+def test_a_schedule_that_cannot_be_kept_is_refused(wrong: tuple[Any, Any, Any]) -> None:
     with pytest.raises(ValueError, match="poll schedule"):
         PollSchedule(*wrong)
 

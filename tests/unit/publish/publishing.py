@@ -15,9 +15,10 @@ import pytest
 from entities_job.aws import Location
 from entities_job.contracts import Outcome
 from entities_job.handlers import publish_result
+from entities_job.job import marker
 from entities_job.publish import inventory
 from tests.aws import Aws, installed
-from tests.payloads import SETTINGS
+from tests.payloads import RUN, SETTINGS
 from tests.unit.lambda_context import CONTEXT
 
 ARCHIVE = "jobs/a-NER-job1/output/output.tar.gz"
@@ -139,13 +140,14 @@ def publish(
         bucket.objects[ARCHIVE] = body
     expected = list(expected)
     inventory.write(Location("out", INVENTORY), expected)
+    marker.leave(RUN["Id"], set())
     given: Any = {
         "Job": JOB,
         "Inventory": {"Uri": f"s3://out/{INVENTORY}", "Documents": 0, "Files": 0, "Bytes": 0},
         "Estimate": {"Units": 3, "CostUsd": 0.0003},
         "Warnings": [],
         "Settings": SETTINGS,
-        "Execution": {"Name": "run", "Id": "arn:e", "StateMachineArn": "arn:m"},
+        "Execution": RUN,
         "Polls": 3,
         "LagSeconds": 4.0,
         "StopCode": None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from hypothesis import strategies as st
 from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 from entities_job.contracts import TriggerSettings
-from entities_job.uploads.batch import Trigger, Upload, UploadBatch, assemble
+from entities_job.uploads.batch import Gathering, Trigger, Upload, UploadBatch
 
 
 def trigger(**changes: Any) -> Trigger:
     """A trigger; ``Limits`` add to its own."""
     settings: TriggerSettings = {
-        "QueueUrl": "q",
+        "Prefix": "uploads/",
+        "Queue": "q",
         "Request": {"LanguageCode": "en"},
         "Suffixes": [],
         "Custom": False,
@@ -28,11 +30,18 @@ def trigger(**changes: Any) -> Trigger:
 
 
 def upload(key: str = "uploads/a.txt", *, version: str = "v1", size: int = 1000, sent: float = 0.0) -> Upload:
-    return Upload("in", key, version, "etag", "sequencer", size, sent)
+    return Upload("in", key, version, "etag", size, sent)
+
+
+def gathered(*uploads: Upload, **changes: Any) -> Gathering:
+    made = Gathering("En", trigger(**changes))
+    for number, each in enumerate(uploads):
+        made.add(each, {"ReceiptHandle": str(number)})
+    return made
 
 
 def batch(*uploads: Upload, **changes: Any) -> UploadBatch:
-    made = assemble("En", trigger(**changes), [(each, {"ReceiptHandle": str(n)}) for n, each in enumerate(uploads)])
+    made = gathered(*uploads, **changes).batch()
     assert made is not None
     return made
 
@@ -53,7 +62,7 @@ DETAIL: dict[str, Any] = {
 
 @pytest.mark.parametrize("body", [DETAIL, {"source": "aws.s3", "detail": DETAIL}])
 def test_reads_the_detail_of_an_event_and_the_whole_event_of_a_dead_letter_queue(body: object) -> None:
-    assert Upload.of(message(body)) == Upload("in", "uploads/Grüße + 1.txt", "v", "e", "s", 7, 1_795_000_000.0)
+    assert Upload.of(message(body)) == Upload("in", "uploads/Grüße + 1.txt", "v", "e", 7, 1_795_000_000.0)
 
 
 @pytest.mark.parametrize("body", [{}, [], "text", {"detail": None}, {"bucket": {"name": "b"}, "object": {"size": 1}}])
@@ -72,7 +81,8 @@ def test_fails_on_a_message_that_is_no_upload(body: object) -> None:
         {"key": ["uploads/a"]},
         {"version-id": 7},
         {"etag": {"a": 1}},
-        {"sequencer": "\udfff"},
+        {"etag": "", "version-id": "null"},
+        {"etag": "\udfff"},
         {"size": -1},
         {"size": "many"},
         {"size": float("inf")},
@@ -99,18 +109,17 @@ def test_a_name_with_line_ends_and_quotes_makes_one_line_of_the_manifest() -> No
     assert all(len(line["Identity"]) == 64 for line in lines)
 
 
-def test_copies_have_unique_names_that_show_the_original() -> None:
-    made = batch(
-        upload("uploads/a/x y+é.txt"), upload("uploads/b/x y+é.txt"), upload("uploads/b/x y+é.txt", version="v2")
-    )
+@pytest.mark.parametrize(
+    ("name", "extension"),
+    [("x y+é.TXT", ".txt"), ("a.tar.gz", ".gz"), ("README", ""), ("a.t x", ""), ("%2e.é", ""), ("e\u0301.Pdf", ".pdf")],
+)
+def test_copies_have_plain_and_unique_names_that_keep_the_extension(name: str, extension: str) -> None:
+    places = [upload(f"uploads/a/{name}"), upload(f"uploads/b/{name}"), upload(f"uploads/b/{name}", version="v2")]
+    made = batch(*places)
     files = [entry["File"] for entry in made.entries]
     assert len(set(files)) == 3
-    assert all(file.endswith("-x y+é.txt") for file in files)
-
-
-def test_a_copy_of_the_longest_key_fits_into_a_key() -> None:
-    (entry,) = batch(upload("uploads/" + "é" * 500)).entries
-    assert len(entry["File"].encode()) < 512
+    assert all(re.fullmatch(r"[0-9a-f]{64}" + re.escape(extension), file) for file in files)
+    assert keys(made) == [each.key for each in places]
 
 
 def test_the_same_announcement_twice_is_one_document_and_both_messages_are_its_own() -> None:
@@ -119,10 +128,19 @@ def test_the_same_announcement_twice_is_one_document_and_both_messages_are_its_o
     assert len(made.messages) == 2
 
 
-def test_without_versions_a_rewritten_object_is_another_document() -> None:
-    first = Upload("in", "uploads/a.txt", "", "etag", "1", 10, 0.0)
-    made = batch(first, first._replace(sequencer="2"))
-    assert [entry["ETag"] for entry in made.entries] == ["etag", "etag"]
+@pytest.mark.parametrize("version", [None, "", "null"])
+def test_without_versions_the_etag_tells_one_content_from_another(version: str | None) -> None:
+    def announced(etag: str, sequencer: str) -> Upload:
+        item = {**DETAIL["object"], "version-id": version, "etag": etag, "sequencer": sequencer}
+        return Upload.of(message({**DETAIL, "object": item}))
+
+    made = batch(announced("one", "1"), announced("two", "2"), announced('"one"', "3"))
+    assert [(entry["ETag"], "VersionId" in entry) for entry in made.entries] == [("one", False), ("two", False)]
+    assert len(made.messages) == 3
+
+
+def test_a_version_id_that_only_begins_like_null_is_one() -> None:
+    assert Upload.of(message({**DETAIL, "object": {**DETAIL["object"], "version-id": "null7"}})).version == "null7"
 
 
 def test_the_name_depends_on_the_content_and_not_on_the_order() -> None:
@@ -133,14 +151,39 @@ def test_the_name_depends_on_the_content_and_not_on_the_order() -> None:
 
 
 def test_what_does_not_fit_is_left_and_told_since_when_it_waits() -> None:
-    made = batch(*(upload(f"uploads/{n}", sent=float(n)) for n in (3, 1, 2)), Limits={"Documents": 2, "Bytes": 10**9})
-    assert keys(made) == ["uploads/1", "uploads/2"]
-    assert (len(made.left), made.left_since) == (1, 3.0)
+    made = gathered(*(upload(f"uploads/{n}", sent=float(n)) for n in (1, 2, 3)), Limits={"Documents": 2})
+    kept = made.batch()
+    assert kept is not None
+    assert keys(kept) == ["uploads/1", "uploads/2"]
+    assert [each["ReceiptHandle"] for each in made.left] == ["2"]
+    # What was not read waits about as long.
+    assert kept.left_since == 2.0
+    assert batch(upload(sent=1.0)).left_since is None
 
 
 @pytest.mark.parametrize("limits", [{"Bytes": 2500}, {"CostUsd": 0.0025}])
 def test_size_and_price_limit_a_batch(limits: dict[str, float]) -> None:
-    assert len(batch(*(upload(f"uploads/{n}") for n in range(9)), Limits=limits).entries) == 2
+    made = gathered(*(upload(f"uploads/{n}") for n in range(9)), Limits=limits)
+    assert made.wanted() == 0
+    assert len(made.left) == 7
+
+
+@pytest.mark.parametrize(
+    ("limits", "size"), [({"Documents": 100}, 1000), ({"CostUsd": 0.1}, 1000), ({"Bytes": 10**7}, 10**5)]
+)
+def test_no_more_than_the_messages_of_one_call_are_read_in_vain(limits: dict[str, float], size: int) -> None:
+    made, count = gathered(Limits={"Documents": 10**5, **limits}), 0
+    while wanted := made.wanted():
+        for _ in range(min(wanted, 320)):
+            made.add(upload(f"uploads/{count}", size=size + 37 * count % 300), {"ReceiptHandle": "r"})
+            count += 1
+    assert count > 80
+    assert len(made.left) <= 10
+
+
+def test_a_small_number_of_documents_is_never_exceeded_by_refused_ones() -> None:
+    made = gathered(*(upload(f"uploads/{n}.bin") for n in range(9)), Suffixes=[".txt"], Limits={"Documents": 4})
+    assert (made.wanted(), len(made.left)) == (0, 5)
 
 
 def test_more_than_a_whole_batch_is_refused_and_does_not_stop_the_rest() -> None:
@@ -166,10 +209,9 @@ def test_a_file_of_lines_may_be_larger_than_a_document() -> None:
 
 
 def test_pdf_files_for_a_custom_recognizer_come_in_batches_of_500() -> None:
-    made = batch(
-        *(upload(f"uploads/{n}.pdf", size=10**7) for n in range(600)), Custom=True, Limits={"Documents": 10**5}
-    )
-    assert (len(made.entries), len(made.left)) == (500, 100)
+    pdfs = [upload(f"uploads/{n}.pdf", size=10**7) for n in range(600)]
+    made = gathered(*pdfs, Custom=True, Limits={"Documents": 10**5})
+    assert (made.wanted(), len(made.left)) == (0, 100)
 
 
 def test_the_manifest_lists_every_entry_in_shards_of_500() -> None:
@@ -183,6 +225,8 @@ def test_the_manifest_lists_every_entry_in_shards_of_500() -> None:
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 2_000_000), st.floats(0, 1e6)), min_size=1, max_size=30))
 def test_no_message_is_lost_or_counted_twice(drawn: list[tuple[int, int, float]]) -> None:
     uploads = [upload(f"uploads/{name}", version=str(size), size=size, sent=sent) for name, size, sent in drawn]
-    made = batch(*uploads, Limits={"Documents": 4, "Bytes": 3_000_000})
-    handles = [each["ReceiptHandle"] for each in (*made.messages, *made.left)]
+    made = gathered(*uploads, Limits={"Documents": 4, "Bytes": 3_000_000})
+    kept = made.batch()
+    assert kept is not None
+    handles = [each["ReceiptHandle"] for each in (*kept.messages, *made.left)]
     assert sorted(handles) == sorted(str(n) for n in range(len(uploads)))

@@ -1,0 +1,1 @@
+"""The commands, one function each; what they share stands a folder above."""

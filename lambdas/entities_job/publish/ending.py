@@ -1,0 +1,113 @@
+"""The end of an execution: what runs is asked to stop, and exactly one outcome is written, emitted and closed.
+
+Whoever ends an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from ..aws import Location, logger
+from ..contracts import Execution, Job, Outcome, Status
+from ..job import executions, marker
+from ..job.active import ENDED, ActiveJob, active_jobs, stop
+from .outcome import bounded, emit, outcome, problem
+
+_STATUSES: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
+_CODES = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "JobTimedOut"}
+
+
+def report(execution: Execution, made: Outcome) -> Outcome:
+    """Write the outcome of an execution unless one stands there, and emit what stands; return that.
+
+    Raises:
+        EventNotAccepted: the bus did not take it; to be repeated.
+    """
+    place, made = _place(execution), bounded(made)
+    first = place.write_new(json.dumps(made, ensure_ascii=False).encode())
+    if not first:
+        made = json.loads(place.read())
+        if not marker.of(execution["Id"]):
+            return made
+    emit(made)
+    marker.remove(execution["Id"])
+    return made
+
+
+def end(execution_arn: str) -> Outcome | None:
+    """Report an execution that ended without reporting it itself; return None if there is nothing to report."""
+    found = executions.described(execution_arn)
+    if found is None or found["status"] == "RUNNING":
+        return None
+    execution, opened = executions.reference(found), marker.of(execution_arn)
+    if found["status"] == "SUCCEEDED":
+        return report(execution, json.loads(found["output"])) if opened else None
+    if not opened and _place(execution).exists():
+        return None
+    job, what = stop_running(execution_arn, {})
+    status, cause = found["status"], found.get("cause")
+    message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
+    error = problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message)
+    made = report(execution, outcome(execution, _STATUSES.get(status, "FAILED"), job, error))
+    logger.error("execution ended without a result", extra={"status": made["Status"], "execution": execution_arn})
+    return made
+
+
+def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
+    """Ask the jobs of an execution to stop that no other running execution follows.
+
+    Args:
+        execution_arn: the execution that ends.
+        job: what it knows of its last job; may be empty, as after a start whose answer was lost.
+
+    Returns:
+        The job, with its status after that, and what was done, in words. A failure is told, not raised.
+    """
+    if job.get("JobStatus") in ENDED:
+        return job, ""
+    opened = marker.of(execution_arn)
+    # Its first function leaves the marker before any job.
+    if opened is None and "JobId" not in job:
+        return job, ""
+    done: list[str] = []
+    try:
+        known = {job.get("JobId"), opened.get("JobId") if opened else None}
+        folders = opened["Folders"] if opened else []
+        for active in active_jobs():
+            job_id = active.job["JobId"]
+            if job_id not in known and active.folder not in folders:
+                continue
+            if followers := [arn for arn in _followers(active) if arn != execution_arn]:
+                job, told = active.job, f"its job {job_id} runs on, followed by {followers[0]}"
+            else:
+                job, told = (
+                    {**active.job, "JobStatus": stop(job_id, patiently=True)},
+                    f"its job {job_id} was asked to stop",
+                )
+            done.append(told)
+    except Exception as error:
+        logger.exception("a job may still run")
+        named = f"its job {job['JobId']}" if "JobId" in job else "a job of it"
+        done.append(f"{named} may still run, and could not be stopped: {error}")
+    return job, "; ".join(done)
+
+
+def followed(active: ActiveJob) -> bool:
+    """Return whether a running execution follows a job: it started it, or took it up."""
+    return any(_followers(active))
+
+
+def _followers(active: ActiveJob) -> Iterator[str]:
+    for opened in marker.every():
+        follows = active.folder in opened["Folders"] or active.job["JobId"] == opened.get("JobId")
+        if follows and executions.runs(opened["Execution"]):
+            yield opened["Execution"]
+
+
+def _place(execution: Execution) -> Location:
+    """Return where an outcome is written: names may come again after 90 days, and redriven executions end again."""
+    begun = datetime.fromisoformat(execution["StartTime"]).astimezone(UTC)
+    run = f"{marker.run_name(execution['Id'])}-{begun:%Y%m%dT%H%M%S}-{execution['RedriveCount']}"
+    return marker.work() / "outcomes" / f"{run}.json"
