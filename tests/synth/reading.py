@@ -7,7 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk.assertions import Annotations, Match, Template
+from aws_cdk.assertions import Template
+from constructs import IConstruct
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 
@@ -56,8 +57,14 @@ class Synthesized:
 
     def warnings(self) -> list[str]:
         """Texts of the warnings of the synthesis."""
-        found = Annotations.from_stack(self.stack).find_warning("*", Match.any_value())
-        return [str(entry.entry.data) for entry in found]
+        return told(self.stack)
+
+
+def told(scope: IConstruct) -> list[str]:
+    """Texts of all warnings and errors below a construct that was synthesized."""
+    nodes = [found.node for found in scope.node.find_all()]
+    kinds = ("aws:cdk:warning", "aws:cdk:error")
+    return [str(entry.data) for node in nodes for entry in node.metadata if entry.type in kinds]
 
 
 def readable(logical_id: str) -> str:

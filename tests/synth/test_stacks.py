@@ -15,7 +15,7 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk.assertions import Template
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
-from tests.synth.reading import Synthesized, shown
+from tests.synth.reading import Synthesized, shown, told
 from tests.synth.variants import PACKS, given_key, prefix_list, synthesized
 
 ACCOUNT, OTHER, REGION = "111122223333", "999988887777", "us-east-1"
@@ -39,8 +39,8 @@ class App:
         return EntitiesDetectionWorkflow(self.stack, "Entities", **props)
 
     def messages(self) -> list[str]:
-        stacks = self.app.synth().stacks_recursively
-        return [str(message.entry.data) for stack in stacks for message in stack.messages]
+        self.app.synth()
+        return told(self.app)
 
 
 def bucket_of(stack: cdk.Stack, **props: Any) -> s3.Bucket:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import jsii
 from aws_cdk import Duration, RemovalPolicy, Size, Stack
@@ -13,7 +13,6 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
-from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from entities_job import contracts
@@ -25,6 +24,10 @@ from .._strict import rotating_key
 from ..rights.access import let_events_use, statement
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_dispatch, grant_uploads
+
+if TYPE_CHECKING:
+    # CDK has it since it knows references to resources, as its type of bind shows.
+    from aws_cdk.interfaces.aws_events import IRuleRef
 
 _TIMEOUT = Duration.minutes(5)
 
