@@ -55,7 +55,8 @@ def test_what_is_redriven_from_the_dead_letter_queue_is_analysed(workflow: Deplo
     event = {"detail": {"bucket": {"name": bucket}, "object": item}}
     sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event))
     redriven = typed("redrive", "--json", environment=workflow.rehearsal.environment)
-    assert redriven.json["Moved"] == {"Uploads": 1}
+    # Other tests of this rehearsal may have left a batch there that waits for a redrive.
+    assert redriven.json["Moved"]["Uploads"] >= 1
     sqs.send_message(QueueUrl=wakes, MessageBody="{}")
     (record,) = eventually(lambda: published(workflow, "documents", "not-announced/"), count=1)
     assert record["SourceVersionId"] == version
