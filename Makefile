@@ -40,6 +40,9 @@ check: setup-dev ## format, lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+test-bounds: setup-dev ## test the oldest and the newest packages that pyproject.toml allows, and each Python found
+	$(BIN)/python -m tests.bounds
+
 unit: setup-dev ## only the tests without I/O
 	$(PYTEST) tests/unit
 

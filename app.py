@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 # First of all: once the package `constructs` is imported, Python no longer looks into a folder of that name.
 sys.path.insert(0, str(Path(__file__).resolve().parent / "lambdas"))
@@ -23,7 +24,8 @@ class EntitiesDetection(cdk.Stack):
     """One workflow, and what somebody needs to use it as outputs.
 
     Context: ``language``; ``inputBucket``, ``outputBucket`` (names), ``outputKeyArn``, ``volumeKeyArn``, ``vpcId`` of
-    what exists already; ``inputPrefix``; ``uploadTrigger``, ``uploadPrefix``; ``removalPolicy`` (retain or destroy).
+    what exists already; ``inputPrefix``; ``uploadTrigger``, ``uploadPrefix``; ``removalPolicy`` (retain, or destroy
+    with all objects in new buckets).
     """
 
     def __init__(self, scope: Construct, construct_id: str, **options: object) -> None:
@@ -41,11 +43,13 @@ class EntitiesDetection(cdk.Stack):
             output_key=self._key("OutputKey", "outputKeyArn"),
             volume_key=self._key("VolumeKey", "volumeKeyArn"),
             vpc=ec2.Vpc.from_lookup(self, "Vpc", vpc_id=vpc_id) if vpc_id else None,
-            removal_policy=self._removal_policy(),
+            **self._removal(),
         )
         if self._setting("uploadTrigger") in {"True", "true"}:
-            workflow.start_on_upload(prefix=upload_prefix)
+            trigger = workflow.start_on_upload(prefix=upload_prefix)
             self._output("UploadPrefix", upload_prefix, "What is put under it, in the input bucket, is analysed")
+            old = "Analyses what lay under UploadPrefix before, or was put in the first five minutes after deployment"
+            self._output("BackfillCommand", trigger.backfill_command, old)
         catalog = workflow.add_results_catalog()
         self._output("InputBucketName", workflow.input_bucket.bucket_name, "Holds the documents")
         self._output("InputPrefix", input_prefix, "Documents of the executions that you start lie under it")
@@ -56,11 +60,14 @@ class EntitiesDetection(cdk.Stack):
         self._output("StateMachineArn", workflow.state_machine.state_machine_arn, "Start an execution of it for a job")
         self._output("EventBusName", workflow.event_bus.event_bus_name, "Gets an event for each execution that ends")
 
-    def _removal_policy(self) -> cdk.RemovalPolicy:
-        name = self._setting("removalPolicy") or "retain"
-        if name not in {"retain", "destroy"}:
-            raise ValueError(f"the context value removalPolicy is retain or destroy; got {name!r}")
-        return cdk.RemovalPolicy[name.upper()]
+    def _removal(self) -> dict[str, Any]:
+        match self._setting("removalPolicy"):
+            case None | "retain":
+                return {}
+            case "destroy":
+                return {"removal_policy": cdk.RemovalPolicy.DESTROY, "auto_delete_objects": True}
+            case name:
+                raise ValueError(f"the context value removalPolicy is retain or destroy; got {name!r}")
 
     def _setting(self, name: str) -> str | None:
         value = self.node.try_get_context(name)

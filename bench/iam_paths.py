@@ -152,8 +152,18 @@ def dispatch(deployed: Deployed) -> str:
     return ""
 
 
+def backfill(deployed: Deployed) -> str:
+    """The dispatcher lists what lies under the prefix of a trigger."""
+    answer = deployed.rehearsal.client("lambda").invoke(
+        FunctionName=_function(deployed, "DispatchUploads"),
+        Payload=json.dumps({"Backfill": {"Trigger": "Uploads", "Prefix": f"uploads/none-{next(_numbers)}/"}}),
+    )
+    return answer["Payload"].read().decode() if "FunctionError" in answer else ""
+
+
 PATHS: dict[str, Callable[[Deployed], str]] = {
-    path.__name__: path for path in (job, deadline, refusal, abort, wake, abandon, resume, token, batch, dispatch)
+    path.__name__: path
+    for path in (job, deadline, refusal, abort, wake, abandon, resume, token, batch, dispatch, backfill)
 }
 
 

@@ -106,6 +106,7 @@ RULES: dict[str, NotProvable | str] = {
     rf".*AwaitOutputRole ({_OBJECTS}|states:SendTaskSuccess) .*": "wake",
     r".*StopOrphansRole (comprehend:(List|Stop)\w+|states:(List|Describe)Executions?|events:PutEvents) .*": "abandon",
     rf".*StopOrphansRole ({_OBJECTS}|s3:DeleteObject) .*": "abandon",
+    r".*DispatchUploadsRole s3:ListBucketVersions .*": "backfill",
     rf".*DispatchUploadsRole ({_OBJECTS}|{_QUEUE}|sqs:(SendMessage|ChangeMessageVisibility)) .*": "dispatch",
     r".*DispatchUploadsRole (states:(List|Start)Execution|comprehend:ListEntities)\w* .*": "dispatch",
     r"OutputKey kms:\* .*": "job",

@@ -24,6 +24,7 @@ SIZES = (1, 10, 100, 1_000, 10_000)
 PRICES = {
     "S3 writes, copies and lists": 0.005 / 1000,
     "S3 reads": 0.0004 / 1000,
+    "S3 data events": 1.00 / 1e6,
     "SQS requests": 0.40 / 1e6,
     "state transitions": 0.025 / 1000,
     "Lambda invocations": 0.20 / 1e6,
@@ -59,7 +60,8 @@ def calls(documents: int) -> dict[str, int]:
         "MaximumActiveJobs": 10,
         "Triggers": {
             "Uploads": {
-                "QueueUrl": "q",
+                "Prefix": "uploads/",
+                "Queue": "q",
                 "Request": {},
                 "Suffixes": [],
                 "Custom": False,
@@ -87,7 +89,8 @@ def calls(documents: int) -> dict[str, int]:
             dispatch_uploads.handler({"Records": [wake]}, CONTEXT)
             aws.clock += 20
         for uri in [uri for uri in aws.uris("s3://in/staging/") if "/manifest/" in uri]:
-            stage.handler({"Shard": uri, "ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}, CONTEXT)
+            places = {"ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}
+            stage.handler({"Shard": uri, "Execution": uri.split("/")[4], **places}, CONTEXT)  # type: ignore[typeddict-item]
         return dict(aws.calls)
 
 
@@ -105,6 +108,8 @@ def quantities(documents: int) -> dict[str, float]:
         # What the service lists and reads is its own; ours are lists, publishing and the token.
         "S3 writes, copies and lists": writes + 5 + 2 * -(-documents // 1000),
         "S3 reads": reads + shards + 5,
+        # Both buckets send an event of every object to EventBridge, which bills them as opt-in data events.
+        "S3 data events": documents + writes + 5,
         "SQS requests": sqs,
         "state transitions": len(STATES_A_JOB) + shards + LOOKS_A_JOB * len(STATES_A_LOOK),
         "Lambda invocations": invocations,

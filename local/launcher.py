@@ -20,8 +20,14 @@ from importlib.metadata import version
 from typing import Any
 
 PINNED = "1.5.33"
-PAPER_TYPES = ("AWS::EC2::SecurityGroupIngress", "AWS::EC2::SecurityGroupEgress", "AWS::CloudWatch::CompositeAlarm")
-"""CloudFormation types that MiniStack does not know; accepted on paper, so that the real template deploys."""
+PAPER_TYPES = (
+    "AWS::EC2::SecurityGroupIngress",
+    "AWS::EC2::SecurityGroupEgress",
+    "AWS::CloudWatch::CompositeAlarm",
+    # CDK's function for it needs the AWS SDK for JavaScript, and MiniStack deletes buckets that hold objects anyway.
+    "Custom::S3AutoDeleteObjects",
+)
+"""CloudFormation types that MiniStack does not know or can't run; accepted on paper, so that templates deploy."""
 
 _FORWARDED = ("x-amz-target", "content-type", "authorization", "x-amz-security-token")
 _RAISED = "@@raised@@"
@@ -151,11 +157,25 @@ def announce_versions() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
 
 
-def inject_faults(rates: dict[str, float]) -> None:
+def _refuse_copies(text: str) -> None:
+    handle, refused = app.SERVICE_HANDLERS["s3"], b"<Error><Code>AccessDenied</Code><Message>injected</Message></Error>"
+
+    async def handled(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
+        if text in headers.get("x-amz-copy-source", ""):
+            return 403, {"Content-Type": "application/xml"}, refused
+        return await handle(method, path, headers, *rest)
+
+    app.SERVICE_HANDLERS["s3"] = handled
+
+
+def inject_faults(rates: dict[str, Any]) -> None:
     """Let calls fail at random, half of them before and half after they took effect.
 
-    ``rates`` gives a probability for each service by MiniStack's name of it; ``lambda`` is for invocations.
+    ``rates`` gives a probability for each service by MiniStack's name of it; ``lambda`` is for invocations. Objects
+    with the text ``unreadable`` in their keys are copied for nobody.
     """
+    if text := rates.pop("unreadable", ""):
+        _refuse_copies(str(text))
     chance = random.Random(rates.pop("seed", 0))
     unavailable = (503, {"Content-Type": "application/json"}, b'{"__type": "ServiceUnavailable"}')
 

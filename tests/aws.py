@@ -46,6 +46,7 @@ class Version:
     body: bytes
     storage_class: str = "STANDARD"
     id: str = "null"
+    modified: datetime | None = None
 
     @property
     def etag(self) -> str:
@@ -80,6 +81,7 @@ class Aws:
         crash_at: the number of the call that kills the function, or None.
         calls: how often each operation was called.
         objects: versions of each object, by URI, the newest last.
+        keys: the KMS key that the writer of an object named, by URI.
         events: details of all events that the bus took.
         messages: the messages of each queue, by receipt handle.
         counted: what a queue counts of its messages, if it is not what waits there.
@@ -89,6 +91,7 @@ class Aws:
         waiting: task tokens that an execution waits with.
         woken: those that were used.
         reads: range and ETag that each reading of an object asked for.
+        page: how many versions of objects a listing shows at a time.
         locked: objects that S3 does not copy, with its error codes.
         broken: how the connections of the next readings end, each after so many bytes.
     """
@@ -99,6 +102,7 @@ class Aws:
         self.calls: Counter[str] = Counter()
         self.objects: dict[str, list[Version]] = {}
         self.versioned: set[str] = set()
+        self.keys: dict[str, str] = {}
         self.events: list[Outcome] = []
         self.messages: defaultdict[str, dict[str, Message]] = defaultdict(dict)
         self.counted: dict[str, int] = {}
@@ -110,6 +114,7 @@ class Aws:
         self.reads: list[tuple[str, str]] = []
         self.broken: list[tuple[Exception, int]] = []
         self._faults: defaultdict[str, list[Fault]] = defaultdict(list)
+        self.page = 1000
         self.locked: dict[str, str] = {}
         self._lock = Lock()
         self._sent = 0
@@ -134,9 +139,9 @@ class Aws:
         """Put an object; in a versioned bucket it gets a version of its own."""
         versions = self.objects.setdefault(uri, [])
         if uri.split("/")[2] in self.versioned:
-            versions.append(Version(body, storage_class, f"v{len(versions) + 1}"))
+            versions.append(Version(body, storage_class, f"v{len(versions) + 1}", self.now))
         else:
-            versions[:] = [Version(body, storage_class)]
+            versions[:] = [Version(body, storage_class, modified=self.now)]
         return versions[-1]
 
     def get(self, uri: str) -> bytes:
@@ -249,6 +254,7 @@ class Aws:
             raise _Refused("PreconditionFailed")
         if "IfMatch" in given and (not standing or standing[-1].etag != given["IfMatch"]):
             raise _Refused("PreconditionFailed" if standing else "NoSuchKey")
+        self._encrypt(given)
         return {"ETag": self.put(uri, body if isinstance(body, bytes) else body.read()).etag}
 
     def _CopyObject(self, given: dict[str, Any]) -> dict[str, Any]:
@@ -260,7 +266,12 @@ class Aws:
             raise _Refused(code)
         if found.storage_class in ("GLACIER", "DEEP_ARCHIVE"):
             raise _Refused("InvalidObjectState")
+        self._encrypt(given)
         return {"CopyObjectResult": {"ETag": self.put(f"s3://{given['Bucket']}/{given['Key']}", found.body).etag}}
+
+    def _encrypt(self, given: dict[str, Any]) -> None:
+        if given.get("ServerSideEncryption") == "aws:kms":
+            self.keys[f"s3://{given['Bucket']}/{given['Key']}"] = given["SSEKMSKeyId"]
 
     def _DeleteObject(self, given: dict[str, Any]) -> dict[str, Any]:
         self.objects.pop(f"s3://{given['Bucket']}/{given['Key']}", None)
@@ -283,6 +294,28 @@ class Aws:
         ]
         more = {"NextContinuationToken": page[-1].removeprefix(root)} if len(uris) > len(page) else {}
         return {"Contents": contents, "IsTruncated": bool(more), **more} if contents else {"IsTruncated": False}
+
+    def _ListObjectVersions(self, given: dict[str, Any]) -> dict[str, Any]:
+        root = f"s3://{given['Bucket']}/"
+        found = [
+            {
+                "Key": uri.removeprefix(root),
+                "VersionId": version.id,
+                "ETag": version.etag,
+                "Size": len(version.body),
+                "LastModified": version.modified or self.now,
+                "IsLatest": version is self.objects[uri][-1],
+            }
+            for uri in self.uris(f"{root}{given['Prefix']}")
+            for version in reversed(self.objects[uri])
+        ]
+        after = (given.get("KeyMarker", ""), given.get("VersionIdMarker", ""))
+        places = [(each["Key"], each["VersionId"]) for each in found]
+        start = places.index(after) + 1 if after in places else 0
+        page = found[start : start + self.page]
+        more = start + self.page < len(found)
+        last = {"NextKeyMarker": page[-1]["Key"], "NextVersionIdMarker": page[-1]["VersionId"]} if more else {}
+        return {"Versions": page, "IsTruncated": more, **last}
 
     # --- Amazon SQS ---
 
@@ -322,6 +355,11 @@ class Aws:
             self.wakes.append(self.clock + given.get("DelaySeconds", 0))
         self.send(given["QueueUrl"], given["MessageBody"], **given.get("MessageAttributes", {}))
         return {"MessageId": "1"}
+
+    def _SendMessageBatch(self, given: dict[str, Any]) -> dict[str, Any]:
+        for entry in given["Entries"]:
+            self.send(given["QueueUrl"], entry["MessageBody"])
+        return {"Successful": [], "Failed": []}
 
     # --- Amazon EventBridge ---
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from aws_cdk import Names
+from aws_cdk import Annotations, Names
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
@@ -21,6 +21,7 @@ from ._functions import METRICS_NAMESPACE
 from .machine.task import execution_task
 from .network.job import JobNetwork
 from .network.lock import lock_bucket
+from .rights.access import same_account
 
 
 class WorkflowBase(Construct):
@@ -46,8 +47,18 @@ class WorkflowBase(Construct):
         return Names.unique_resource_name(self, max_length=64)
 
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` start executions, and so pay for jobs."""
-        return self.state_machine.grant_start_execution(grantee)
+        """Let ``grantee``, of this account, start executions, and so pay for jobs."""
+        own = same_account(grantee, self.state_machine.env.account)
+        grant = (
+            self.state_machine.grant_start_execution(grantee) if own else iam.Grant.drop(grantee, "start executions")
+        )
+        if not grant.success:
+            text = (
+                "grant_start_execution did nothing: it was given no role or user of this account, and a state machine "
+                "has no policy of its own to name others; let them assume a role of this account"
+            )
+            Annotations.of(self).add_warning_v2("cdk-comprehend-entities:start-execution", text)
+        return grant
 
     @checked(filled("request"))
     def as_task(

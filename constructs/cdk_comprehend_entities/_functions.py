@@ -14,7 +14,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from aws_cdk import Duration, RemovalPolicy, Size
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
@@ -23,7 +22,7 @@ from constructs import Construct
 import entities_job
 
 from ._strict import StandardHardening, StrictHardening
-from .rights.access import service
+from .rights.access import role, service
 from .rights.acknowledged import acknowledge
 
 METRICS_NAMESPACE = "EntitiesDetection"
@@ -52,8 +51,10 @@ class FunctionFactory:
         event_bus_name: the bus that gets the events.
         jobs_uri: what the output of all jobs lies under.
         work_uri: what the functions' own files lie under.
+        bucket_keys: the keys that objects in the workflow's buckets are encrypted with, as the functions take them.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
+        reserve_concurrency: functions take what they may need from the account's quota.
         hardening: how far functions and log groups are locked down.
     """
 
@@ -61,8 +62,10 @@ class FunctionFactory:
     event_bus_name: str
     jobs_uri: str
     work_uri: str
+    bucket_keys: str
     log_retention: logs.RetentionDays
     removal_policy: RemovalPolicy
+    reserve_concurrency: bool
     hardening: StandardHardening | StrictHardening
 
     def function(
@@ -86,14 +89,14 @@ class FunctionFactory:
             memory: default: 256 MiB.
             storage: of its temporary folder (default: 512 MiB).
             timeout: default: 1 minute.
-            concurrency: how many may run at a time with strict hardening.
+            concurrency: how many may run at a time if concurrency is reserved.
             dead_letter_queue: gets events that the function failed on (default: none does).
         """
         parts = Construct(scope, construct_id)
         log_group = self.log_group(parts)
-        role = iam.Role(parts, "Role", assumed_by=service(parts, "lambda.amazonaws.com"))
-        log_group.grant_write(role)
-        acknowledge(role, "no-resources", arns=["*"])
+        own = role(parts, "Role", service(parts, "lambda.amazonaws.com"))
+        log_group.grant_write(own)
+        acknowledge(own, "no-resources", arns=["*"])
         function = lambda_.Function(
             parts,
             "Resource",
@@ -104,27 +107,32 @@ class FunctionFactory:
             memory_size=memory.to_mebibytes() if memory else 256,
             ephemeral_storage_size=storage,
             timeout=timeout or Duration.minutes(1),
+            reserved_concurrent_executions=concurrency if self.reserve_concurrency else None,
             tracing=lambda_.Tracing.ACTIVE,
             log_group=log_group,
             dead_letter_queue=dead_letter_queue,
-            role=role,
+            role=own,
             environment={
                 "EVENT_BUS_NAME": self.event_bus_name,
                 "JOBS_URI": self.jobs_uri,
                 "WORK_URI": self.work_uri,
+                "BUCKET_KEYS": self.bucket_keys,
                 "POWERTOOLS_SERVICE_NAME": self.service,
                 "POWERTOOLS_METRICS_NAMESPACE": METRICS_NAMESPACE,
             },
         )
-        self.hardening.function(function, concurrency=concurrency)
+        self.hardening.function(function)
         acknowledge(parts, "runtime")
+        if not self.reserve_concurrency:
+            acknowledge(function, "function-concurrency")
         if not dead_letter_queue:
             acknowledge(parts, "no-dead-letters")
         return function
 
-    def log_group(self, scope: Construct) -> logs.LogGroup:
-        """Return a log group that keeps what is logged for a time."""
-        made = logs.LogGroup(scope, "LogGroup", retention=self.log_retention, removal_policy=self.removal_policy)
+    def log_group(self, scope: Construct, *, name: str | None = None) -> logs.LogGroup:
+        """Return a log group that keeps what is logged for a time; CloudFormation names it if ``name`` is None."""
+        kept, policy = self.log_retention, self.removal_policy
+        made = logs.LogGroup(scope, "LogGroup", log_group_name=name, retention=kept, removal_policy=policy)
         self.hardening.log_group(made)
         return made
 
@@ -175,15 +183,27 @@ def _assembled() -> Path:
     )
     for name in _DISTRIBUTIONS:
         _copy(name, target)
+    # Lambda's own user reads them, whatever the umask here. They are no part of the asset's hash.
+    for path in target.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
     return target
 
 
 def _copy(name: str, target: Path) -> None:
-    """Copy a distribution's modules and licences; what installers write beside them differs from machine to machine."""
+    """Copy a distribution's modules and licences; what installers write beside them differs from machine to machine.
+
+    Raises:
+        RuntimeError: it has native modules, or no list of its modules.
+    """
     installed = distribution(name)
-    for file in installed.files or []:
-        records = ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper()
-        if records or ".." in file.parts or "__pycache__" in file.parts:
+    files = [file for file in installed.files or [] if ".." not in file.parts and "__pycache__" not in file.parts]
+    if not any(file.suffix == ".py" for file in files):
+        raise RuntimeError(
+            f"{name} {installed.version} is installed without a list of its modules, as by Bazel, by a Linux "
+            "distribution's own package or as editable, so that the asset would lack them; install it with pip"
+        )
+    for file in files:
+        if ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper():
             continue
         if file.suffix in _NATIVE:
             raise RuntimeError(f"{name} {installed.version} has the native file {file}, which the asset can't carry")

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, get_type_hints
 
-from aws_cdk import Aws, Duration, RemovalPolicy, Size, SizeRoundingBehavior, Stack
+from aws_cdk import Aws, Duration, IResource, RemovalPolicy, Size, SizeRoundingBehavior, Stack
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from constructs import Construct
@@ -19,6 +19,7 @@ from entities_job.request.model import Violation
 from ._checks import OWN_RULE, Arguments, implements, is_token, wrong_types
 from ._settings import default_request, newer_values, trigger_request
 from ._storage import OWN_IN_INPUT, OWN_IN_OUTPUT
+from ._strict import KEPT
 from ._values import ExecutionLimits, Hardening
 from .network.job import chosen_subnets
 
@@ -71,14 +72,16 @@ def workflow(given: Arguments) -> Iterator[Violation]:
     yield from _overlaps(given)
     for name in ("input_key", "output_key", "volume_key"):
         yield from _alias(name, given[name])
+    for name in ("input_bucket", "input_key", "output_bucket", "output_key", "volume_key"):
+        yield from _elsewhere(name, given[name], given["scope"])
     for name in ("vpc_subnets", "security_groups", "s3_prefix_list"):
         if given[name] and not given["vpc"]:
             yield Violation(name, given[name], "needs vpc: jobs run in the service's own network", OWN_RULE)
     if given["hardening"] == Hardening.STRICT:
         if not given["vpc"]:
             yield Violation("vpc", None, "is needed by strict hardening, which puts the functions into it", OWN_RULE)
-        if given["removal_policy"] is not RemovalPolicy.RETAIN:
-            rule = "must be RETAIN with strict hardening, which keeps data and logs"
+        if given["removal_policy"] not in (RemovalPolicy.RETAIN, KEPT):
+            rule = f"can't be {given['removal_policy'].name} with strict hardening, which keeps data and logs"
             yield Violation("removal_policy", given["removal_policy"], rule, OWN_RULE)
     unknown = sorted(set(given["allow_overrides"]) - set(rules.PROTECTED))
     if unknown:
@@ -174,6 +177,14 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
         yield Violation(name, key.key_arn, rule, "AWS KMS Developer Guide, alias-authorization")
 
 
+def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
+    here = Stack.of(scope).region if isinstance(scope, Construct) else None
+    there = resource.env.region if resource else None
+    if here and there and here != there and not is_token(here) and not is_token(there):
+        rule, source = f"must be in the Region of the jobs, {here}", f"{rules.GUIDE}idp-inputs-async"
+        yield Violation(name, there, rule, source)
+
+
 def _between(
     name: str, value: Any, least: float, most: float = math.inf, source: str = OWN_RULE
 ) -> Iterator[Violation]:
@@ -239,7 +250,11 @@ def _request(given: Arguments) -> Iterator[Violation]:
         try:
             subnets = [subnet.subnet_id for subnet in chosen_subnets(given["vpc"], given["vpc_subnets"])]
         except RuntimeError as error:
-            yield Violation("vpc_subnets", given["vpc_subnets"], str(error), "aws_cdk.aws_ec2.Vpc.select_subnets")
+            rule = (
+                f"there are no such subnets ({error}); choose others, which are by default the isolated ones, as in "
+                "ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_WITH_EGRESS)"
+            )
+            yield Violation("vpc_subnets", given["vpc_subnets"], rule, "aws_cdk.aws_ec2.Vpc.select_subnets")
         groups = [group.security_group_id for group in given["security_groups"] or []]
         whole["VpcConfig"] = {"SecurityGroupIds": groups or [_LATER], "Subnets": subnets}
     scope = given["scope"]

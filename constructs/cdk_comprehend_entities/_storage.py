@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack
+from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -18,8 +18,8 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ._strict import StandardHardening, StrictHardening, private_bucket, rotating_key
-from .rights.access import allow, via
-from .rights.acknowledged import acknowledge
+from .rights.access import allow, same_account, together, via
+from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
 OWN_IN_INPUT, OWN_IN_OUTPUT = (_STAGING, _CLAIMS), ("jobs/", "results/", _WORK)
@@ -86,10 +86,14 @@ class Prefix:
         if self.key is None:
             return grant
         source, when = f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms", via("s3", self.bucket)
-        key = [self.key.key_arn]
+        # A stack knows no key of another account's stack by its ARN; the key's own policy says which one is meant.
+        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key.env.account)
+        key, wildcard = (["*"], "keys-elsewhere") if elsewhere else ([self.key.key_arn], "")
         # A key policy that named its key would refer to itself.
-        own = allow(grantee, *key_actions, on=key, when=when, owner=self.key, own_arns=["*"], source=source)
-        return grant.combine(own)
+        own = allow(
+            grantee, *key_actions, on=key, when=when, owner=self.key, own_arns=["*"], wildcard=wildcard, source=source
+        )
+        return together(grant, own)
 
 
 @dataclass(frozen=True)
@@ -108,6 +112,12 @@ class Storage:
     results: Prefix
     work: Prefix
 
+    @property
+    def bucket_keys(self) -> str:
+        """The keys of the buckets, as the functions take them: ``BUCKET_KEYS`` of :mod:`entities_job.aws`."""
+        known = {each.bucket.bucket_name: each.key for each in (self.documents, self.jobs) if each.key}
+        return " ".join(f"{name}={key.key_arn}" for name, key in known.items())
+
 
 def storage(
     scope: Construct,
@@ -121,6 +131,7 @@ def storage(
     output_key: kms.IKey | None,
     volume_key: kms.IKey | None,
     removal_policy: RemovalPolicy,
+    auto_delete_objects: bool,
     hardening: StandardHardening | StrictHardening,
     longest: Duration,
 ) -> Storage:
@@ -128,20 +139,17 @@ def storage(
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
+    removal = {"removal_policy": removal_policy, "auto_delete_objects": auto_delete_objects}
     input_key = input_key or (input_bucket.encryption_key if input_bucket else output_key)
     if not input_bucket:
         kept = Duration.days(_KEPT_DAYS)
-        input_bucket = _bucket(
-            scope, "InputBucket", input_key, passing=_STAGING, kept=kept, removal_policy=removal_policy, documents=True
-        )
+        input_bucket = _bucket(scope, "InputBucket", input_key, _STAGING, kept, documents=True, **removal)
         hardening.bucket(input_bucket)
     if not output_bucket:
         work = f"{output_prefix}{_WORK}"
         # As long as an execution may run, and then as long as it may be looked into.
         kept = Duration.days(math.ceil(longest.to_days(integral=False)) + _KEPT_DAYS)
-        output_bucket = _bucket(
-            scope, "OutputBucket", output_key, passing=work, kept=kept, removal_policy=removal_policy, documents=False
-        )
+        output_bucket = _bucket(scope, "OutputBucket", output_key, work, kept, documents=False, **removal)
         hardening.bucket(output_bucket)
     return Storage(
         output_key=output_key,
@@ -161,49 +169,45 @@ def object_created(bucket: s3.IBucket, key: dict[str, str]) -> events.EventPatte
     return events.EventPattern(source=["aws.s3"], detail_type=["Object Created"], detail=detail)
 
 
-def announce_objects(bucket: s3.IBucket) -> None:
-    """Have a given bucket send its events to EventBridge."""
+def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
+    """Have a given bucket send its events to EventBridge; for one of another account, say what its owner must do."""
+    here, there = Stack.of(scope).account, bucket.env.account
+    if here != there and not Token.is_unresolved(here) and not Token.is_unresolved(there):
+        text = (
+            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must have it send "
+            f"them, and a rule there must pass them on to the default event bus of account {here}"
+        )
+        Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
+        return
     if isinstance(bucket, s3.Bucket):
         Annotations.of(bucket).add_warning_v2(
             "cdk-comprehend-entities:notifications",
             f"CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are removed "
             "when its stack is deployed; define them all where the bucket is defined",
         )
-    stack = Stack.of(bucket)
-    before = {child.node.id for child in stack.node.children}
-    bucket.enable_event_bridge_notification()
-    for child in stack.node.children:
-        # CDK makes one function a stack for this.
-        if child.node.id not in before:
-            acknowledge(child, "notifications-function")
-            acknowledge(child, "notifications-role")
+    with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
+        bucket.enable_event_bridge_notification()
     acknowledge(bucket, "notifications-policy")
 
 
 def _bucket(
-    scope: Construct,
-    name: str,
-    key: kms.IKey | None,
-    *,
-    passing: str,
-    kept: Duration,
-    removal_policy: RemovalPolicy,
-    documents: bool,
+    scope: Construct, name: str, key: kms.IKey | None, passing: str, kept: Duration, *, documents: bool, **removal: Any
 ) -> s3.Bucket:
     """Return a bucket that only its key opens and that announces what is put; objects under ``passing``
     expire when they were ``kept``.
 
     One for ``documents`` keeps their versions, since a result names the version it comes from.
     """
-    bucket = private_bucket(
-        scope,
-        name,
-        encryption=s3.BucketEncryption.KMS,
-        encryption_key=key,
-        bucket_key_enabled=True,
-        versioned=documents,
-        removal_policy=removal_policy,
-    )
+    with acknowledging_helpers(scope, "auto-delete-function"):
+        bucket = private_bucket(
+            scope,
+            name,
+            encryption=s3.BucketEncryption.KMS,
+            encryption_key=key,
+            bucket_key_enabled=True,
+            versioned=documents,
+            **removal,
+        )
     old_kept = Duration.days(1) if documents else None
     bucket.add_lifecycle_rule(
         id="ExpirePassing", prefix=passing, expiration=kept, noncurrent_version_expiration=old_kept

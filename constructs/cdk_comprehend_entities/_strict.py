@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from aws_cdk import Duration, RemovalPolicy, Stack
+from aws_cdk import Duration, PhysicalName, RemovalPolicy, Stack
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
@@ -24,6 +24,9 @@ from .network.job import JobNetwork
 from .rights.access import let_events_use, service, statement
 from .rights.acknowledged import acknowledge
 from .rights.functions import grant_vpc
+
+KEPT = RemovalPolicy.RETAIN_ON_UPDATE_OR_DELETE
+"""Data outlives the stack, and a first deployment that fails leaves nothing behind."""
 
 # PCI DSS asks for a year (requirement 10.7).
 _ACCESS_LOGS_KEPT = Duration.days(400)
@@ -43,9 +46,9 @@ def hardened(
 class StandardHardening:
     """Adds nothing, and tells checkers why."""
 
-    def function(self, function: lambda_.Function, *, concurrency: int) -> None:
-        """Leave a function outside of a VPC and without a limit."""
-        for name in ("function-concurrency", "function-outside-vpc", "function-environment"):
+    def function(self, function: lambda_.Function) -> None:
+        """Leave a function outside of a VPC, and its environment with the key of Lambda."""
+        for name in ("function-outside-vpc", "function-environment"):
             acknowledge(function, name)
 
     def log_group(self, log_group: logs.LogGroup) -> None:
@@ -74,7 +77,7 @@ class StrictHardening(Construct):
 
     def _log_key(self) -> kms.Key:
         stack = Stack.of(self)
-        key = rotating_key(self, "Key", "Logs of functions for entity-detection jobs", RemovalPolicy.RETAIN)
+        key = rotating_key(self, "Key", "Logs of functions for entity-detection jobs", KEPT)
         # The names of log groups are made when they are.
         log_groups = stack.format_arn(service="logs", resource="log-group:*")
         of_groups = {"ArnLike": {"kms:EncryptionContext:aws:logs:arn": log_groups}}
@@ -86,8 +89,8 @@ class StrictHardening(Construct):
         return key
 
     def _access_log_bucket(self) -> s3.Bucket:
-        encryption, policy = s3.BucketEncryption.S3_MANAGED, RemovalPolicy.RETAIN
-        bucket = private_bucket(self, "AccessLogs", encryption=encryption, versioned=True, removal_policy=policy)
+        encryption = s3.BucketEncryption.S3_MANAGED
+        bucket = private_bucket(self, "AccessLogs", encryption=encryption, versioned=True, removal_policy=KEPT)
         bucket.add_lifecycle_rule(
             id="Expire", expiration=_ACCESS_LOGS_KEPT, noncurrent_version_expiration=_OLD_VERSIONS_KEPT
         )
@@ -95,10 +98,9 @@ class StrictHardening(Construct):
             acknowledge(bucket, name)
         return bucket
 
-    def function(self, function: lambda_.Function, *, concurrency: int) -> None:
-        """Put a function into the VPC, limit its concurrency, and encrypt its environment."""
+    def function(self, function: lambda_.Function) -> None:
+        """Put a function into the VPC, and encrypt its environment."""
         resource = _resource(function)
-        resource.reserved_concurrent_executions = concurrency
         resource.kms_key_arn = self._key.key_arn
         resource.vpc_config = lambda_.CfnFunction.VpcConfigProperty(
             security_group_ids=[self._group.security_group_id],
@@ -110,10 +112,12 @@ class StrictHardening(Construct):
         function.node.add_dependency(self._network.endpoints)
 
     def log_group(self, log_group: logs.LogGroup) -> None:
-        """Encrypt a log group, and protect it from being deleted."""
+        """Encrypt a log group, and protect it from being deleted, by a deployment that fails as well."""
+        log_group.apply_removal_policy(RemovalPolicy.RETAIN)
         resource = _resource(log_group)
         resource.kms_key_id = self._key.key_arn
-        resource.deletion_protection_enabled = True
+        # By its own name: CDK before 2.240 does not know it.
+        resource.add_property_override("DeletionProtectionEnabled", True)
 
     def bucket(self, bucket: s3.Bucket) -> None:
         """Log accesses of a bucket, and keep old versions of its objects."""
@@ -149,6 +153,8 @@ def private_bucket(scope: Construct, construct_id: str, **options: Any) -> s3.Bu
     return s3.Bucket(
         scope,
         construct_id,
+        # A name only if the stack of another account needs one.
+        bucket_name=PhysicalName.GENERATE_IF_NEEDED,
         enforce_ssl=True,
         minimum_tls_version=1.2,
         block_public_access=s3.BlockPublicAccess.BLOCK_ALL,

@@ -25,13 +25,14 @@ from ._checks import checked
 from ._functions import FunctionFactory, task_functions
 from ._settings import AcceptedValues, batch_settings, default_request, settings, trigger_request, warn_in_vain
 from ._storage import announce_objects, storage
-from ._strict import hardened
+from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
 from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
+from .rights.access import together
 from .rights.functions import grant_tasks
 from .rights.imported import warn_of_imported
 from .rights.job_role import data_access_role as new_data_access_role
@@ -91,8 +92,10 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         stop_jobs_on_delete: bool = False,
         maximum_active_jobs: int = 10,
         log_retention: logs.RetentionDays = logs.RetentionDays.SIX_MONTHS,
-        removal_policy: RemovalPolicy = RemovalPolicy.RETAIN,
+        removal_policy: RemovalPolicy = KEPT,
+        auto_delete_objects: bool = False,
         hardening: Hardening | Literal["standard", "strict"] = Hardening.STANDARD,
+        reserve_concurrency: bool = False,
         narrow_permissions: bool = False,
     ) -> None:
         """Define the workflow.
@@ -133,9 +136,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             maximum_active_jobs: no job is started while so many are active in the account and Region; where there are
                 uploads, executions that callers start leave one slot to them.
             log_retention: how long logs are kept.
-            removal_policy: what becomes of new buckets, keys and logs when the stack is deleted.
-            hardening: strict puts the functions into the VPC, too, and adds access logs, versions, keys and limits that
-                HIPAA, NIST 800-53 and PCI DSS ask for; it reserves about 200 of the account's concurrent functions.
+            removal_policy: what becomes of new buckets, keys and logs when the stack is deleted (default: they are
+                kept, but for a first deployment that fails).
+            auto_delete_objects: objects in new buckets are deleted with the stack, for ``RemovalPolicy.DESTROY``
+                (default: a bucket that holds any is not deleted, and ``cdk destroy`` fails).
+            hardening: strict puts the functions into the VPC, too, and adds access logs, versions and keys that HIPAA,
+                NIST 800-53 and PCI DSS ask for.
+            reserve_concurrency: functions reserve about 200 of the account's concurrent executions, as these ask for,
+                too; a new account may have ten in all (default: they reserve none).
             narrow_permissions: permissions of Comprehend, of who starts jobs and of functions in a VPC are narrower
                 than AWS's guides show. Unproven: jobs may fail with it on AWS (docs/security.md).
 
@@ -163,6 +171,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             output_key=output_key,
             volume_key=volume_key,
             removal_policy=removal_policy,
+            auto_delete_objects=auto_delete_objects,
             hardening=self._hardening,
             longest=limits.longest(),
         )
@@ -188,8 +197,10 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             event_bus_name=self.event_bus.event_bus_name,
             jobs_uri=self._storage.jobs.uri,
             work_uri=self._storage.work.uri,
+            bucket_keys=self._storage.bucket_keys,
             log_retention=log_retention,
             removal_policy=removal_policy,
+            reserve_concurrency=reserve_concurrency,
             hardening=self._hardening,
         )
         unreported = unreported_queue(self, self._hardening)
@@ -197,7 +208,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         self.functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
         grant_tasks(self.functions, self._storage, self._settings, self.event_bus, narrow=narrow)
         reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
-        grant_job(self.data_access_role, self._storage, self.network, semi_structured=reader, narrow=narrow)
+        role, stored = self.data_access_role, self._storage
+        grant_job(self, role, stored, self.network, semi_structured=reader, narrow=narrow)
         completion = (
             CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
         )
@@ -240,7 +252,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
     def grant_read_results(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
         results = self._storage.results
-        return results.grant_list(grantee).combine(results.grant_read(grantee))
+        return together(results.grant_list(grantee), results.grant_read(grantee))
 
     @checked(_rules.uploads)
     def start_on_upload(
@@ -272,12 +284,13 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
         if self._dispatcher is None:
             if not self.node.try_find_child("InputBucket"):
-                announce_objects(self.input_bucket)
+                announce_objects(self, self.input_bucket)
             self.functions.start_job.add_environment("SLOTS_FOR_UPLOADS", "1")
             stage, most = self.functions.stage, self._maximum_active_jobs
             self._dispatcher = UploadDispatcher(
                 self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
             )
+            self._dispatcher.hear(self.on_job_ended("BatchEnded"))
             tag(self.state_machine, {"wakes": self._dispatcher.wake_queue.queue_url})
         trigger = UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
         found_by = {f"uploads:{trigger_id}": prefix, f"dead-letters:{trigger_id}": trigger.dead_letter_queue.queue_url}

@@ -5,10 +5,11 @@ No other file calls S3 to get, put or list objects.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, NamedTuple, TypeVar
+from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import boto3
 from aws_lambda_powertools import Logger
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_comprehend import ComprehendClient
     from mypy_boto3_events import EventBridgeClient
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import ObjectVersionTypeDef
     from mypy_boto3_sqs import SQSClient
     from mypy_boto3_stepfunctions import SFNClient
 
@@ -38,6 +40,9 @@ _CHUNK = 1024**2
 _RECONNECTIONS = 5
 # What ends a connection early, wherever it is noticed. HTTPClientError: time-outs, and streams that break off.
 _BROKEN = (HTTPClientError, IncompleteReadError, OSError)
+
+Markers = tuple[str, str]
+"""Where a page of a listing begins: key and version id of the last version before it."""
 
 In = TypeVar("In")
 Out = TypeVar("Out")
@@ -239,9 +244,18 @@ class Location(NamedTuple):
         with closing(body):
             return body.read(), etag
 
+    @property
+    def encryption(self) -> Mapping[str, Any]:
+        """The key of the bucket, as parameters of calls that write: organizations deny those that name none.
+
+        The functions get the keys as ``BUCKET_KEYS``: ``<bucket>=<key ARN>``, separated by spaces.
+        """
+        keys = dict(pair.split("=", 1) for pair in os.environ.get("BUCKET_KEYS", "").split())
+        return {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": keys[self.bucket]} if self.bucket in keys else {}
+
     def write(self, body: bytes | IO[bytes]) -> None:
         """Put the object, whatever stood there."""
-        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body)
+        s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **self.encryption)
 
     def write_new(self, body: bytes) -> bool:
         """Put the object if none stands there yet; return whether it was put."""
@@ -251,7 +265,7 @@ class Location(NamedTuple):
         """Put the object if the one with that ETag stands there, none if it is empty; return whether it was put."""
         condition: dict[str, str] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition)  # type: ignore[arg-type]
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition, **self.encryption)  # type: ignore[arg-type]
         except ClientError as error:
             # NoSuchKey: it was deleted meanwhile. ConditionalRequestConflict: another writes at the same moment.
             if error_code(error) not in ("PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"):
@@ -278,3 +292,16 @@ class Location(NamedTuple):
         for page in s3().get_paginator("list_objects_v2").paginate(Bucket=self.bucket, Prefix=self.key):
             for item in page.get("Contents", []):
                 yield Listed(Location(self.bucket, item["Key"]), item["Size"], item.get("StorageClass", "STANDARD"))
+
+    def versions(self, after: Markers) -> Iterator[tuple[Sequence[ObjectVersionTypeDef], Markers | None]]:
+        """Yield pages of the versions of all objects below this key, each with where the next page begins.
+
+        Args:
+            after: where an earlier page said that the next one begins, or two empty texts.
+        """
+        begin: Markers | None = after
+        while begin:
+            given = {name: each for name, each in zip(("KeyMarker", "VersionIdMarker"), begin, strict=True) if each}
+            page = s3().list_object_versions(Bucket=self.bucket, Prefix=self.key, **given)  # type: ignore[arg-type]
+            begin = (page["NextKeyMarker"], page.get("NextVersionIdMarker", "")) if page["IsTruncated"] else None
+            yield page.get("Versions", []), begin

@@ -38,6 +38,7 @@ def synthesized(outdir: Path, **context: Any) -> dict[str, Any]:
 def test_cdk_json_deploys_everything_new_with_an_upload_trigger(tmp_path: Path) -> None:
     template = synthesized(tmp_path)
     assert set(template["Outputs"]) == {
+        "BackfillCommand",
         "DatabaseName",
         "EventBusName",
         "InputBucketName",
@@ -71,6 +72,14 @@ def test_context_names_what_exists_already(tmp_path: Path) -> None:
     assert "UploadPrefix" not in template["Outputs"]
     assert template["Outputs"]["InputBucketName"]["Value"] == "given-in"
     assert template["Outputs"]["InputPrefix"]["Value"] == "texts/"
+
+
+def test_destroy_deletes_what_new_buckets_hold(tmp_path: Path) -> None:
+    resources = synthesized(tmp_path, removalPolicy="destroy", inputBucket="given-in")["Resources"].values()
+    holding = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
+    assert {item["DeletionPolicy"] for item in resources if item["Type"] in holding} == {"Delete"}
+    (emptied,) = [item for item in resources if item["Type"] == "Custom::S3AutoDeleteObjects"]
+    assert emptied["Properties"]["BucketName"]["Ref"].startswith("EntitiesOutputBucket")
 
 
 @pytest.mark.parametrize(

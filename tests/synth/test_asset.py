@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import importlib
 import os
+import stat
 import subprocess
 import sys
+from importlib.metadata import PackagePath
 from pathlib import Path
+from types import SimpleNamespace
 
 import aws_cdk as cdk
 import pytest
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, _functions
 
 SOURCE = Path(__file__).parents[2] / "lambdas" / "entities_job"
 
@@ -54,7 +57,17 @@ def test_nothing_in_it_depends_on_the_machine_that_made_it(asset: Path) -> None:
     assert not [path for path in files if path.name in {"RECORD", "INSTALLER", "direct_url.json", "REQUESTED"}]
 
 
-def test_the_same_bytes_make_the_same_asset(asset: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("files", [None, [], [PackagePath("powertools.pth")]])
+def test_fails_with_a_distribution_that_does_not_list_its_modules(
+    files: list[PackagePath] | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed = SimpleNamespace(files=files, version="3")
+    monkeypatch.setattr(_functions, "distribution", lambda name: listed)
+    with pytest.raises(RuntimeError, match="aws-lambda-powertools 3 is installed without a list of its modules"):
+        _functions._copy("aws-lambda-powertools", tmp_path)
+
+
+def test_the_same_bytes_make_the_same_asset_whatever_the_umask(asset: Path, tmp_path: Path) -> None:
     # Another process, after Python has written byte code beside the sources.
     importlib.import_module("entities_job.request.rules")
     script = (
@@ -68,5 +81,9 @@ def test_the_same_bytes_make_the_same_asset(asset: Path, tmp_path: Path) -> None
         check=True,
         env={"PYTHONPATH": path, "PATH": str(Path("/usr/bin")), "CDK_VALIDATION": "false"},
         capture_output=True,
+        umask=0o077,
     )
-    assert [found.name for found in tmp_path.glob("asset.*")] == [asset.name]
+    (made,) = tmp_path.glob("asset.*")
+    assert made.name == asset.name
+    for files in (asset, made):
+        assert {stat.filemode(path.stat().st_mode) for path in files.rglob("*") if path.is_file()} == {"-rw-r--r--"}

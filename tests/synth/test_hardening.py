@@ -130,11 +130,19 @@ def test_functions_that_answer_cloudformation_are_let_through(strict: Synthesize
     assert any("cloudformation-custom-resource-response-" in resource for resource in written)
 
 
-def test_stages_ten_shards_of_ten_batches_at_a_time(strict: Synthesized) -> None:
-    functions = strict.of_type("AWS::Lambda::Function")
-    reserved = {name: function["ReservedConcurrentExecutions"] for name, function in functions.items()}
-    assert reserved.pop("Stage") == 100
-    assert set(reserved.values()) == {10}
+def test_only_log_groups_that_are_protected_outlive_a_first_deployment_that_fails(strict: Synthesized) -> None:
+    holding = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
+    kept = {
+        (resource["Type"], bool(resource["Properties"].get("DeletionProtectionEnabled")))
+        for resource in strict.resources.values()
+        if resource["Type"] in holding and resource["DeletionPolicy"] == "Retain"
+    }
+    assert kept == {("AWS::Logs::LogGroup", True)}
+
+
+def test_no_function_reserves_concurrency(strict: Synthesized) -> None:
+    functions = strict.of_type("AWS::Lambda::Function").values()
+    assert not [function for function in functions if "ReservedConcurrentExecutions" in function]
 
 
 @pytest.mark.parametrize(
@@ -150,7 +158,7 @@ def test_fails_without_what_it_needs(stack: cdk.Stack, props: dict[str, Any], me
 
 
 def test_fails_where_data_would_be_deleted(stack: cdk.Stack) -> None:
-    with pytest.raises(ValueError, match="removal_policy: must be RETAIN"):
+    with pytest.raises(ValueError, match="removal_policy: can't be DESTROY"):
         build(stack, removal_policy=RemovalPolicy.DESTROY)
 
 

@@ -15,7 +15,8 @@ from syrupy.assertion import SnapshotAssertion
 
 from tests.synth.reading import listed
 from tests.synth.statements import Policy, deployed, line, lines, policies
-from tests.synth.variants import BUILDS, Variants
+from tests.synth.variants import BUILDS as ALL
+from tests.synth.variants import Variants
 
 with warnings.catch_warnings():
     # It leaves its data files open, and imports pkg_resources.
@@ -23,6 +24,8 @@ with warnings.catch_warnings():
     import parliament
 
 REVIEWED = ["everything", "imported", "strict"]
+# It differs in what CDK's own helper may do.
+BUILDS = [name for name in ALL if name != "destroyed"]
 
 
 @pytest.mark.parametrize("name", REVIEWED)

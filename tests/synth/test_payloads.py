@@ -119,4 +119,4 @@ def test_reading_a_known_field_is_jsonata() -> None:
 
 
 def test_inherited_keys_count() -> None:
-    assert set(fields(contracts.TriggerSettings)) == {*fields(contracts.BatchSettings), "QueueUrl"}
+    assert set(fields(contracts.TriggerSettings)) == {*fields(contracts.BatchSettings), "Prefix", "Queue"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import aws_cdk as cdk
@@ -10,6 +11,7 @@ import pytest
 from aws_cdk import Duration, RemovalPolicy, Size
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
@@ -80,12 +82,32 @@ def test_what_was_analysed_is_known_for_a_year(default: Synthesized) -> None:
 def test_data_outlives_the_stack_unless_told_otherwise(default: Synthesized) -> None:
     holding = ("AWS::S3::Bucket", "AWS::KMS::Key", "AWS::Logs::LogGroup")
     kept = [resource for resource in default.resources.values() if resource["Type"] in holding]
-    assert {resource["DeletionPolicy"] for resource in kept} == {"Retain"}
+    # Kept, unless the stack's very first deployment fails: then nothing holds data yet.
+    policies = {(resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) for resource in kept}
+    assert policies == {("RetainExceptOnCreate", "Retain")}
     destroyed = Synthesized(
         lambda stack: EntitiesDetectionWorkflow(stack, "Entities", removal_policy=RemovalPolicy.DESTROY)
     )
     found = [resource for resource in destroyed.resources.values() if resource["Type"] in holding]
     assert {resource["DeletionPolicy"] for resource in found} == {"Delete"}
+    assert not [resource for resource in found if resource["Type"].startswith("Custom::")]
+
+
+def test_objects_are_deleted_with_new_buckets_only_and_if_asked() -> None:
+    def build(stack: cdk.Stack) -> EntitiesDetectionWorkflow:
+        given = s3.Bucket.from_bucket_name(stack, "In", "given-in")
+        policy = RemovalPolicy.DESTROY
+        return EntitiesDetectionWorkflow(
+            stack, "Entities", input_bucket=given, removal_policy=policy, auto_delete_objects=True
+        )
+
+    emptied = Synthesized(build).of_type("Custom::S3AutoDeleteObjects").values()
+    assert [shown(resource["BucketName"]) for resource in emptied] == ["<OutputBucket>"]
+
+
+def test_fails_where_objects_would_be_deleted_from_a_bucket_that_is_kept(stack: cdk.Stack) -> None:
+    with pytest.raises(RuntimeError, match="autoDeleteObjects"):
+        EntitiesDetectionWorkflow(stack, "Entities", auto_delete_objects=True)
 
 
 def test_functions_share_one_asset_and_name_handlers_that_exist(default: Synthesized) -> None:
@@ -101,6 +123,23 @@ def test_a_new_account_allows_the_memory_of_every_function(default: Synthesized)
     sizes = [function["MemorySize"] for function in default.of_type("AWS::Lambda::Function").values()]
     assert sizes
     assert max(sizes) <= 3008
+
+
+def test_the_inventory_of_a_million_files_fits_into_the_temporary_folder(default: Synthesized) -> None:
+    function = default.one("AWS::Lambda::Function", "PublishResult")
+    assert function["EphemeralStorage"]["Size"] >= 4096
+
+
+def test_no_function_reserves_concurrency_unless_asked(default: Synthesized) -> None:
+    asked = Synthesized(lambda stack: EntitiesDetectionWorkflow(stack, "Entities", reserve_concurrency=True))
+    reserved, kept = (
+        {name: each.get("ReservedConcurrentExecutions") for name, each in of.of_type("AWS::Lambda::Function").items()}
+        for of in (asked, default)
+    )
+    # Ten shards of ten batches at a time.
+    assert reserved.pop("Stage") == 100
+    assert set(reserved.values()) == {10}
+    assert set(kept.values()) == {None}
 
 
 @pytest.mark.parametrize("name", HANDLERS)
@@ -120,6 +159,18 @@ def test_the_state_machine_logs_every_step_but_no_payload(default: Synthesized) 
     assert machine["TracingConfiguration"] == {"Enabled": True}
     logging = machine["LoggingConfiguration"]
     assert (logging["Level"], logging["IncludeExecutionData"]) == ("ALL", False)
+
+
+def test_the_machines_log_group_needs_no_place_in_the_accounts_policy_and_its_name_is_never_taken() -> None:
+    def name(stack: str) -> str:
+        made = Synthesized(lambda scope: EntitiesDetectionWorkflow(scope, "Entities"), stack_name=stack)
+        return shown(made.one("AWS::Logs::LogGroup", "StateMachineLogGroup")["LogGroupName"])
+
+    unique, _, end = name("One").removeprefix("/aws/vendedlogs/states/").partition("-")
+    assert re.fullmatch(r"\w{1,64}", unique)
+    # The last part of the GUID in arn:<partition>:cloudformation:<region>:<account>:stack/<name>/<GUID>.
+    assert end == "<AWS::StackId>[/2][-4]"
+    assert name("Two").partition("-")[0].removeprefix("/aws/vendedlogs/states/") != unique
 
 
 def test_tools_find_the_parts_by_tags_of_the_state_machine() -> None:

@@ -39,6 +39,15 @@ def test_one_rule_announces_every_upload_to_the_queue_and_wakes_the_dispatcher(e
     assert (shown(wake["Arn"]), wake["Input"]) == ("<UploadDispatcherWakeQueue.Arn>", '{"Trigger":"English"}')
 
 
+def test_the_dispatcher_hears_how_executions_end_and_looks_for_what_it_missed(english: Synthesized) -> None:
+    ended = english.one("AWS::Events::Rule", "BatchEnded")
+    assert shown(ended["EventPattern"]["detail"]["StateMachineArn"][0]) == "<StateMachine>"
+    (target,) = ended["Targets"]
+    assert (shown(target["Arn"]), target["InputPath"]) == ("<UploadDispatcherWakeQueue.Arn>", "$.detail")
+    (tick,) = english.one("AWS::Events::Rule", "UploadDispatcherEveryFiveMinutes")["Targets"]
+    assert tick["Input"] == '{"Sweep":true}'
+
+
 def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> None:
     queue = english.one("AWS::SQS::Queue", "EnglishQueue")
     function = english.one("AWS::Lambda::Function", "UploadDispatcherDispatchUploads")
@@ -85,7 +94,8 @@ def test_queues_are_encrypted_and_take_only_tls_and_only_the_rules_of_the_workfl
     for each in allowed:
         assert (each["Action"], each["Principal"]) == ("sqs:SendMessage", {"Service": "events.amazonaws.com"})
         (rule,) = each["Condition"]["ArnEquals"].values()
-        assert shown(rule) in {"<EnglishUploaded.Arn>", "<UploadDispatcherEveryFiveMinutes.Arn>"}
+        own = {"<EnglishUploaded.Arn>", "<UploadDispatcherEveryFiveMinutes.Arn>", "<BatchEnded.Arn>"}
+        assert shown(rule) in own
 
 
 def test_the_key_serves_eventbridge_for_this_account_only(english: Synthesized) -> None:
@@ -108,7 +118,13 @@ def test_the_dispatcher_knows_its_triggers(english: Synthesized) -> None:
     assert settings["MaximumActiveJobs"] == 7
     assert settings["StagingUri"] == f"s3://<InputBucket>/staging/{OWN}/"
     assert settings["Triggers"]["English"]["Suffixes"] == [".txt"]
-    assert settings["Triggers"]["English"]["QueueUrl"] == "<EnglishQueue>"
+    assert settings["Triggers"]["English"]["Queue"] == "<EnglishQueue.QueueName>"
+
+
+def test_a_command_analyses_what_no_event_announced(stack: cdk.Stack) -> None:
+    command = stack.resolve(EntitiesDetectionWorkflow(stack, "Entities").start_on_upload("English").backfill_command)
+    assert "aws lambda invoke --function-name <UploadDispatcherDispatchUploads>" in shown(command)
+    assert """--payload '{"Backfill":{"Trigger":"English"}}'""" in shown(command)
 
 
 def test_rights_of_the_dispatcher(english: Synthesized) -> None:
@@ -121,7 +137,11 @@ def test_rights_of_the_dispatcher(english: Synthesized) -> None:
     }
     assert {right[:2] for right in rights if not right[0].startswith(("logs:", "xray:", "kms:"))} == {
         *((f"sqs:{action}", "<EnglishQueue.Arn>") for action in {*reads, "ChangeMessageVisibility"}),
+        ("sqs:SendMessage", "<EnglishQueue.Arn>"),
         ("sqs:SendMessage", "<EnglishDeadLetterQueue.Arn>"),
+        ("s3:ListBucket", "<OutputBucket.Arn>"),
+        ("s3:ListBucketVersions", "<InputBucket.Arn>"),
+        ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*"),
         *((f"sqs:{action}", "<UploadDispatcherWakeQueue.Arn>") for action in {*reads, "SendMessage"}),
         ("states:StartExecution", "<StateMachine>"),
         ("states:ListExecutions", "<StateMachine>"),

@@ -13,21 +13,14 @@ from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
-from cdk_nag import (
-    AwsSolutionsChecks,
-    HIPAASecurityChecks,
-    NIST80053R5Checks,
-    PCIDSS321Checks,
-    ServerlessChecks,
-)
 
 from cdk_comprehend_entities import DocumentReader, EntitiesDetectionWorkflow, Hardening, Recognizer
 
 Build = Callable[[cdk.Stack], object]
 
 RECOGNIZER = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs"
-PACKS = [AwsSolutionsChecks, ServerlessChecks]
-STRICT_PACKS = [*PACKS, HIPAASecurityChecks, NIST80053R5Checks, PCIDSS321Checks]
+PACKS = ["AwsSolutions", "Serverless"]
+STRICT_PACKS = [*PACKS, "HIPAASecurity", "NIST80053R5", "PCIDSS321"]
 
 
 def smallest(stack: cdk.Stack) -> None:
@@ -63,6 +56,11 @@ def everything(stack: cdk.Stack, **props: Any) -> None:
 
 def strict(stack: cdk.Stack) -> None:
     everything(stack, hardening=Hardening.STRICT)
+
+
+def destroyed(stack: cdk.Stack) -> None:
+    policy = cdk.RemovalPolicy.DESTROY
+    EntitiesDetectionWorkflow(stack, "Entities", removal_policy=policy, auto_delete_objects=True)
 
 
 def imported(stack: cdk.Stack, **props: Any) -> None:
@@ -128,7 +126,7 @@ def of_the_user(scope: Any, *rules: str) -> None:
 
 
 BUILDS: dict[str, Build] = {
-    build.__name__: build for build in (smallest, everything, imported, strict, strict_imported)
+    build.__name__: build for build in (smallest, everything, imported, strict, strict_imported, destroyed)
 }
 Variants = Callable[[str], "Variant"]
 
@@ -141,11 +139,14 @@ class Variant:
     findings: list[str]
 
 
-def synthesized(build: Build, outdir: Path, packs: list[Any]) -> Variant:
+def synthesized(build: Build, outdir: Path, packs: list[str]) -> Variant:
     """A use under packs of cdk-nag and CDK's own rules; CDK_VALIDATION must be true."""
+    # Only here: `make test-bounds` has a CDK that cdk-nag does not work with.
+    import cdk_nag
+
     app = cdk.App(outdir=str(outdir), context={"@aws-cdk/core:validateAgainstDefaultRules": True})
     build(cdk.Stack(app, "Stack"))
-    cdk.Validations.of(app).add_plugins(*(pack(verbose=True) for pack in packs))
+    cdk.Validations.of(app).add_plugins(*(getattr(cdk_nag, f"{pack}Checks")(verbose=True) for pack in packs))
     failed = ""
     try:
         app.synth()

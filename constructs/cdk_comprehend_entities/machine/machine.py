@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-from aws_cdk import Duration, Stack, Tags
+from aws_cdk import Duration, Fn, Names, Stack, Tags
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
-from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
@@ -22,7 +21,7 @@ from .._functions import FunctionFactory, Functions
 from .._storage import Storage
 from .._strict import StandardHardening, StrictHardening
 from .._values import ExecutionLimits
-from ..rights.access import executions_arn, service
+from ..rights.access import executions_arn, role, service
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_describe
 from .completion import CompletionEvents
@@ -48,10 +47,10 @@ def state_machine(
     stack = Stack.of(scope)
     parts = Construct(scope, "StateMachine")
     every_machine = stack.format_arn(service="states", resource="*")
-    role = iam.Role(parts, "Role", assumed_by=service(scope, "states.amazonaws.com", every_machine))
+    own = role(parts, "Role", service(scope, "states.amazonaws.com", every_machine))
     versions = [f"{function.function_arn}:*" for function in vars(functions).values()]
-    acknowledge(role, "function-versions", arns=versions)
-    acknowledge(role, "no-resources", arns=["*"])
+    acknowledge(own, "function-versions", arns=versions)
+    acknowledge(own, "no-resources", arns=["*"])
     definition = Definition(parts, functions, settings, limits, completion)
     start = stage_batch(
         parts,
@@ -67,14 +66,28 @@ def state_machine(
         state_machine_type=sfn.StateMachineType.STANDARD,
         timeout=limits.longest(),
         tracing_enabled=True,
-        logs=sfn.LogOptions(destination=factory.log_group(parts), level=sfn.LogLevel.ALL, include_execution_data=False),
-        role=role,
+        logs=sfn.LogOptions(
+            destination=factory.log_group(parts, name=_log_group_name(parts)),
+            level=sfn.LogLevel.ALL,
+            include_execution_data=False,
+        ),
+        role=own,
     )
     if completion:
-        completion.grant(machine, role)
+        completion.grant(machine, own)
     runs = executions_arn(machine).removesuffix(":*")
     acknowledge(machine, "map-runs", arns=[f"{runs}:*", f"{runs}/*:*"])
     return machine
+
+
+def _log_group_name(scope: Construct) -> str:
+    """Return a name under which log groups need no place of their own in the account's policy for log delivery.
+
+    The policy takes 5,120 characters, which grown accounts have used up (AWS Step Functions Developer Guide, bp-cwl).
+    The end of the stack's id keeps the name free of the log group that an earlier stack of the name has left.
+    """
+    stack_id = Fn.select(4, Fn.split("-", Fn.select(2, Fn.split("/", Stack.of(scope).stack_id))))
+    return f"/aws/vendedlogs/states/{Names.unique_resource_name(scope, max_length=64)}-{stack_id}"
 
 
 def tag_parts(machine: sfn.StateMachine, service_name: str, storage: Storage, unreported: sqs.IQueue) -> None:

@@ -90,6 +90,7 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
             contracts.StageInput,
             {
                 "Shard": sfn.JsonPath.format(f"s3://{bucket.bucket_name}/{{}}", key),
+                "Execution": sfn.JsonPath.string_at("$$.Execution.Name"),
                 "ClaimsUri": storage.claims.uri,
                 "ResultsUri": storage.results.uri,
             },

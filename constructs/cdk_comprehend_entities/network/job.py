@@ -104,7 +104,11 @@ class JobNetwork(Construct):
 
 
 def chosen_subnets(vpc: ec2.IVpc, subnets: ec2.SubnetSelection | None) -> list[ec2.ISubnet]:
-    """Return the subnets that jobs run in: those that are selected, or the isolated ones."""
+    """Return the subnets that jobs run in: those that are selected, or the isolated ones.
+
+    Raises:
+        RuntimeError: the VPC has none of them.
+    """
     chosen = subnets or ec2.SubnetSelection(subnet_type=ec2.SubnetType.PRIVATE_ISOLATED)
     return vpc.select_subnets(
         availability_zones=chosen.availability_zones,

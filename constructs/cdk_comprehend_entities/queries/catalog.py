@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from functools import reduce
 from pathlib import Path
 
 from aws_cdk import Names, Size, Stack
@@ -14,7 +13,7 @@ from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from .._storage import Storage
-from ..rights.access import allow
+from ..rights.access import allow, together
 from .tables import PARTITION, TABLES, VIEWS, trino_type
 
 # Before any result; Athena looks into the folder of each day from here that a query does not exclude.
@@ -114,7 +113,7 @@ class ResultsCatalog(Construct):
             allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard="query-answers", source=s3_guide),
             *(grant(grantee) for each in (self._results, answers) for grant in (each.grant_list, each.grant_read)),
         ]
-        return reduce(iam.Grant.combine, grants, answers.grant_write(grantee))
+        return together(answers.grant_write(grantee), *grants)
 
 
 def _columns(columns: dict[str, str]) -> list[glue.CfnTable.ColumnProperty]:

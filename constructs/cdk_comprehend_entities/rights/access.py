@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Any
 
-from aws_cdk import Annotations, ArnFormat, Stack, Token
+from aws_cdk import Annotations, ArnFormat, PhysicalName, Stack, Token
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
@@ -49,11 +50,15 @@ def allow(
         wildcard: the entry of :data:`.acknowledged.ACKNOWLEDGED` that says why the ARNs hold a wildcard (default for
             ``*``: IAM knows no resources).
     """
-    grant = iam.Grant.add_to_principal(grantee=grantee, actions=list(actions), resource_arns=on, conditions=when)
-    if owner and not (grant.success and _same_account(grantee.grant_principal, owner)):
+    named: Any = {"grantee": grantee, "actions": list(actions), "resource_arns": on}
+    grant = iam.Grant.add_to_principal(**named, conditions=when)
+    if owner and not (grant.success and same_account(grantee, owner.env.account)):
         # CDK's add_to_principal_or_resource would leave the conditions out.
         for_owner = statement(*actions, to=grantee.grant_principal, on=own_arns or on, source=source, when=when)
-        if not owner.add_to_resource_policy(for_owner).statement_added:
+        if owner.add_to_resource_policy(for_owner).statement_added:
+            # A policy holds a statement once, however often it is added.
+            grant = iam.Grant.add_statement_to_resource_policy(**named, resource=owner, statement=for_owner)
+        else:
             text = f"{', '.join(actions)} could not be granted: CDK can change neither policy; the owner must allow it"
             Annotations.of(owner).add_warning_v2("cdk-comprehend-entities:not-granted", text)
     principal: Any = grantee.grant_principal
@@ -61,8 +66,12 @@ def allow(
     if hasattr(principal, "node"):
         cite(principal, *actions, source=source)
         if wildcard or "*" in on:
-            policy = principal.node.try_find_child("DefaultPolicy") or principal.node.try_find_child("Policy")
-            acknowledge(policy or principal, wildcard or "no-resources", arns=on)
+            acknowledge(principal, wildcard or "no-resources", arns=on)
+        if wildcard == SERVICE_GUIDE:
+            # Of a role of this stack, and of an imported one.
+            for policy in map(principal.node.try_find_child, ("DefaultPolicy", "Policy")):
+                if policy:
+                    acknowledge(policy, "service-guide-policy")
     return grant
 
 
@@ -105,9 +114,16 @@ def let_events_use(key: kms.Key) -> None:
     key.add_to_resource_policy(statement(*actions, on=["*"], to=rule, source=guide))
 
 
-def _same_account(principal: iam.IPrincipal, owner: s3.IBucket | kms.IKey) -> bool:
-    account, owners = principal.principal_account, owner.env.account
-    return account in {None, owners} or (Token.is_unresolved(account) and Token.is_unresolved(owners))
+def same_account(grantee: iam.IGrantable, account: str) -> bool:
+    """Return whether a grantee is of an account, as far as both are known."""
+    own = grantee.grant_principal.principal_account
+    return own in {None, account} or Token.is_unresolved(own) or Token.is_unresolved(account)
+
+
+def together(grant: iam.Grant, *more: iam.Grant) -> iam.Grant:
+    """Return several grants as one, which is a success if all are."""
+    failed = [each for each in (grant, *more) if not each.success]
+    return failed[0] if failed else reduce(iam.Grant.combine, more, grant)
 
 
 def service(scope: Construct, name: str, source_arn: str = "") -> iam.ServicePrincipal:
@@ -118,6 +134,12 @@ def service(scope: Construct, name: str, source_arn: str = "") -> iam.ServicePri
     account = {"StringEquals": {"aws:SourceAccount": Stack.of(scope).account}}
     source = {"ArnLike": {"aws:SourceArn": source_arn}} if source_arn else {}
     return iam.ServicePrincipal(name, conditions={**account, **source})
+
+
+def role(scope: Construct, construct_id: str, assumed_by: iam.IPrincipal, description: str | None = None) -> iam.Role:
+    """Return a new role, which has a name only if the stack of another account needs one."""
+    name = PhysicalName.GENERATE_IF_NEEDED
+    return iam.Role(scope, construct_id, assumed_by=assumed_by, description=description, role_name=name)
 
 
 def executions_arn(machine: sfn.IStateMachine) -> str:

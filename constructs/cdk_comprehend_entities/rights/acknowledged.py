@@ -3,27 +3,30 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from aws_cdk import Acknowledgment, CfnResource, Stack, Validations
-from constructs import IConstruct
+import aws_cdk
+import jsii
+from aws_cdk import CfnResource, Stack, Token
+from constructs import IConstruct, IValidation
 
 # Packs of cdk-nag that give most of their rules the same names.
 _PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 _WIDE = "AwsSolutions-IAM5[Resource::{arn}]"
 _CDK_POLICY = "arn:<AWS::Partition>:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole"
+_GUIDE = "the service's guide shows these actions on all resources; narrow_permissions=True narrows them"
 _STRICT = "strict hardening has it"
 _LOST_WAKE = "a lost wake is made up for by the next one, or by the rule EveryFiveMinutes"
-_CDKS_OWN = "CDK's own function, which sets notifications while a stack is deployed"
+_CDKS_OWN = "CDK's own function, which works while a stack is deployed or deleted"
 
 ACKNOWLEDGED = {
     # Wildcards in ARNs.
     "no-resources": (_WIDE, "IAM knows no resources for these actions"),
-    "service-guide": (
-        f"{_WIDE} CKV_AWS_109 CKV_AWS_111",
-        "the service's guide shows these actions on all resources, and nothing narrower",
-    ),
+    "service-guide": (_WIDE, _GUIDE),
+    "service-guide-policy": ("CKV_AWS_109 CKV_AWS_111", _GUIDE),
+    "keys-elsewhere": (_WIDE, "the stack of another account knows no ARN of the key, whose own policy says who may"),
     "job-numbers": (_WIDE, "the service makes the numbers of jobs"),
     "object-keys": (_WIDE, "all objects under a prefix, whose names are not known before"),
     "execution-names": (_WIDE, "executions are named when they start"),
@@ -41,7 +44,10 @@ ACKNOWLEDGED = {
         "Serverless-LambdaDLQ LambdaDLQ CKV_AWS_116",
         "its caller sees what fails, or may lose an event",
     ),
-    "function-concurrency": ("CKV_AWS_115", f"a state machine or a queue bounds how many run; {_STRICT}"),
+    "function-concurrency": (
+        "LambdaConcurrency CKV_AWS_115",
+        "a state machine or a queue bounds how many run; reserve_concurrency=True takes it from the account's quota",
+    ),
     "function-outside-vpc": ("CKV_AWS_117", f"it calls AWS only, over TLS; {_STRICT}"),
     "function-environment": ("CKV_AWS_173", f"its environment holds names, under Lambda's own key; {_STRICT}"),
     "inline-policies": ("IAMNoInlinePolicy", "a policy of one role goes with it, and no other role can have it"),
@@ -55,6 +61,7 @@ ACKNOWLEDGED = {
         "a log of the deliveries of logs would never end",
     ),
     "access-logs-key": ("S3DefaultEncryptionKMS", "S3 delivers access logs only to buckets with its own encryption"),
+    "auto-delete-function": ("CKV_AWS_115 CKV_AWS_116 CKV_AWS_117", _CDKS_OWN),
     "notifications-function": ("CKV_AWS_115 CKV_AWS_116 CKV_AWS_117", _CDKS_OWN),
     "notifications-role": (f"AwsSolutions-IAM4[Policy::{_CDK_POLICY}]", _CDKS_OWN),
     "notifications-policy": ("IAMNoInlinePolicy", _CDKS_OWN),
@@ -88,10 +95,42 @@ def acknowledge(scope: IConstruct, name: str, *, arns: Sequence[str] = ("",)) ->
         arns: ARNs with wildcards that are meant; others are still found.
     """
     rules, reason = ACKNOWLEDGED[name]
-    for arn in arns:
-        shown = _shown(Stack.of(scope).resolve(arn))
-        for rule in rules.split():
-            _tell(scope, rule.replace("{arn}", shown), reason)
+
+    def tell() -> None:
+        for arn in arns:
+            shown = _shown(Stack.of(scope).resolve(arn))
+            for rule in rules.split():
+                _tell(scope, rule.replace("{arn}", shown), reason)
+
+    if any(map(Token.is_unresolved, arns)):
+        scope.node.add_validation(_Later(tell))
+    else:
+        tell()
+
+
+@jsii.implements(IValidation)
+class _Later:
+    """Does what must wait until references to other stacks are what they are in the template."""
+
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do = do
+
+    def validate(self) -> list[str]:
+        """Find nothing wrong."""
+        self._do()
+        return []
+
+
+@contextmanager
+def acknowledging_helpers(scope: IConstruct, *names: str) -> Iterator[None]:
+    """Tell checkers about what CDK adds meanwhile to the stack of ``scope``: one helper for all that need it there."""
+    stack = Stack.of(scope)
+    before = {child.node.id for child in stack.node.children}
+    yield
+    for child in stack.node.children:
+        if child.node.id not in before:
+            for name in names:
+                acknowledge(child.node.try_find_child("Handler") or child, name)
 
 
 def _tell(scope: IConstruct, rule: str, reason: str) -> None:
@@ -102,8 +141,11 @@ def _tell(scope: IConstruct, rule: str, reason: str) -> None:
         known = resource.get_metadata("checkov") or {"skip": []}
         resource.add_metadata("checkov", {"skip": [*known["skip"], {"id": rule, "comment": reason}]})
         return
+    if not hasattr(aws_cdk, "Validations"):
+        # Before 2.257, CDK and cdk-nag know no acknowledgements.
+        return
     for name in [rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS]:
-        Validations.of(scope).acknowledge(Acknowledgment(id=name, reason=reason))
+        aws_cdk.Validations.of(scope).acknowledge(aws_cdk.Acknowledgment(id=name, reason=reason))
 
 
 def _shown(value: Any) -> str:
@@ -113,6 +155,8 @@ def _shown(value: Any) -> str:
     ((function, argument),) = value.items()
     if function == "Fn::Join":
         return str(argument[0]).join(map(_shown, argument[1]))
+    if function == "Fn::ImportValue":
+        return str(argument)
     if function in {"Ref", "Fn::GetAtt"}:
         return f"<{argument if isinstance(argument, str) else '.'.join(argument)}>"
     return json.dumps(value, separators=(",", ":"))

@@ -112,6 +112,9 @@ def grant_dispatch(
     storage.claims.grant_write(function)
     storage.claims.grant_see_missing(function)
     storage.work.below("open/").grant_write(function)
+    outcomes = storage.work.below("outcomes/")
+    outcomes.grant_list(function)
+    outcomes.grant_read(function)
     machine.grant_start_execution(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     _allow_list(function)
@@ -123,8 +126,12 @@ def grant_uploads(
     """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
-    allow(dispatcher, "sqs:SendMessage", on=[dead.queue_arn], source=_SQS_ACTIONS)
+    allow(dispatcher, "sqs:SendMessage", on=[queue.queue_arn, dead.queue_arn], source=_SQS_ACTIONS)
     uploads.grant_read_versions(stage)
+    prefix = {"StringLike": {"s3:prefix": f"{uploads.path}*"}}
+    source = "Amazon S3 User Guide, amazon-s3-policy-keys"
+    listed = [uploads.bucket.bucket_arn]
+    allow(dispatcher, "s3:ListBucketVersions", on=listed, when=prefix, owner=uploads.bucket, source=source)
 
 
 def grant_vpc(
@@ -138,17 +145,17 @@ def grant_vpc(
     """Let Lambda put ``function`` into subnets, and decrypt its environment."""
     described = ("ec2:DescribeNetworkInterfaces", "ec2:DescribeSubnets")
     allow(function, *described, on=["*"], source=_EC2_ACTIONS)
-    made, wildcard, source = ("ec2:CreateNetworkInterface",), SERVICE_GUIDE, _EC2_ACTIONS
-    created = every = ["*"]
+    create = "ec2:CreateNetworkInterface"
+    deleted = ("ec2:DeleteNetworkInterface", "ec2:AssignPrivateIpAddresses", "ec2:UnassignPrivateIpAddresses")
     if narrow:
         used = [*(("subnet", subnet.subnet_id) for subnet in subnets), ("security-group", group.security_group_id)]
         created = [ec2_arn(function, *each) for each in (*used, ("network-interface", "*"))]
-        # Lambda refuses a role that may delete less, whatever it will delete.
-        every = [ec2_arn(function, "*", "*")]
         wildcard, source = "network-interfaces", f"{NARROWER}: {_EC2_ACTIONS}"
-    deleted = ("DeleteNetworkInterface", "AssignPrivateIpAddresses", "UnassignPrivateIpAddresses")
-    allow(function, *made, on=created, wildcard=wildcard, source=source)
-    allow(function, *(f"ec2:{action}" for action in deleted), on=every, wildcard=wildcard, source=source)
+        allow(function, create, on=created, wildcard=wildcard, source=source)
+        # Lambda refuses a role that may delete less, whatever it will delete.
+        allow(function, *deleted, on=[ec2_arn(function, "*", "*")], wildcard=wildcard, source=source)
+    else:
+        allow(function, create, *deleted, on=["*"], wildcard=SERVICE_GUIDE, source=_EC2_ACTIONS)
     # A message that Lambda puts into a dead-letter queue is encrypted with a data key that the role asks for.
     puts = ["kms:GenerateDataKey"] if function.dead_letter_queue else []
     source = f"AWS Lambda Developer Guide, configuration-envvars-encryption; {_SQS_KEYS}"

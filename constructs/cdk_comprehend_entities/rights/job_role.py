@@ -6,36 +6,49 @@ cross-service-confused-deputy-prevention and usingVPC.
 
 from __future__ import annotations
 
+from aws_cdk import Annotations, Stack
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from .._storage import Storage
 from ..network.job import JobNetwork
-from .access import NARROWER, SERVICE_GUIDE, allow, service
+from .access import NARROWER, SERVICE_GUIDE, allow, same_account, service
+from .access import role as new_role
 from .functions import COMPREHEND, GUIDE, allow_textract, ec2_arn, jobs_arn
 
 
 def data_access_role(scope: Construct) -> iam.Role:
     """Return a role that only Comprehend can assume, for an entity-detection job of this account and Region."""
-    about, trusted = (
-        "Assumed by Amazon Comprehend for entity-detection jobs",
-        service(scope, COMPREHEND, jobs_arn(scope)),
-    )
-    return iam.Role(scope, "DataAccessRole", description=about, assumed_by=trusted)
+    about = "Assumed by Amazon Comprehend for entity-detection jobs"
+    return new_role(scope, "DataAccessRole", service(scope, COMPREHEND, jobs_arn(scope)), about)
 
 
 def grant_job(
-    role: iam.IRole, storage: Storage, network: JobNetwork | None, *, semi_structured: bool, narrow: bool
+    scope: Construct,
+    role: iam.IRole,
+    storage: Storage,
+    network: JobNetwork | None,
+    *,
+    semi_structured: bool,
+    narrow: bool,
 ) -> None:
-    """Let the service run a job with ``role``.
+    """Let the service run a job with ``role``, or warn that CDK can't.
 
     Args:
+        scope: the workflow.
         role: what the service assumes.
         storage: the documents, the output and the keys.
         network: where jobs run, if not in the service's own network.
         semi_structured: documents may be images and scans.
         narrow: rights are narrower than the guide shows.
     """
+    path, stack = role.node.path, Stack.of(scope)
+    if not same_account(role, stack.account):
+        _warn(scope, f"{path} is of another account, and IAM passes no role to a service there: no job will start")
+        return
+    if Stack.of(role).node.addr != stack.node.addr:
+        # In a policy of this stack: a role that named the buckets here would make the two stacks need each other.
+        role = iam.Role.from_role_name(scope, "GivenDataAccessRole", role.role_name)
     source = f"{GUIDE}#auth-role-permissions"
     for documents in (storage.documents, storage.staging):
         if narrow:
@@ -49,6 +62,15 @@ def grant_job(
         _grant_interfaces(role, network, narrow=narrow)
     if semi_structured:
         allow_textract(role)
+    # A new role has the one, an imported one the other; one that CDK may not change takes rights without a word.
+    if not any(map(role.node.try_find_child, ("DefaultPolicy", "Policy"))):
+        _warn(
+            scope, f"CDK may not change {path}: its owner must give it what docs/permissions.md has for DataAccessRole"
+        )
+
+
+def _warn(scope: Construct, text: str) -> None:
+    Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:data-access-role-permissions", text)
 
 
 def _grant_interfaces(role: iam.IRole, network: JobNetwork, *, narrow: bool) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import jsii
 from aws_cdk import Duration, RemovalPolicy, Size, Stack
 from aws_cdk import aws_events as events
-from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk.interfaces.aws_events import IRuleRef
 from constructs import Construct
 
 from entities_job import contracts
@@ -29,8 +30,8 @@ _TIMEOUT = Duration.minutes(5)
 
 # Lambda has 4 KB for a function's environment (gettingstarted-limits), of which others take some 500 bytes.
 _ENVIRONMENT = 3500
-# The longest URL of a queue, which is not known before it is deployed.
-_UNKNOWN = 140
+# What is not known before it is deployed: the longest name of a queue, and the longest URL of one.
+_NAME, _UNKNOWN = 80, 140
 
 
 class UploadDispatcher(Construct):
@@ -91,9 +92,15 @@ class UploadDispatcher(Construct):
         acknowledge(queue, "wake-queue")
         often, about = events.Schedule.rate(Duration.minutes(5)), "Wakes the dispatcher, should another wake be lost"
         tick = events.Rule(self, "EveryFiveMinutes", description=about, schedule=often)
-        deliver(tick, queue, wake())
+        sweep = events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, {"Sweep": True}))
+        deliver(tick, queue, sweep)
         acknowledge(tick, "wake-rule")
         return queue
+
+    def hear(self, ended: events.Rule) -> None:
+        """Tell the dispatcher how executions end; what it misses, it reads where outcomes are kept."""
+        deliver(ended, self.wake_queue, events.RuleTargetInput.from_event_path("$.detail"))
+        acknowledge(ended, "wake-rule")
 
     def add(
         self, name: str, uploads: Prefix, queue: sqs.IQueue, batches: contracts.BatchSettings, *, dead: sqs.IQueue
@@ -110,7 +117,7 @@ class UploadDispatcher(Construct):
                     f"an upload would be analysed twice in the same way: prefix {prefix!r} overlaps {other!r}"
                 )
         self._prefixes.append((prefix, batches["Request"]))
-        triggers[name] = {**batches, "QueueUrl": queue.queue_url}
+        triggers[name] = {**batches, "Prefix": prefix, "Queue": queue.queue_name}
         payload("DispatchUploads", contracts.TriggerSettings, triggers[name])
         told = payload("DispatchUploads", contracts.DispatcherSettings, self._settings)
         if (size := _length(Stack.of(self).resolve(told))) > _ENVIRONMENT:
@@ -125,7 +132,7 @@ class UploadDispatcher(Construct):
 def _length(value: Any) -> int:
     """Return how many bytes a resolved value takes at most as JSON."""
     if isinstance(value, dict) and any(name == "Ref" or name.startswith("Fn::") for name in value):
-        return _UNKNOWN
+        return _NAME if "QueueName" in str(value) else _UNKNOWN
     if isinstance(value, dict):
         return 1 + sum(len(json.dumps(name)) + 2 + _length(each) for name, each in value.items())
     if isinstance(value, list):
@@ -138,10 +145,9 @@ def encrypted_queue(scope: Construct, construct_id: str, key: kms.IKey, **option
     return sqs.Queue(scope, construct_id, encryption_master_key=key, enforce_ssl=True, **options)
 
 
-def wake(trigger: str | None = None) -> events.RuleTargetInput:
-    """Return the message that wakes the dispatcher, for an upload of ``trigger`` if there is one."""
-    given = {"Trigger": trigger} if trigger else {}
-    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, given))
+def wake(trigger: str) -> events.RuleTargetInput:
+    """Return the message that wakes the dispatcher for an upload of ``trigger``."""
+    return events.RuleTargetInput.from_object(payload("DispatchUploads", contracts.Wake, {"Trigger": trigger}))
 
 
 def deliver(
@@ -151,13 +157,26 @@ def deliver(
     *,
     dead_letter_queue: sqs.IQueue | None = None,
 ) -> None:
-    """Have a rule send to a queue, with the one right that it needs: for a queue that it knows, CDK gives seven."""
-    unknown = sqs.Queue.from_queue_arn(rule, f"To{queue.node.id}", queue.queue_arn)
-    rule.add_target(targets.SqsQueue(unknown, message=message, dead_letter_queue=dead_letter_queue))
-    of_rule = {"ArnEquals": {"aws:SourceArn": rule.rule_arn}}
-    to, guide = (
-        iam.ServicePrincipal("events.amazonaws.com", conditions=of_rule),
-        "eb-use-resource-based#eb-sqs-permissions",
-    )
-    source = f"Amazon EventBridge User Guide, {guide}"
-    queue.add_to_resource_policy(statement("sqs:SendMessage", on=[queue.queue_arn], to=to, source=source))
+    """Have a rule send to a queue, with the one right that it needs: CDK's own target gives seven."""
+    rule.add_target(_Target(queue, message, dead_letter_queue))
+    rules = iam.ServicePrincipal("events.amazonaws.com", conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}})
+    source = "Amazon EventBridge User Guide, eb-use-resource-based#eb-sqs-permissions"
+    for each in (queue, dead_letter_queue):
+        if each:
+            each.add_to_resource_policy(statement("sqs:SendMessage", on=[each.queue_arn], to=rules, source=source))
+
+
+@jsii.implements(events.IRuleTarget)
+class _Target:
+    """A queue as the target of a rule, and nothing else: no rights, and no comparison of environments."""
+
+    def __init__(
+        self, queue: sqs.IQueue, message: events.RuleTargetInput, dead_letter_queue: sqs.IQueue | None
+    ) -> None:
+        self._queue, self._message, self._dead_letter_queue = queue, message, dead_letter_queue
+
+    def bind(self, rule: IRuleRef, id: str | None = None) -> events.RuleTargetConfig:
+        """Return the target as EventBridge takes it."""
+        dead = self._dead_letter_queue
+        kept = events.CfnRule.DeadLetterConfigProperty(arn=dead.queue_arn) if dead else None
+        return events.RuleTargetConfig(arn=self._queue.queue_arn, input=self._message, dead_letter_config=kept)

@@ -34,6 +34,8 @@ class UploadTrigger(Construct):
         queue: where uploads wait.
         dead_letter_queue: what could not be made part of a batch, or not be delivered; see docs/uploads.md.
         rule: what announces uploads.
+        backfill_command: analyses what lay under the prefix before, or was put in the first five minutes after it was
+            deployed, when S3 does not send events yet: worth an output of your stack.
         oldest_upload_alarm: an upload has waited for half an hour.
         dead_letter_alarm: an upload is in the dead-letter queue.
     """
@@ -65,6 +67,11 @@ class UploadTrigger(Construct):
         )
         self.rule = self._rule(uploads, dispatcher.wake_queue)
         dispatcher.add(construct_id, uploads, self.queue, batches, dead=self.dead_letter_queue)
+        event = f'{{"Backfill":{{"Trigger":"{construct_id}"}}}}'
+        self.backfill_command = (
+            f"aws lambda invoke --function-name {dispatcher.function.function_name} "
+            f"--cli-binary-format raw-in-base64-out --payload '{event}' /dev/stdout"
+        )
         self.oldest_upload_alarm = self._alarm(
             "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
         )

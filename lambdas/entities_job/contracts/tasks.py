@@ -181,9 +181,10 @@ class PublishFailureInput(TypedDict):
 
 
 class StageInput(TypedDict):
-    """Payload of Stage: a file of a batch's manifest, where claims lie, and where refused uploads are reported."""
+    """Payload of Stage: a file of a batch's manifest, the execution that claims its uploads, and where it writes."""
 
     Shard: str
+    Execution: str
     ClaimsUri: str
     ResultsUri: str
 

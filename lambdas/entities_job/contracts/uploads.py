@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NotRequired, TypedDict
+from typing import Literal, NotRequired, TypedDict, final
 
 from .request import TriggerRequest
 from .settings import Ceilings
@@ -19,9 +19,10 @@ class BatchSettings(TypedDict):
 
 
 class TriggerSettings(BatchSettings):
-    """One upload trigger: its batches, and the queue in which its uploads wait."""
+    """One upload trigger: its batches, and prefix and queue's name of its uploads."""
 
-    QueueUrl: str
+    Prefix: str
+    Queue: str
 
 
 class DispatcherSettings(TypedDict):
@@ -36,9 +37,63 @@ class DispatcherSettings(TypedDict):
 
 
 class Wake(TypedDict):
-    """A message that wakes DispatchUploads: ``Trigger`` where an upload sent it."""
+    """A message that wakes DispatchUploads: ``Trigger`` of an upload, ``Sweep`` of its schedule; or an outcome."""
 
     Trigger: NotRequired[str]
+    Sweep: NotRequired[bool]
+
+
+class BackfillRequest(TypedDict):
+    """What to queue of all that lies under a trigger's prefix, or a ``Prefix`` below it.
+
+    ``Since`` is a date or time of ISO 8601; with ``Versions`` those that were overwritten count, too. The rest is how
+    far it got.
+    """
+
+    Trigger: str
+    Prefix: NotRequired[str]
+    Since: NotRequired[str]
+    Versions: NotRequired[bool]
+    KeyMarker: NotRequired[str]
+    VersionIdMarker: NotRequired[str]
+    Listed: NotRequired[int]
+    Queued: NotRequired[int]
+
+
+@final
+class BackfillEvent(TypedDict):
+    """Event of DispatchUploads, for uploads that no event announced; also a message to itself that goes on."""
+
+    Backfill: BackfillRequest
+
+
+class FailedBatchMessage(TypedDict):
+    """A message in a trigger's queue, or its dead-letter queue: the batch of that name is to be analysed again."""
+
+    Batch: str
+
+
+class Claim(TypedDict):
+    """Which execution of a batch analyses an upload; with ``ErrorCode`` it refused it, but another may try again."""
+
+    Execution: str
+    ErrorCode: NotRequired[str]
+
+
+class BatchRecord(TypedDict):
+    """What became of a batch.
+
+    ``Number`` counts its executions, ``Jobs`` those in vain and ``Resumed`` those that took up its job, both since
+    people started it; ``JobId`` is of a paid job whose results are not published, ``Reason`` why it waits for people.
+    """
+
+    State: Literal["running", "published", "failed"]
+    Number: int
+    Jobs: int
+    Resumed: int
+    JobId: NotRequired[str]
+    LastJobId: NotRequired[str]
+    Reason: NotRequired[str]
 
 
 class QueueRecordAttributes(TypedDict):
@@ -55,6 +110,7 @@ class QueueRecord(TypedDict):
     attributes: QueueRecordAttributes
 
 
+@final
 class QueueRecords(TypedDict):
     """What SQS hands to a function."""
 
@@ -67,3 +123,4 @@ class DispatcherNote(TypedDict):
     Since: dict[str, float]
     LookAt: float
     Starting: dict[str, float]
+    Awaited: dict[str, float]

@@ -15,7 +15,7 @@ def handler(event: StageInput, context: LambdaContext) -> StageOutput:
 
     Refused uploads are reported under ``event["ResultsUri"]``.
     """
-    places = (Location.of(event[name]) for name in ("Shard", "ClaimsUri", "ResultsUri"))
-    counts = Shard(*places).stage()
+    manifest, claims, results = (Location.of(event[name]) for name in ("Shard", "ClaimsUri", "ResultsUri"))
+    counts = Shard(manifest, event["Execution"], claims, results).stage()
     logger.info("shard staged", extra={"shard": event["Shard"], **counts})
     return counts

@@ -77,6 +77,11 @@ class Upload(NamedTuple):
             raise ValueError("neither version id nor ETag: no telling which content is meant")
         return upload
 
+    def announcement(self) -> str:
+        """Return a message that :meth:`of` reads."""
+        item = {"key": self.key, "version-id": self.version, "etag": self.etag, "size": self.size}
+        return json.dumps({"bucket": {"name": self.bucket}, "object": item})
+
     @property
     def is_folder(self) -> bool:
         """Whether it is what a console makes for a folder."""
@@ -173,16 +178,17 @@ class Gathering:
 
     Attributes:
         left: messages that did not fit.
+        closed: nothing more is taken.
     """
 
     def __init__(self, name: str, trigger: Trigger) -> None:
         self.left: list[MessageTypeDef] = []
+        self.closed = False
         self._name, self._trigger = name, trigger
         self._entries: dict[str, ManifestLine] = {}
         self._messages: list[MessageTypeDef] = []
         self._tally = self._nothing()
         self._newest = 0.0
-        self._left_since = math.inf
 
     def add(self, upload: Upload, message: MessageTypeDef) -> None:
         """Take an upload into the batch, or leave it if the batch is full."""
@@ -194,17 +200,26 @@ class Gathering:
                 # Alone it is too much already.
                 self._tally, refusal = self._nothing(), ("BATCH_LIMIT_EXCEEDED", "is more than one batch may hold")
             if full:
-                self.left.append(message)
-                self._left_since = min(self._left_since, upload.sent)
+                self.leave(message)
                 return
             self._entries[identity] = upload.entry(identity, refusal)
             self._newest = max(self._newest, upload.sent)
         self._messages.append(message)
 
+    @property
+    def begun(self) -> bool:
+        """Whether anything was taken."""
+        return bool(self._entries)
+
+    def leave(self, message: MessageTypeDef) -> None:
+        """Leave a message, and take nothing more: what is read later was sent later."""
+        self.left.append(message)
+        self.closed = True
+
     def wanted(self) -> int:
         """Return about how many more messages it takes, rather fewer than more; none once it is full."""
         most, tally = self._trigger.settings["Limits"], self._tally
-        room = 0 if self.left else most["Documents"] - len(self._entries)
+        room = 0 if self.closed else most["Documents"] - len(self._entries)
         if tally.semi_structured:
             room = min(room, MAXIMUM_SEMI_STRUCTURED_FILES - tally.files)
         used = max(tally.size / most["Bytes"], tally.cost / most.get("CostUsd", math.inf))
@@ -218,7 +233,8 @@ class Gathering:
         """Return what was gathered, if anything was."""
         if not self._entries:
             return None
-        since = min(self._left_since, self._newest) if self.left or not self.wanted() else None
+        # What is left, or was not read, waits about as long as the newest of the batch.
+        since = None if self.wanted() else self._newest
         return UploadBatch(self._name, list(self._entries.values()), self._newest, self._messages, since)
 
     def _fits(self, entry: ManifestLine) -> bool:

@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
         BatchResultErrorEntryTypeDef,
         ChangeMessageVisibilityBatchRequestEntryTypeDef,
         DeleteMessageBatchRequestEntryTypeDef,
+        MessageAttributeValueTypeDef,
         MessageTypeDef,
+        SendMessageBatchRequestEntryTypeDef,
     )
 
 _THREADS = 32
@@ -35,8 +37,7 @@ class UploadQueue:
 
     def waiting(self) -> int:
         """Return about how many messages wait; those that are being read don't count."""
-        answer = aws.sqs().get_queue_attributes(QueueUrl=self._url, AttributeNames=["ApproximateNumberOfMessages"])
-        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+        return int(self._attribute("ApproximateNumberOfMessages"))
 
     def read(self, wanted: Callable[[], int]) -> Iterator[MessageTypeDef]:
         """Yield messages until ``wanted``, asked before each round of calls, wants no more, or none is left."""
@@ -70,26 +71,46 @@ class UploadQueue:
 
     def bury(self, dead: Sequence[tuple[MessageTypeDef, str]]) -> None:
         """Move messages into the dead-letter queue, each with the reason; what fails stays, and comes again."""
-        if not dead:
-            return
-        names = ["RedrivePolicy"]
-        policy = aws.sqs().get_queue_attributes(QueueUrl=self._url, AttributeNames=names)["Attributes"]  # type: ignore[arg-type]
-        name = json.loads(policy["RedrivePolicy"])["deadLetterTargetArn"].rpartition(":")[2]
-        target, buried = "".join([*self._url.rpartition("/")[:2], name]), []
+        buried = []
         for message, reason in dead:
-            logger.error("dead letter", extra={"message_id": message["MessageId"], "reason": reason})
-            # SQS takes no control characters.
-            text = reason.encode("ascii", "backslashreplace").decode()[:_LONGEST_REASON]
             try:
-                aws.sqs().send_message(
-                    QueueUrl=target,
-                    MessageBody=message["Body"],
-                    MessageAttributes={"Reason": {"DataType": "String", "StringValue": text}},
-                )
+                self.bury_new(message["Body"], reason)
                 buried.append(message)
             except (ClientError, BotoCoreError) as error:
                 logger.error("dead letter stays in its queue", extra={"error": str(error)})
         self.delete(buried)
+
+    def bury_new(self, body: str, reason: str) -> None:
+        """Put a message into the dead-letter queue, with the reason."""
+        logger.error("dead letter", extra={"body": body[:_LONGEST_REASON], "reason": reason})
+        policy = json.loads(self._attribute("RedrivePolicy"))
+        target = "".join([*self._url.rpartition("/")[:2], policy["deadLetterTargetArn"].rpartition(":")[2]])
+        # SQS takes no control characters.
+        text = reason.encode("ascii", "backslashreplace").decode()[:_LONGEST_REASON]
+        reasons: dict[str, MessageAttributeValueTypeDef] = {"Reason": {"DataType": "String", "StringValue": text}}
+        aws.sqs().send_message(QueueUrl=target, MessageBody=body, MessageAttributes=reasons)
+
+    def send(self, bodies: Sequence[str]) -> None:
+        """Put messages into the queue.
+
+        Raises:
+            RuntimeError: SQS did not take all of them.
+        """
+
+        def send_ten(start: int) -> int:
+            ten = enumerate(bodies[start : start + _MESSAGES_A_CALL])
+            entries: list[SendMessageBatchRequestEntryTypeDef] = [
+                {"Id": str(number), "MessageBody": body} for number, body in ten
+            ]
+            return len(aws.sqs().send_message_batch(QueueUrl=self._url, Entries=entries).get("Failed", []))
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            failed = sum(pool.map(send_ten, range(0, len(bodies), _MESSAGES_A_CALL)))
+        if failed:
+            raise RuntimeError(f"SQS did not take {failed} of {len(bodies)} messages")
+
+    def _attribute(self, name: Literal["ApproximateNumberOfMessages", "RedrivePolicy"]) -> str:
+        return aws.sqs().get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name]
 
     def delete(self, messages: Sequence[MessageTypeDef]) -> None:
         """Delete messages. One that survives comes again, and is recognised by its content."""

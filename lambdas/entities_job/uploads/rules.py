@@ -20,6 +20,8 @@ _TOLERANCE = 1.0
 _STARTING_SECONDS = 300.0
 # Step Functions lists a new execution after a moment ("eventually consistent", API_ListExecutions).
 _LISTED_SECONDS = 60.0
+# Longer than any execution takes.
+_AWAITED_SECONDS = 14 * 86400.0
 _TRIES = 10
 
 
@@ -58,19 +60,22 @@ class Note:
         since: since when uploads wait, by trigger. It counts as waiting, even if SQS counts none for a minute.
         look_at: when to look again.
         starting: until when a batch that is being started holds a slot, if no execution of its name is listed.
+        awaited: since when executions run whose outcome nobody has seen yet.
         etag: of the object that it was read from, empty if there is none.
     """
 
     since: Mapping[str, float] = field(default_factory=dict)
     look_at: float = 0.0
     starting: Mapping[str, float] = field(default_factory=dict)
+    awaited: Mapping[str, float] = field(default_factory=dict)
     etag: str = ""
 
     def at(self, now: float) -> Note:
         """Return what of it can be true: no upload waits since tomorrow, and no start takes longer than it may."""
         since = {trigger: min(first, now) for trigger, first in self.since.items()}
         starting = {name: until for name, until in self.starting.items() if now < until <= now + _STARTING_SECONDS}
-        return replace(self, since=since, starting=starting)
+        awaited = {name: at for name, at in self.awaited.items() if now - _AWAITED_SECONDS < at}
+        return replace(self, since=since, starting=starting, awaited=awaited)
 
 
 class Batch(Protocol):
@@ -88,12 +93,17 @@ class Batch(Protocol):
 B = TypeVar("B", bound=Batch)
 
 
-class World(Protocol[B]):
-    """All that the dispatcher sees and does; ``keep`` refuses a note that was read before another was kept."""
+class Notes(Protocol):
+    """The clock and the note; ``keep`` refuses a note that was read before another was kept."""
 
     def now(self) -> float: ...
     def note(self) -> Note: ...
     def keep(self, note: Note) -> bool: ...
+
+
+class World(Notes, Protocol[B]):
+    """All that the dispatcher sees and does."""
+
     def full_batches(self) -> Mapping[str, int]: ...
     def waiting(self, trigger: str) -> int: ...
     def usage(self, starting: Collection[str]) -> Usage: ...
@@ -170,8 +180,9 @@ def _looked(world: World[B], slots: int, uploaded: Mapping[str, float]) -> bool:
         left = {chosen.trigger: chosen.since} if counted[chosen.trigger] else {}
         _go_on(world, slot, {}, left, LONGEST_SLEEP)
         return True
-    name = batch.name
-    _revise(world, lambda note: _held(note, slot, {name: now + _STARTING_SECONDS}))
+    name, held = batch.name, {batch.name: now + _STARTING_SECONDS}
+    # Before the start: if this function is killed meanwhile, somebody still waits for the outcome.
+    revise(world, lambda note: replace(_held(note, slot, held), awaited={**note.awaited, name: now}))
     world.start(batch)
     left = {} if batch.left_since is None else {chosen.trigger: batch.left_since}
     _go_on(world, name, {name: world.now() + _LISTED_SECONDS}, left, 1.0)
@@ -183,7 +194,7 @@ def _go_on(world: World[B], held: str, then: Mapping[str, float], left: Mapping[
     look_at = world.now() + pause if left else 0.0
     if left:
         world.wake(pause)
-    _revise(
+    revise(
         world,
         lambda note: replace(_held(note, held, then), since={**note.since, **left}, look_at=look_at or note.look_at),
     )
@@ -193,7 +204,7 @@ def _held(note: Note, before: str, now: Mapping[str, float]) -> Note:
     return replace(note, starting={**{name: at for name, at in note.starting.items() if name != before}, **now})
 
 
-def _revise(world: World[B], change: Callable[[Note], Note]) -> None:
+def revise(world: Notes, change: Callable[[Note], Note]) -> None:
     """Change the note as it stands, whoever changed it meanwhile."""
     for _ in range(_TRIES):
         if world.keep(change(world.note().at(world.now()))):

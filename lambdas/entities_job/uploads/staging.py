@@ -10,14 +10,16 @@ import json
 import re
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import ClientError
 
 from .. import aws
 from ..aws import Location, error_code, logger
-from ..contracts import InventoryEntry, ManifestLine, RefusedUpload, StageOutput
+from ..contracts import Claim, InventoryEntry, ManifestLine, RefusedUpload, StageOutput
 from ..request.limits import MINIMUM_BYTES
+from .records import Records, Run
 
 if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
@@ -45,14 +47,19 @@ _REFUSALS = {
 class Shard:
     """One file of a batch's manifest, ``.../<batch>/manifest/<nnnnn>.jsonl``, and the places that belong to it."""
 
-    def __init__(self, manifest: Location, claims: Location, results: Location) -> None:
+    def __init__(self, manifest: Location, execution: str, claims: Location, results: Location) -> None:
         folder, self._name = manifest.key.rsplit("/", 1)
         self._manifest = manifest
         self._place = Location(manifest.bucket, folder.rsplit("/", 1)[0])
         self._batch = self._place.name
         # Of the trigger: two of them may analyse one upload, each in its own way.
         trigger, date, _ = self._batch.split("-")
-        self._claims = claims / trigger
+        self._claims, self._records = claims / trigger, Records(claims)
+        run = Run.of(execution)
+        # Somebody may stage a batch again under a name of his own.
+        self._run = run if run and run.batch == self._batch else Run(self._batch)
+        self._own: Claim = {"Execution": self._run.name}
+        self._free = cache(lambda holder: self._records.is_free({"Execution": holder}))
         part = f"job_date={date[:4]}-{date[4:6]}-{date[6:8]}/{self._batch}-{self._name}.gz"
         self._report = results / "refused" / part
 
@@ -63,7 +70,8 @@ class Shard:
         entries = [entry for entry in entries if not entry.get("Padding")]
         fates = self._staged(entries)
         refused = [entry for entry, fate in zip(entries, fates, strict=True) if fate == "Refused"]
-        if refused:
+        # An earlier execution may have refused what this one could read.
+        if refused or self._run.number > 1:
             lines = [json.dumps(self._refusal(entry), ensure_ascii=False) for entry in refused]
             self._report.write(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
         staged = sum(entry["Size"] for entry, fate in zip(entries, fates, strict=True) if fate == "Staged")
@@ -86,6 +94,10 @@ class Shard:
             with ThreadPoolExecutor(_THREADS) as pool:
                 found = pool.map(self._stage_one, [entries[number] for number in left])
                 fates.update({number: fate for number, fate in zip(left, found, strict=True) if fate})
+        unreadable = json.dumps({**self._own, "ErrorCode": _UNREADABLE}).encode()
+        for number, entry in enumerate(entries):
+            if number not in fates:
+                (self._claims / entry["Identity"]).write(unreadable)
         return [fates.get(number, "Refused") for number in range(len(entries))]
 
     def _stage_one(self, entry: ManifestLine) -> Fate | None:
@@ -107,9 +119,22 @@ class Shard:
         return "Refused" if "ErrorCode" in entry else "Staged"
 
     def _claim(self, identity: str) -> bool:
-        """Return whether this batch is the one that analyses this content: another may hold it, too."""
-        place = self._claims / identity
-        return place.write_new(self._batch.encode()) or place.read().decode() == self._batch
+        """Return whether this execution is the one that analyses this content: another may hold it, too."""
+        place, own = self._claims / identity, json.dumps(self._own).encode()
+        if place.write_new(own):
+            return True
+        while True:
+            body, etag = place.read_marked()
+            holder: Claim = json.loads(body or b'{"Execution": ""}')
+            if holder == self._own:
+                return True
+            before = Run.of(holder["Execution"]) or self._run
+            earlier = before.batch == self._batch and before.number <= self._run.number
+            if not (earlier or "ErrorCode" in holder or self._free(holder["Execution"])):
+                return False
+            # Whoever else would take it over meanwhile changes its ETag.
+            if place.write_if(own, etag):
+                return True
 
     def _copy(self, entry: ManifestLine) -> None:
         place, target = Location.of(entry["Source"]), self._place / "documents" / entry["File"]
@@ -117,7 +142,13 @@ class Shard:
         # Copying tags would need permissions on tags.
         if "VersionId" in entry:
             source["VersionId"] = entry["VersionId"]
-            aws.s3().copy_object(Bucket=target.bucket, Key=target.key, CopySource=source, TaggingDirective="REPLACE")
+            aws.s3().copy_object(
+                Bucket=target.bucket,
+                Key=target.key,
+                CopySource=source,
+                TaggingDirective="REPLACE",
+                **target.encryption,
+            )
         else:
             aws.s3().copy_object(
                 Bucket=target.bucket,
@@ -125,6 +156,7 @@ class Shard:
                 CopySource=source,
                 TaggingDirective="REPLACE",
                 CopySourceIfMatch=entry["ETag"],
+                **target.encryption,
             )
 
     def _pad(self) -> None:

@@ -10,15 +10,17 @@ from typing import Any
 
 import pytest
 
-from entities_job.contracts import DispatcherSettings, QueueRecord, StageOutput, TriggerSettings
+from entities_job.contracts import DispatcherSettings, QueueRecord, StageInput, StageOutput, TriggerSettings
 from entities_job.errors import ServiceError
 from entities_job.handlers import dispatch_uploads, stage
 from entities_job.uploads import account, batch, staging
+from entities_job.uploads.records import Run
 from tests.aws import MACHINE, VISIBILITY_SECONDS, Aws, Crash
 from tests.unit.lambda_context import CONTEXT
 
 TRIGGER: TriggerSettings = {
-    "QueueUrl": "q",
+    "Prefix": "uploads/",
+    "Queue": "q",
     "Request": {"LanguageCode": "en"},
     "Suffixes": [],
     "Custom": False,
@@ -95,13 +97,19 @@ def record(aws: Aws, body: str) -> QueueRecord:
     return {"messageId": "1", "body": body, "attributes": {"SentTimestamp": str(int(aws.clock * 1000))}}
 
 
-def staged(aws: Aws, batch: str) -> StageOutput:
-    """StageBatch: all shards of a batch."""
-    shards = aws.uris(f"s3://in/staging/{batch}/manifest/")
-    counts = [
-        stage.handler({"Shard": shard, "ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}, CONTEXT)
-        for shard in shards
-    ]
+def staged(aws: Aws, execution: str) -> StageOutput:
+    """StageBatch: all shards of a batch, for one of its executions."""
+    run = Run.of(execution)
+    assert run is not None
+    counts = []
+    for shard in aws.uris(f"s3://in/staging/{run.batch}/manifest/"):
+        given: StageInput = {
+            "Shard": shard,
+            "Execution": execution,
+            "ClaimsUri": "s3://in/claims/",
+            "ResultsUri": "s3://out/results/",
+        }
+        counts.append(stage.handler(given, CONTEXT))
     return {
         "Staged": sum(each["Staged"] for each in counts),
         "Refused": sum(each["Refused"] for each in counts),
@@ -377,7 +385,7 @@ def test_an_upload_is_seen_although_sqs_still_counts_none(aws: Aws) -> None:
 def test_a_trigger_that_is_woken_while_another_waits_is_not_forgotten(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es={**TRIGGER, "QueueUrl": "es"})))
+    monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es={**TRIGGER, "Queue": "es"})))
     aws.counted.update(q=0, es=0)
     upload(aws, "uploads/en/a")
     look(aws, "En")
@@ -450,7 +458,7 @@ def test_more_than_a_batch_starts_as_slots_allow(aws: Aws) -> None:
 
 
 def test_triggers_with_other_settings_have_batches_of_their_own(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    spanish: TriggerSettings = {**TRIGGER, "QueueUrl": "es", "Request": {"LanguageCode": "es"}}
+    spanish: TriggerSettings = {**TRIGGER, "Queue": "es", "Request": {"LanguageCode": "es"}}
     monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es=spanish)))
     upload(aws, "uploads/en/a")
     upload(aws, "uploads/es/a", queue="es")
@@ -461,7 +469,7 @@ def test_triggers_with_other_settings_have_batches_of_their_own(aws: Aws, monkey
 
 
 def test_two_triggers_over_one_prefix_both_analyse_an_upload(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    spanish: TriggerSettings = {**TRIGGER, "QueueUrl": "es", "Request": {"LanguageCode": "es"}}
+    spanish: TriggerSettings = {**TRIGGER, "Queue": "es", "Request": {"LanguageCode": "es"}}
     monkeypatch.setenv("UPLOADS", json.dumps(settings(En=TRIGGER, Es=spanish)))
     version = upload(aws, "uploads/a")
     item = {"key": "uploads/a", "size": 1000, "etag": "e", "version-id": version}

@@ -18,7 +18,8 @@ from entities_job.uploads.batch import Gathering, Trigger, Upload, UploadBatch
 def trigger(**changes: Any) -> Trigger:
     """A trigger; ``Limits`` add to its own."""
     settings: TriggerSettings = {
-        "QueueUrl": "q",
+        "Prefix": "uploads/",
+        "Queue": "q",
         "Request": {"LanguageCode": "en"},
         "Suffixes": [],
         "Custom": False,
