@@ -125,6 +125,14 @@ def test_dead_letters_are_found_and_redriven(shell: Console, workflow: Deployed)
     assert shell("doctor").code == 0
 
 
+def test_what_no_event_announced_is_queued(shell: Console, workflow: Deployed, letters: Path) -> None:
+    told = shell("submit", str(letters / "ada.txt"), "--trigger", "Uploads", "--name", "twice", "--json").json
+    assert told["Outcome"]["Status"] == "COMPLETED"
+    found = shell("backfill", "--prefix", "uploads/twice/", "--json").json
+    assert (found["Listed"], found.get("Queued", 0)) == (1, 0)
+    assert "Prefix lies under uploads/" in shell("backfill", "--prefix", "elsewhere/", code=1).err
+
+
 def test_nothing_is_purged_while_the_stack_stands(shell: Console) -> None:
     assert "still stands" in shell("purge", "Rehearsed", "--yes", code=1).err
 
