@@ -8,12 +8,12 @@ from typing import Annotated
 import typer
 
 from ..aws import CommandError, error_code
+from ..care.uploads import messages, queue_of
 from ..command import Use
 from ..console import count, duration
 from ..executions import Run, find, look, runs, start
 from ..following import code, followed, show_run
 from ..published import summary
-from ..uploads import messages, queue_of
 
 _WHICH = "An execution: its name, the beginning of its name, or its ARN"
 

@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from ..aws import CommandError
+from ..care.uploads import chosen
 from ..command import Use
 from ..console import count, size, usd
 from ..deployment import Trigger
 from ..documents import Documents, collect, upload
 from ..executions import look, runs, start
 from ..tables import found_entities
-from ..uploads import chosen
 from .executions import ended_of
 
 _SHOWN = 10
