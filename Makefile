@@ -97,6 +97,9 @@ bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 
 bench-report: setup-dev ## write a report of 500,000 entities and open it in Chromium (CHROME=/path/to/chromium)
 	$(BIN)/python -m bench.report
 
+bench-emulator: setup-dev ## run 30 MB of books and 5,000 documents through the Comprehend emulator, for minutes
+	$(BIN)/python -m bench.emulator
+
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
 	$(BIN)/python -m bench.pictures
 

@@ -89,13 +89,8 @@ def find(aws: Aws, deployment: Deployment, wanted: str | None) -> str:
     """
     if wanted and wanted.startswith("arn:"):
         return wanted
-    if wanted:
-        arn = f"{deployment.arn.replace(':stateMachine:', ':execution:')}:{wanted}"
-        try:
-            return str(aws.client("stepfunctions").describe_execution(executionArn=arn)["executionArn"])
-        except Exception as error:
-            if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
-                raise
+    if wanted and (arn := named(aws, deployment, wanted)):
+        return arn
     newest = runs(aws, deployment, most=1 if not wanted else 1000)
     found = [each["executionArn"] for each in newest if not wanted or each["name"].startswith(wanted)]
     if not found:
@@ -104,6 +99,17 @@ def find(aws: Aws, deployment: Deployment, wanted: str | None) -> str:
     if len(found) > 1:
         raise CommandError(f"{len(found)} executions begin with {wanted!r}.", "Give more of the name.")
     return str(found[0])
+
+
+def named(aws: Aws, deployment: Deployment, name: str) -> str | None:
+    """Return the ARN of the execution of this very name, or None if there is none."""
+    arn = f"{deployment.arn.replace(':stateMachine:', ':execution:')}:{name}"
+    try:
+        return str(aws.client("stepfunctions").describe_execution(executionArn=arn)["executionArn"])
+    except Exception as error:
+        if error_code(error) not in ("ExecutionDoesNotExist", "InvalidArn"):
+            raise
+    return None
 
 
 def look(aws: Aws, arn: str) -> Run:

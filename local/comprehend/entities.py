@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from threading import Lock
 from typing import Any, NamedTuple
@@ -39,6 +39,8 @@ TYPES = {
 """Comprehend's type for each label of spaCy's English model."""
 
 _model_lock = Lock()
+_LONGEST_PIECE = 10_000
+_PIECES_AT_ONCE = 8
 
 
 class Found(NamedTuple):
@@ -83,11 +85,27 @@ def finder(language: str, recognizer: Recognizer | None) -> Finder:
 
 
 def _by_model(texts: Sequence[str]) -> list[list[Found]]:
-    with _model_lock:
-        return [
-            [Found(span.start_char, span.end_char, span.text, TYPES[span.label_]) for span in document.ents]
-            for document in _model().pipe(texts)
-        ]
+    found: list[list[Found]] = [[] for _ in texts]
+    pieces = ((piece, (number, begin)) for number, text in enumerate(texts) for begin, piece in _pieces(text))
+    # The zone gives back what the model keeps of words that it had not met.
+    with _model_lock, _model().memory_zone():
+        for document, (number, begin) in _model().pipe(pieces, as_tuples=True, batch_size=_PIECES_AT_ONCE):
+            for span in document.ents:
+                place = (begin + span.start_char, begin + span.end_char)
+                found[number].append(Found(*place, span.text, TYPES[span.label_]))
+    return found
+
+
+def _pieces(text: str) -> Iterator[tuple[int, str]]:
+    """Cut a text where a paragraph, a sentence, a line or a word ends: the model's memory grows with its input."""
+    begin = 0
+    while len(text) - begin > _LONGEST_PIECE:
+        ends = (text.rfind(mark, begin, begin + _LONGEST_PIECE) + len(mark) for mark in ("\n\n", ". ", "\n", " "))
+        # An end in the first half would make small pieces.
+        end = next((end for end in ends if end > begin + _LONGEST_PIECE // 2), begin + _LONGEST_PIECE)
+        yield begin, text[begin:end]
+        begin = end
+    yield begin, text[begin:]
 
 
 @cache

@@ -14,6 +14,8 @@ from local.waiting import wait_until
 from tests.command_line import Typed, typed
 from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
 
+MACHINE = {"StartAt": "End", "States": {"End": {"Type": "Succeed"}}}
+
 
 class Console:
     """A shell in which the local AWS is the AWS."""
@@ -125,8 +127,46 @@ def test_dead_letters_are_found_and_redriven(shell: Console, workflow: Deployed)
     assert shell("doctor").code == 0
 
 
+def test_what_no_event_announced_is_queued(shell: Console, workflow: Deployed, letters: Path) -> None:
+    told = shell("submit", str(letters / "ada.txt"), "--trigger", "Uploads", "--name", "twice", "--json").json
+    assert told["Outcome"]["Status"] == "COMPLETED"
+    found = shell("backfill", "--prefix", "uploads/twice/", "--json").json
+    assert (found["Listed"], found.get("Queued", 0)) == (1, 0)
+    assert "Prefix lies under uploads/" in shell("backfill", "--prefix", "elsewhere/", code=1).err
+
+
 def test_nothing_is_purged_while_the_stack_stands(shell: Console) -> None:
     assert "still stands" in shell("purge", "Rehearsed", "--yes", code=1).err
+
+
+def test_what_a_deleted_stack_has_kept_is_purged(shell: Console, workflow: Deployed) -> None:
+    formation, s3 = workflow.rehearsal.client("cloudformation"), workflow.rehearsal.client("s3")
+    versioned = {"VersioningConfiguration": {"Status": "Enabled"}}
+    machine = {"RoleArn": workflow.outputs["DataAccessRoleArn"], "DefinitionString": json.dumps(MACHINE)}
+    template = {
+        "Resources": {
+            "Kept": {"Type": "AWS::S3::Bucket", "DeletionPolicy": "Retain", "Properties": versioned},
+            "Machine": {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine},
+        },
+        "Outputs": {"Bucket": {"Value": {"Ref": "Kept"}}},
+    }
+
+    def state() -> str:
+        found = [each for each in formation.list_stacks()["StackSummaries"] if each["StackName"] == "Old"]
+        return str(found[-1]["StackStatus"]) if found else ""
+
+    formation.create_stack(StackName="Old", TemplateBody=json.dumps(template))
+    wait_until(state, lambda now: now == "CREATE_COMPLETE", awaited="the stack Old")
+    bucket = workflow.rehearsal.outputs("Old")["Bucket"]
+    for _ in range(2):
+        s3.put_object(Bucket=bucket, Key="a.txt", Body=b"a")
+    s3.delete_object(Bucket=bucket, Key="a.txt")
+    formation.delete_stack(StackName="Old")
+    wait_until(state, lambda now: now == "DELETE_COMPLETE", awaited="the deletion of Old")
+    assert f"bucket {bucket}: 3 versions of objects" in shell("purge", "Old", code=1).err
+    assert "and 3 versions of objects" in shell("purge", "Old", "--yes").out
+    assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
+    assert "has left nothing" in shell("purge", "Old", "--yes").out
 
 
 def test_cost_of_the_samples(shell: Console) -> None:

@@ -32,7 +32,8 @@ def test_the_wheel_holds_the_functions_code_the_views_and_types(wheel: Path) -> 
     assert "cdk_comprehend_entities/py.typed" in names
     handlers = {str(path.relative_to(LAMBDAS.parent)) for path in LAMBDAS.rglob("*.py")}
     views = {f"cdk_comprehend_entities/queries/views/{path.name}" for path in VIEWS.glob("*.sql")}
-    assert handlers | views <= names
+    report = {f"comprehend_entities_cli/report/page.{suffix}" for suffix in ("html", "css", "js")}
+    assert handlers | views | report <= names
     assert not [name for name in names if "__pycache__" in name]
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {
         "cdk_comprehend_entities",

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ..aws import CommandError
+from ..aws import CommandError, error_code
+from ..care.uploads import messages, queue_of
 from ..command import Use
-from ..console import duration
+from ..console import count, duration
 from ..executions import Run, find, look, runs, start
 from ..following import code, followed, show_run
 from ..published import summary
@@ -79,11 +80,22 @@ def watch(
         arns = [each["executionArn"] for each in runs(use.aws, use.deployment, status="RUNNING", most=1000)]
     if not arns:
         use.screen.answer([])
-        use.screen.say("No execution is running.")
+        use.screen.say(f"No execution is running{_waiting(use)}.")
         return 0
     ended = followed(use, arns)
     _tell(use, ended, many=not executions or len(executions) > 1)
     return code(ended)
+
+
+def _waiting(use: Use) -> str:
+    """Return how many uploads wait for their batch, as far as may be known."""
+    try:
+        each = [messages(use.aws, queue_of(use.aws, trigger)) for trigger in use.deployment.triggers.values()]
+    except Exception as error:
+        if not error_code(error):
+            raise
+        return ""
+    return f"; {count(sum(each), 'upload')} waiting for a batch" if sum(each) else ""
 
 
 def stop(

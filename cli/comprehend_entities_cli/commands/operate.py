@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from ..aws import CommandError
-from ..checks import findings
+from ..care.checks import findings
+from ..care.purging import kept_by, remove
+from ..care.uploads import chosen, move_dead_letters, wake
 from ..command import Use
 from ..console import count
-from ..purging import kept_by, remove
-from ..uploads import chosen, move_dead_letters, wake
 
 _MARKS = {"ok": ("✓", "green"), "note": ("i", "cyan"), "problem": ("✗", "red"), "unknown": ("?", "yellow")}
 

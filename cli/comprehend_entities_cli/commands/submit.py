@@ -12,13 +12,13 @@ from typing import Annotated, Any
 import typer
 
 from ..aws import CommandError
+from ..care.uploads import chosen
 from ..command import Use
 from ..console import count, size, usd
 from ..deployment import Trigger
 from ..documents import Documents, collect, upload
-from ..executions import look, runs, start
+from ..executions import look, named, runs, start
 from ..tables import found_entities
-from ..uploads import chosen
 from .executions import ended_of
 
 _SHOWN = 10
@@ -70,7 +70,9 @@ def submit(
     """Put documents into the input bucket, start a job over them and follow it; the exit code tells its outcome."""
     request: dict[str, Any] = {"LanguageCode": language} if language else {}
     data = {"InputFormat": "ONE_DOC_PER_LINE"} if one_doc_per_line else {}
-    name = _checked(name) or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
+    if name and named(use.aws, use.deployment, _checked(name)):
+        raise CommandError(f"There is an execution named {name} already.", "Nothing was uploaded. Give another --name.")
+    name = name or f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(2)}"
     if any(path.startswith("s3://") for path in paths):
         if len(paths) > 1 or trigger:
             raise CommandError("An s3:// URI is submitted alone, and not to an upload trigger.")
@@ -102,8 +104,8 @@ def _ended(use: Use, arn: str, *, wait: bool) -> int:
     return code
 
 
-def _checked(name: str | None) -> str | None:
-    if name and not re.fullmatch(r"[\w.-]{1,80}", name, re.ASCII):
+def _checked(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]{1,80}", name, re.ASCII):
         raise CommandError(f"--name is 1 to 80 letters, digits, dots, dashes and underscores; got {name!r}.")
     return name
 

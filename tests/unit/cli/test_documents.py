@@ -169,6 +169,14 @@ def test_wrong_use_is_one_message(account: Account, arguments: list[str], messag
     assert not account.executions
 
 
+def test_a_name_that_is_taken_puts_nothing_into_the_folder_of_another_job(account: Account, folder: Path) -> None:
+    account.run("monday")
+    told = typed("submit", str(folder), "--name", "monday", "--no-wait")
+    assert told.code == 1
+    assert "There is an execution named monday already." in told.err
+    assert account.calls["PutObject"] == 0
+
+
 def test_an_empty_folder_is_told(account: Account, tmp_path: Path) -> None:
     assert "There is no document to submit" in typed("submit", str(tmp_path)).err
     assert typed("cost", str(tmp_path)).code == 1

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from comprehend_entities_cli.executions import EXIT_CODES
-from tests.account import Account
+from tests.account import WAITING, Account
 from tests.aws import EXECUTION, MACHINE
 from tests.command_line import typed
 
@@ -102,6 +102,10 @@ def test_watch_follows_all_that_run_until_they_end(account: Account) -> None:
     assert [each["Outcome"]["Status"] for each in told.json] == ["COMPLETED", "STOPPED"]
     assert told.code == 4
     assert typed("watch").out == "No execution is running.\n"
+    account.send(WAITING, "{}")
+    assert typed("watch").out == "No execution is running; 1 upload waiting for a batch.\n"
+    account.fail("GetQueueAttributes", "AccessDenied")
+    assert typed("watch").code == 0
 
 
 def test_after_ctrl_c_it_says_how_to_go_on(account: Account) -> None:

@@ -23,7 +23,8 @@ def test_no_command_needs_the_cdk() -> None:
     code = (
         "import sys\n"
         "sys.modules |= dict.fromkeys(('aws_cdk', 'constructs', 'jsii', 'aws_lambda_powertools'))\n"
-        "from comprehend_entities_cli import checks, documents, executions, following, published, purging, uploads\n"
+        "from comprehend_entities_cli import documents, executions, following, published\n"
+        "from comprehend_entities_cli.care import checks, purging, uploads\n"
         "from comprehend_entities_cli.report import write_report\n"
         "from comprehend_entities_cli.tables import VIEWS, view_sql\n"
         "from entities_job.request.limits import Tally\n"

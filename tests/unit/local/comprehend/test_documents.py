@@ -6,11 +6,13 @@ import io
 import json
 import tarfile
 import zipfile
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
+from local.comprehend import entities
 from local.comprehend.archive import files_archive, lines_archive
 from local.comprehend.documents import read_file, read_lines
 from local.comprehend.entities import TYPES, Found, finder
@@ -285,3 +287,32 @@ def test_textract_reads_images_and_scans_and_all_pdfs_by_force() -> None:
 
 def test_files_of_an_archive() -> None:
     assert members(files_archive([("a_NativePDF.out", {"File": "a"})])) == {"a_NativePDF.out": b'{"File": "a"}'}
+
+
+def test_a_long_text_is_read_in_pieces_that_end_between_sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    sentence = "Ada Lovelace wrote to Charles Babbage from London in 1843. "
+    text = sentence * 900
+    seen: list[int] = []
+    pieces = entities._pieces
+
+    def noted(given: str) -> Iterator[tuple[int, str]]:
+        for begin, piece in pieces(given):
+            seen.append(len(piece))
+            yield begin, piece
+
+    monkeypatch.setattr(entities, "_pieces", noted)
+    [found] = finder("en", None)([text])
+    assert len(seen) > 1
+    assert max(seen) <= entities._LONGEST_PIECE
+    assert all(text[each.begin : each.end] == each.text for each in found)
+    assert sum(each.text == "London" for each in found) == 900
+
+
+@pytest.mark.parametrize("text", ["", "a", "x" * 25_000, "word " * 5_000, "line\n" * 5_000, "é" * 20_001])
+def test_pieces_are_the_whole_text(text: str) -> None:
+    pieces = list(entities._pieces(text))
+    assert "".join(piece for _, piece in pieces) == text
+    assert [begin for begin, _ in pieces] == [
+        sum(len(piece) for _, piece in pieces[:each]) for each in range(len(pieces))
+    ]
+    assert all(len(piece) <= entities._LONGEST_PIECE for _, piece in pieces)

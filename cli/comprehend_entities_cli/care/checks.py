@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
-from .aws import Aws, error_code, explain
-from .command import release
-from .console import count
-from .deployment import Deployment
-from .executions import runs
-from .published import Place
+from ..aws import Aws, error_code, explain
+from ..command import release
+from ..console import count
+from ..deployment import Deployment
+from ..executions import runs
+from ..published import Place
 from .uploads import messages, queue_of
 
 _ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")

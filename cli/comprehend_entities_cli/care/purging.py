@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from .aws import Aws, CommandError, error_code
+from ..aws import Aws, CommandError, error_code
 
 _KEPT_KINDS = {"AWS::S3::Bucket": "bucket", "AWS::KMS::Key": "key", "AWS::Logs::LogGroup": "log group"}
 _MACHINE = "AWS::StepFunctions::StateMachine"

@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from .aws import Aws, CommandError
-from .deployment import Deployment, Trigger
+from ..aws import Aws, CommandError
+from ..deployment import Deployment, Trigger
 
 
 def chosen(deployment: Deployment, name: str | None) -> Trigger:
