@@ -221,16 +221,6 @@ def test_an_execution_waits_for_a_free_slot_and_leaves_one_to_uploads(workflow: 
     assert looks[:-1:2] == ["StartJob"] * looks.count("WaitForSlot")
 
 
-@pytest.mark.long
-@pytest.mark.timeout(1500)
-def test_two_hundred_executions_at_once_all_complete(workflow: Deployed) -> None:
-    """What `make bench-quota` simulates, under the emulator's quota of 10 jobs."""
-    uri = workflow.put(DOCUMENTS)
-    arns = [workflow.start({"InputDataConfig": {"S3Uri": uri}}) for _ in range(200)]
-    ended = [workflow.rehearsal.ended_execution(arn, patience_seconds=1200) for arn in arns]
-    assert {json.loads(each.get("output") or "{}").get("Status") for each in ended} == {"COMPLETED"}
-
-
 def test_with_the_stack_its_jobs_are_stopped(workflow: Deployed, tmp_path: Path) -> None:
     rehearsal = workflow.rehearsal
     app = cdk.App(outdir=str(tmp_path))
