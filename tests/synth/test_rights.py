@@ -33,6 +33,7 @@ REPORTS = {
     ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
     ("s3:PutObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
     ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
+    ("s3:PutObject", "<OutputBucket.Arn>/work/open/*", ""),
     ("s3:DeleteObject", "<OutputBucket.Arn>/work/open/*", ""),
     DECRYPTS,
     ENCRYPTS,

@@ -202,9 +202,9 @@ def _grant_end(function: lambda_.Function, storage: Storage, bus: events.IEventB
 def _grant_report(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
     """Let ``function`` write the outcome of an execution, emit it on the ``bus``, and remove the open marker."""
     outcomes, opened = storage.work.below("outcomes/"), storage.work.below("open/")
-    outcomes.grant_write(function)
     for place in (outcomes, opened):
         place.grant_read(function)
+        place.grant_write(function)
     opened.grant_delete(function)
     storage.work.grant_see_missing(function)
     _grant_emit(function, bus)

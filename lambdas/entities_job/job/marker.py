@@ -29,6 +29,11 @@ def of(execution_arn: str) -> OpenExecution | None:
     return None if found is None else json.loads(found)
 
 
+def is_there(execution_arn: str) -> bool:
+    """Return whether the end of an execution is not reported yet."""
+    return _place(execution_arn).exists()
+
+
 def remove(execution_arn: str) -> None:
     """Remove the marker of an execution whose end is reported."""
     _place(execution_arn).delete()

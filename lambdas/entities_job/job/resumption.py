@@ -10,7 +10,7 @@ from .. import aws, operation
 from ..aws import Location
 from ..contracts import Inspected, Job, JobRequest
 from ..errors import RequestRefused
-from .marker import work
+from .marker import owner, work
 
 FIELD = "JobId"
 
@@ -71,5 +71,7 @@ def request(job: Job) -> JobRequest:
 def inspected(job: Job) -> Inspected | None:
     """Return what was found of the job's input before it was started, if that is kept."""
     folder = operation.requested_folder(job["OutputDataConfig"]["S3Uri"]).split("/")[-2]
-    found = (work() / folder / "inspected.json").read_if_there()
+    # A caller's own token names the folder, too; what was found lies under the execution's name.
+    execution = (owner(folder) or folder).rpartition(":")[2]
+    found = (work() / execution / "inspected.json").read_if_there()
     return None if found is None else json.loads(found)

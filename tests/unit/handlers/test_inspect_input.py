@@ -10,6 +10,7 @@ import pytest
 from entities_job.contracts import InspectInputOutput, Settings
 from entities_job.errors import RequestRefused
 from entities_job.handlers import inspect_input
+from entities_job.job import marker
 from tests.aws import Aws
 from tests.payloads import REQUEST, RUN, SETTINGS
 from tests.unit.lambda_context import CONTEXT
@@ -96,6 +97,15 @@ def test_a_job_is_taken_up_with_the_inventory_of_its_start(aws: Aws) -> None:
         "Folders": [],
         "JobId": "old",
     }
+
+
+def test_the_inventory_of_a_job_in_the_folder_of_a_callers_token_is_found_by_its_owner(aws: Aws) -> None:
+    old_job(aws)
+    kept = {"Inventory": {"Uri": "s3://out/x", "Documents": 7, "Files": 7, "Bytes": 9}}
+    kept |= {"Estimate": {"Units": 1, "CostUsd": 0.1}, "Warnings": []}
+    aws.put("s3://out/work/started-it/inspected.json", json.dumps(kept).encode())
+    marker.own("first", f"{RUN['Id'].rpartition(':')[0]}:started-it")
+    assert take_up(JobId="old")["Inventory"]["Documents"] == 7
 
 
 def test_a_job_without_an_inventory_has_its_input_listed_again(aws: Aws) -> None:

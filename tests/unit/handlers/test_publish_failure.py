@@ -142,6 +142,18 @@ def test_an_outcome_that_was_written_but_not_emitted_is_emitted_as_it_stands(aws
     assert [event["Error"]["Message"] for event in aws.events] == ["first"]
 
 
+def test_an_end_before_the_first_function_is_emitted_however_often_the_bus_refuses_it(aws: Aws) -> None:
+    marker.remove(RUN["Id"])
+    aws.fail("PutEvents", "InternalFailure", times=2)
+    for _ in range(2):
+        with pytest.raises(Exception, match="InternalFailure"):
+            ended(aws, "ABORTED")
+    found = ended(aws, "ABORTED")
+    assert aws.events == [found]
+    assert ended(aws, "ABORTED") is None
+    assert aws.uris("s3://out/work/open/") == []
+
+
 def test_a_name_that_comes_again_and_a_redriven_execution_have_outcomes_of_their_own(aws: Aws) -> None:
     runs = [RUN, {**RUN, "StartTime": "2027-03-01T12:00:00.000Z"}, {**RUN, "RedriveCount": 1}]
     for number, run in enumerate(runs):
