@@ -28,7 +28,8 @@ def report(execution: Execution, made: Outcome) -> Outcome:
     place, made = _place(execution), bounded(made)
     if not marker.is_there(execution["Id"]):
         if standing := place.read_if_there():
-            return json.loads(standing)
+            made = json.loads(standing)
+            return made
         # Its first function left none: without one, an outcome that is written but not emitted would never be.
         marker.leave(execution["Id"], set())
     if not place.write_new(json.dumps(made, ensure_ascii=False).encode()):

@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from entities_job.contracts import InspectInputOutput, Settings
+from entities_job.contracts import Inspected, InspectInputOutput, Settings
 from entities_job.errors import RequestRefused
 from entities_job.handlers import inspect_input
 from entities_job.job import marker
@@ -101,8 +101,11 @@ def test_a_job_is_taken_up_with_the_inventory_of_its_start(aws: Aws) -> None:
 
 def test_the_inventory_of_a_job_in_the_folder_of_a_callers_token_is_found_by_its_owner(aws: Aws) -> None:
     old_job(aws)
-    kept = {"Inventory": {"Uri": "s3://out/x", "Documents": 7, "Files": 7, "Bytes": 9}}
-    kept |= {"Estimate": {"Units": 1, "CostUsd": 0.1}, "Warnings": []}
+    kept: Inspected = {
+        "Inventory": {"Uri": "s3://out/x", "Documents": 7, "Files": 7, "Bytes": 9},
+        "Estimate": {"Units": 1, "CostUsd": 0.1},
+        "Warnings": [],
+    }
     aws.put("s3://out/work/started-it/inspected.json", json.dumps(kept).encode())
     marker.own("first", f"{RUN['Id'].rpartition(':')[0]}:started-it")
     assert take_up(JobId="old")["Inventory"]["Documents"] == 7
