@@ -24,7 +24,7 @@ def chromium() -> str:
     """Return the Chromium on this machine: ``CHROME``, or one on ``PATH``; without one, end with how to install it."""
     found = os.environ.get("CHROME") or next(filter(None, map(shutil.which, _NAMES)), None)
     if not found or not shutil.which(found):
-        sys.exit("Chromium is needed: apt install chromium, or name one with CHROME=/path/to/chromium")
+        sys.exit("Chromium is needed: apt install chromium, or name one with CHROME=<its program>")
     return found
 
 
@@ -33,7 +33,7 @@ class Browser:
 
     Example:
         >>> with Browser() as page:
-        ...     page.open("file:///tmp/report.html")
+        ...     page.open(Path("report.html").resolve().as_uri())
         ...     title = page.evaluate("document.title")
     """
 

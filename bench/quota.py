@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from bench import uploads
-from bench.uploads import JOB_SECONDS, MAXIMUM_SLOT_SECONDS, SLOTS, Simulated
-from entities_job.job.schedule import slot_pause
+from bench.uploads import JOB_SECONDS, MAXIMUM_SLOT_SECONDS, SLOTS, Simulated, slot_pause
 from entities_job.uploads.rules import Usage
 
 EXECUTIONS = 200

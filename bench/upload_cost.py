@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 from rich.table import Table
 
-from entities_job.contracts import DispatcherSettings, QueueRecord
+from entities_job.contracts import DispatcherSettings, QueueRecord, StageInput
 from entities_job.handlers import dispatch_uploads, stage
 from entities_job.request.limits import USD_PER_UNIT, units
 from entities_job.uploads import account
@@ -89,8 +89,13 @@ def calls(documents: int) -> dict[str, int]:
             dispatch_uploads.handler({"Records": [wake]}, CONTEXT)
             aws.clock += 20
         for uri in [uri for uri in aws.uris("s3://in/staging/") if "/manifest/" in uri]:
-            places = {"ClaimsUri": "s3://in/claims/", "ResultsUri": "s3://out/results/"}
-            stage.handler({"Shard": uri, "Execution": uri.split("/")[4], **places}, CONTEXT)  # type: ignore[typeddict-item]
+            given: StageInput = {
+                "Shard": uri,
+                "Execution": uri.split("/")[4],
+                "ClaimsUri": "s3://in/claims/",
+                "ResultsUri": "s3://out/results/",
+            }
+            stage.handler(given, CONTEXT)
         return dict(aws.calls)
 
 

@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.table import Table
 
 from cdk_comprehend_entities.uploads.trigger import MAXIMUM_DOCUMENTS
-from entities_job.job.schedule import slot_pause
+from entities_job.job.schedule import SLOT_PAUSE_SECONDS, SLOT_PAUSE_SHARE, SLOT_PAUSES
 from entities_job.uploads.rules import Note, Usage, look
 
 HOURS = 2.0
@@ -48,6 +48,11 @@ STAGE_SECONDS, STAGE_A_SECOND = 5.0, 2000.0
 MAXIMUM_SLOT_SECONDS = 12 * 3600.0
 FIXED_WINDOW_SECONDS, FIXED_WINDOW_MESSAGES = 300.0, 4600
 """A fixed window as an event source offers it: 6 MB hold about 4,600 events of S3."""
+
+
+def slot_pause(waited: float, most: float, lot: float) -> float:
+    """Seconds until the next look for a free slot, as the state machine's definition has it in JSONata; lot: 0 to 1."""
+    return max(SLOT_PAUSE_SECONDS, min(waited * SLOT_PAUSE_SHARE, most / SLOT_PAUSES)) * (0.5 + lot)
 
 
 def arrivals(rate: float, run: int) -> array[float]:

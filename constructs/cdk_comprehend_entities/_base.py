@@ -147,6 +147,17 @@ class WorkflowBase(Construct):
         """
         return self._function_group().connections
 
+    def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
+        """Add an S3 gateway endpoint to the jobs' subnets, for a VPC that has none.
+
+        Its policy lets all be read, as the service's models must be, and only the workflow's buckets be written.
+
+        Raises:
+            ValueError: jobs don't run in a VPC.
+        """
+        buckets = {bucket.node.path: bucket for bucket in (self.input_bucket, self.output_bucket)}
+        return self._jobs_network().add_s3_endpoint(list(buckets.values()))
+
     def add_interface_endpoints(self) -> list[ec2.InterfaceVpcEndpoint]:
         """Add endpoints for all that the functions call besides S3 to the jobs' subnets; for a VPC that has none.
 

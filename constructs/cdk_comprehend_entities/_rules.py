@@ -22,6 +22,7 @@ from ._storage import OWN_IN_INPUT, OWN_IN_OUTPUT
 from ._strict import KEPT
 from ._values import ExecutionLimits, Hardening
 from .network.job import chosen_subnets
+from .rights.access import known_to_differ
 
 _STEP_FUNCTIONS = "AWS Step Functions Developer Guide, "
 
@@ -180,7 +181,7 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
 def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
     here = Stack.of(scope).region if isinstance(scope, Construct) else None
     there = resource.env.region if resource else None
-    if here and there and here != there and not is_token(here) and not is_token(there):
+    if here and there and known_to_differ(here, there):
         rule, source = f"must be in the Region of the jobs, {here}", f"{rules.GUIDE}idp-inputs-async"
         yield Violation(name, there, rule, source)
 

@@ -28,7 +28,7 @@ from ._storage import announce_objects, storage
 from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
-from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag, tag_parts, unreported_queue
+from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
@@ -161,9 +161,8 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             if vpc
             else None
         )
-        narrow = narrow_permissions
         self._hardening = hardened(self, hardening, self.network)
-        self._storage = storage(
+        self._storage = stored = storage(
             self,
             service=self.service,
             input_bucket=input_bucket,
@@ -178,16 +177,16 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             hardening=self._hardening,
             longest=limits.longest(),
         )
-        self.input_bucket, self.output_bucket = self._storage.documents.bucket, self._storage.jobs.bucket
-        self.output_key, self.volume_key = self._storage.output_key, self._storage.volume_key
+        self.input_bucket, self.output_bucket = stored.documents.bucket, stored.jobs.bucket
+        self.output_key, self.volume_key = stored.output_key, stored.volume_key
         self.data_access_role = data_access_role or new_data_access_role(self)
         self.event_bus = event_bus or events.EventBus.from_event_bus_name(self, "DefaultEventBus", "default")
         self._accepted = AcceptedValues({"language_code": language_code, "input_format": input_format})
-        self._settings = settings(
+        self._settings = told = settings(
             default_request(language_code, input_format, recognizer, document_reader, tags),
             self._accepted,
             data_access_role=self.data_access_role,
-            storage=self._storage,
+            storage=stored,
             network=self.network,
             allow_overrides=allow_overrides,
             limits=limits,
@@ -195,52 +194,35 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             completion_events=seen,
             unique_names=unique_names,
         )
-        warn_in_vain(self, self._settings["Request"])
-        self._factory = FunctionFactory(
+        warn_in_vain(self, told["Request"])
+        self._factory = factory = FunctionFactory(
             service=self.service,
             event_bus_name=self.event_bus.event_bus_name,
-            jobs_uri=self._storage.jobs.uri,
-            work_uri=self._storage.work.uri,
-            bucket_keys=self._storage.bucket_keys,
+            jobs_uri=stored.jobs.uri,
+            work_uri=stored.work.uri,
+            bucket_keys=stored.bucket_keys,
             log_retention=log_retention,
             removal_policy=removal_policy,
             reserve_concurrency=reserve_concurrency,
             hardening=self._hardening,
         )
         unreported = unreported_queue(self, self._hardening)
-        self.functions = task_functions(self._factory, self, unreported)
-        self.functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
-        grant_tasks(self.functions, self._storage, self._settings, self.event_bus, narrow=narrow)
-        reader = "DocumentReaderConfig" in self._settings["Request"]["InputDataConfig"]
-        role, stored = self.data_access_role, self._storage
-        grant_job(self, role, stored, self.network, semi_structured=reader, narrow=narrow)
-        completion = (
-            CompletionEvents(self, "Completion", factory=self._factory, storage=self._storage) if seen else None
-        )
+        self.functions = functions = task_functions(factory, self, unreported)
+        functions.start_job.add_environment("SLOTS", str(maximum_active_jobs))
+        grant_tasks(functions, stored, told, self.event_bus, narrow=narrow_permissions)
+        reader, role = "DocumentReaderConfig" in told["Request"]["InputDataConfig"], self.data_access_role
+        grant_job(self, role, stored, self.network, semi_structured=reader, narrow=narrow_permissions)
+        completion = CompletionEvents(self, "Completion", factory=factory, storage=stored) if seen else None
         self.state_machine = state_machine(
-            self,
-            self.functions,
-            self._factory,
-            settings=self._settings,
-            limits=limits,
-            storage=self._storage,
-            completion=completion,
+            self, functions, factory, settings=told, limits=limits, storage=stored, completion=completion
         )
-        tag_parts(self.state_machine, self.service, self._storage, unreported)
-        OrphanedJobs(
-            self,
-            "OrphanedJobs",
-            self._factory,
-            self,
-            storage=self._storage,
-            unreported=unreported,
-            stop_on_delete=stop_jobs_on_delete,
-        )
-        report_ends(self, self.state_machine, self.functions.publish_failure, unreported)
-        self.failing_polls_alarm = failing_polls_alarm(self, self.functions.poll_job)
+        tag_parts(self.state_machine, self.service, stored, unreported)
+        OrphanedJobs(self, "OrphanedJobs", factory, stored, unreported=unreported, stop_on_delete=stop_jobs_on_delete)
+        report_ends(self, self.state_machine, functions.publish_failure, unreported)
+        self.failing_polls_alarm = failing_polls_alarm(self, functions.poll_job)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
-        warn_of_imported(self, self._storage, self.data_access_role, notification_topic)
+        warn_of_imported(self, stored, self.data_access_role, notification_topic)
         self._maximum_active_jobs = maximum_active_jobs
         self._dispatcher: UploadDispatcher | None = None
 
@@ -295,22 +277,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
                 self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
             )
             self._dispatcher.hear(self.on_job_ended("BatchEnded"))
-            tag(self.state_machine, {"wakes": self._dispatcher.wake_queue.queue_url})
-        trigger = UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
-        found_by = {f"uploads:{trigger_id}": prefix, f"dead-letters:{trigger_id}": trigger.dead_letter_queue.queue_url}
-        tag(self.state_machine, found_by)
-        return trigger
-
-    def add_s3_endpoint(self) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the jobs' subnets, for a VPC that has none.
-
-        Its policy lets all be read, as the service's models must be, and only the workflow's buckets be written.
-
-        Raises:
-            ValueError: jobs don't run in a VPC.
-        """
-        buckets = {bucket.node.path: bucket for bucket in (self.input_bucket, self.output_bucket)}
-        return self._jobs_network().add_s3_endpoint(list(buckets.values()))
+        return UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
 
     @checked(_rules.catalog)
     def add_results_catalog(

@@ -1,4 +1,4 @@
-"""What the functions share of AWS: logger, clients, the decorator of handlers, and S3 by :class:`Location`.
+"""What the functions share of AWS: logger, clients, and S3 by :class:`Location`.
 
 No other file calls S3 to get, put or list objects.
 """
@@ -6,19 +6,15 @@ No other file calls S3 to get, put or list objects.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
-from functools import cache, wraps
-from typing import IO, TYPE_CHECKING, Any, NamedTuple, TypeVar
+from functools import cache
+from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
 import boto3
 from aws_lambda_powertools import Logger
-from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.config import Config
 from botocore.exceptions import ClientError, HTTPClientError, IncompleteReadError
-
-from .contracts import CONTRACT_VERSION
-from .errors import ContractNotUnderstood, named
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -43,9 +39,6 @@ _BROKEN = (HTTPClientError, IncompleteReadError, OSError)
 
 Markers = tuple[str, str]
 """Where a page of a listing begins: key and version id of the last version before it."""
-
-In = TypeVar("In")
-Out = TypeVar("Out")
 
 
 @cache
@@ -84,35 +77,6 @@ def stepfunctions() -> SFNClient:
 def error_code(error: ClientError) -> str:
     """Return the service's own code of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
-
-
-def task(function: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaContext], Out]:
-    """Make a function a handler: its logs carry the context, and a service's error leaves under its own code."""
-
-    @wraps(function)
-    def handler(event: In, context: LambdaContext) -> Out:
-        _check_contract(event)
-        try:
-            return function(event, context)
-        except ClientError as error:
-            raise named(error) from error
-
-    return logger.inject_lambda_context(handler)
-
-
-def _check_contract(event: object) -> None:
-    """Refuse what a definition of another version sends: a running execution keeps the definition it began with.
-
-    Raises:
-        ContractNotUnderstood: the versions differ.
-    """
-    settings = event.get("Settings") if isinstance(event, dict) else None
-    version = settings.get("ContractVersion", 0) if isinstance(settings, dict) else CONTRACT_VERSION
-    if version != CONTRACT_VERSION:
-        raise ContractNotUnderstood(
-            f"the execution's definition is of contract version {version}, and the functions understand version "
-            f"{CONTRACT_VERSION}"
-        )
 
 
 class Listed(NamedTuple):
@@ -200,9 +164,9 @@ class Location(NamedTuple):
         Raises:
             ClientError: the service's own; ``InvalidRange`` if ``start`` lies behind the last byte.
         """
-        part: dict[str, str] = {"Range": f"bytes={start}-"} if start else {}
-        condition: dict[str, str] = {"IfMatch": if_match} if if_match else {}
-        answer = s3().get_object(Bucket=self.bucket, Key=self.key, **part, **condition)  # type: ignore[arg-type]
+        part: dict[str, Any] = {"Range": f"bytes={start}-"} if start else {}
+        condition: dict[str, Any] = {"IfMatch": if_match} if if_match else {}
+        answer = s3().get_object(Bucket=self.bucket, Key=self.key, **part, **condition)
         return Streamed(answer["Body"], answer["ETag"])
 
     def chunks(self) -> Iterator[bytes]:
@@ -263,9 +227,9 @@ class Location(NamedTuple):
 
     def write_if(self, body: bytes, etag: str) -> bool:
         """Put the object if the one with that ETag stands there, none if it is empty; return whether it was put."""
-        condition: dict[str, str] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
+        condition: dict[str, Any] = {"IfMatch": etag} if etag else {"IfNoneMatch": "*"}
         try:
-            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition, **self.encryption)  # type: ignore[arg-type]
+            s3().put_object(Bucket=self.bucket, Key=self.key, Body=body, **condition, **self.encryption)
         except ClientError as error:
             # NoSuchKey: it was deleted meanwhile. ConditionalRequestConflict: another writes at the same moment.
             if error_code(error) not in ("PreconditionFailed", "NoSuchKey", "ConditionalRequestConflict"):
@@ -301,7 +265,9 @@ class Location(NamedTuple):
         """
         begin: Markers | None = after
         while begin:
-            given = {name: each for name, each in zip(("KeyMarker", "VersionIdMarker"), begin, strict=True) if each}
-            page = s3().list_object_versions(Bucket=self.bucket, Prefix=self.key, **given)  # type: ignore[arg-type]
+            given: dict[str, Any] = {
+                name: each for name, each in zip(("KeyMarker", "VersionIdMarker"), begin, strict=True) if each
+            }
+            page = s3().list_object_versions(Bucket=self.bucket, Prefix=self.key, **given)
             begin = (page["NextKeyMarker"], page.get("NextVersionIdMarker", "")) if page["IsTruncated"] else None
             yield page.get("Versions", []), begin

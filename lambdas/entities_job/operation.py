@@ -62,8 +62,7 @@ def requested_folder(output_uri: str) -> str:
 
 def start(comprehend: ComprehendClient, request: JobRequest) -> StartEntitiesDetectionJobResponseTypeDef:
     """Start a job."""
-    # The rules have checked the texts for which boto3's stubs want literals.
-    return comprehend.start_entities_detection_job(**request)  # type: ignore[arg-type]
+    return comprehend.start_entities_detection_job(**request)  # type: ignore[arg-type]  # rules judge its literals
 
 
 def describe(comprehend: ComprehendClient, job_id: str) -> tuple[EntitiesDetectionJobPropertiesTypeDef, datetime]:

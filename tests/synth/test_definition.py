@@ -12,9 +12,9 @@ from typing import Any, get_args
 
 import pytest
 
+from bench.uploads import slot_pause
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from entities_job.contracts import FAILED, Step
-from entities_job.job.schedule import slot_pause
 from tests.synth.reading import Synthesized
 
 ROOT = Path(__file__).parents[2]

@@ -124,9 +124,9 @@ def test_a_wrong_value_is_refused_with_its_rule(name: str, value: Any, rule: str
 @pytest.mark.parametrize(
     ("recognizer", "line"),
     [
-        (Recognizer("EntityRecognizerArn", None), "recognizer (EntityRecognizerArn): must match "),  # type: ignore[arg-type]
+        (Recognizer("EntityRecognizerArn", None), "recognizer (EntityRecognizerArn): must match "),  # type: ignore[arg-type]  # what is tested
         (Recognizer("FlywheelArn", RECOGNIZER), "recognizer (FlywheelArn): must match "),
-        (Recognizer("Arn", RECOGNIZER), "Arn: is no field of the API; "),  # type: ignore[arg-type]
+        (Recognizer("Arn", RECOGNIZER), "Arn: is no field of the API; "),  # type: ignore[arg-type]  # what is tested
     ],
 )
 def test_recognizers_that_are_none(workflow: EntitiesDetectionWorkflow, recognizer: Recognizer, line: str) -> None:
@@ -363,7 +363,7 @@ def test_tokens_pass() -> None:
         maximum_active_jobs=number,  # type: ignore[arg-type]  # tokens of whole numbers are floats
         output_prefix=text,
         output_key=kms.Key.from_key_arn(stack, "Key", cdk.CfnParameter(stack, "KeyArn").value_as_string),
-        limits=ExecutionLimits(documents=number, cost_usd=number),  # type: ignore[arg-type]
+        limits=ExecutionLimits(documents=number, cost_usd=number),  # type: ignore[arg-type]  # what is tested
     )
     workflow.start_on_upload(suffixes=[text], maximum_documents=500)
 

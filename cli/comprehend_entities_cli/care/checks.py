@@ -15,7 +15,6 @@ from ..executions import runs
 from ..published import Place
 from .uploads import messages, queue_of
 
-_ACTIVE = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 _JOBS = 10
 _OLD = timedelta(days=7)
 
@@ -166,11 +165,12 @@ def _jobs(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         yield Finding("ok", "", f"{count(len(running), 'execution')} running; every active job of it is followed")
 
 
-def _active(aws: Aws) -> Iterator[dict[str, Any]]:
+def _active(aws: Aws) -> Iterator[Any]:
     from entities_job import operation
+    from entities_job.job.active import ACTIVE
 
-    for status in _ACTIVE:
-        yield from operation.listed(aws.client("comprehend"), {"JobStatus": status})  # type: ignore[misc,typeddict-item]
+    for status in ACTIVE:
+        yield from operation.listed(aws.client("comprehend"), {"JobStatus": status})
 
 
 def _uploads(aws: Aws, deployment: Deployment) -> Iterator[Finding]:

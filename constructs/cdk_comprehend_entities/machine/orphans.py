@@ -28,21 +28,20 @@ class OrphanedJobs(Construct):
 
     def __init__(
         self,
-        scope: Construct,
+        scope: WorkflowBase,
         construct_id: str,
         factory: FunctionFactory,
-        workflow: WorkflowBase,
-        *,
         storage: Storage,
+        *,
         unreported: sqs.IQueue,
         stop_on_delete: bool,
     ) -> None:
         super().__init__(scope, construct_id)
-        machine = workflow.state_machine
+        machine = scope.state_machine
         function = factory.function(
             self, "StopOrphans", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
-        grant_stop_orphans(function, machine, storage, workflow.event_bus)
+        grant_stop_orphans(function, machine, storage, scope.event_bus)
         sent = payload("StopOrphans", contracts.StopOrphansInput, {"StateMachineArn": machine.state_machine_arn})
         event = events.RuleTargetInput.from_object(sent)
         target = targets.LambdaFunction(function, event=event, dead_letter_queue=unreported)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
@@ -13,6 +12,7 @@ from entities_job import contracts
 from .._payloads import INPUT, jsonata, payload, read
 from .._storage import Storage
 from .definition import Definition
+from .states import repeat, where
 
 # Ten functions of sixteen threads stay below the 3,500 writes a second that S3 takes under one prefix.
 _CONCURRENT_SHARDS = 10
@@ -54,28 +54,26 @@ def stage_batch(
     nothing = f"$sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0"
     after = sfn.Choice.jsonata(scope, "AnythingStaged")
     after.when(
-        sfn.Condition.jsonata(jsonata(f"$exists({error})")),
+        where(f"$exists({error})"),
         publish_failure,
         outputs=jsonata(f"{{'Error': {{'Error': [{error}][0], 'Cause': [{cause}][0]}}}}"),
     )
     if unique_names:
-        after.when(sfn.Condition.jsonata(jsonata(f"$inspected and $not({nothing})")), definition.start_job)
+        after.when(where(f"$inspected and $not({nothing})"), definition.start_job)
         manifest = read(contracts.InspectInputOutput, "Manifest", of=INPUT)
-        definition.inspected.when(
-            sfn.Condition.jsonata(jsonata(f"$exists({manifest})")), shards, outputs={"Manifest": jsonata(manifest)}
-        )
+        definition.inspected.when(where(f"$exists({manifest})"), shards, outputs={"Manifest": jsonata(manifest)})
     after.when(
-        sfn.Condition.jsonata(jsonata(f"$not({nothing})")),
+        where(f"$not({nothing})"),
         inspect_input,
         outputs=jsonata("$states.context.Execution.Input"),
-    ).when(sfn.Condition.jsonata(jsonata(nothing)), publish_failure, outputs=jsonata(f"{{'Error': {nothing_at_all}}}"))
+    ).when(where(nothing), publish_failure, outputs=jsonata(f"{{'Error': {nothing_at_all}}}"))
     shards.next(after)
     uri, staging = f"$string({read(contracts.JobRequest, 'InputDataConfig.S3Uri', of=INPUT)})", storage.staging
     batch = f"$substringBefore($substringAfter({uri}, 's3://{staging.bucket.bucket_name}/'), 'documents/')"
     return (
         sfn.Choice.jsonata(scope, "BatchOfUploads")
         .when(
-            sfn.Condition.jsonata(jsonata(f"$substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}'")),
+            where(f"$substring({uri}, 0, $length('{staging.uri}')) = '{staging.uri}'"),
             shards,
             assign={"inspected": False} if unique_names else None,
             outputs={"Manifest": jsonata(f"{batch} & 'manifest/'")},
@@ -109,14 +107,7 @@ def _shards(scope: Construct, stage: lambda_.IFunction, storage: Storage) -> sfn
     )
     # Every step of staging may be repeated, so that any trouble is worth another try.
     for state, attempts in ((task, 8), (shards, 2)):
-        state.add_retry(
-            errors=["States.ALL"],
-            interval=Duration.seconds(2),
-            backoff_rate=2,
-            max_attempts=attempts,
-            max_delay=Duration.minutes(2),
-            jitter_strategy=sfn.JitterType.FULL,
-        )
+        repeat(state, ["States.ALL"], attempts)
     # The map's own error would only say that one failed; a shard's error is its answer.
     task.add_catch(sfn.Pass(scope, "ShardFailed"), errors=["States.ALL"])
     shards.item_processor(task)

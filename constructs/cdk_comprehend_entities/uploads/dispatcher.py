@@ -21,6 +21,7 @@ from .._functions import FunctionFactory
 from .._payloads import payload
 from .._storage import Prefix, Storage
 from .._strict import rotating_key
+from ..machine.machine import tag
 from ..rights.access import let_events_use, statement
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_dispatch, grant_uploads
@@ -43,6 +44,7 @@ class UploadDispatcher(Construct):
     Attributes:
         function: counts what waits and what runs, and starts executions.
         queue_key: encrypts the queues.
+        state_machine: what it starts executions of.
         storage: the workflow's buckets and keys.
     """
 
@@ -59,7 +61,7 @@ class UploadDispatcher(Construct):
     ) -> None:
         """Define the dispatcher, which starts nothing while the account has as many active jobs as ``slots``."""
         super().__init__(scope, construct_id)
-        self.storage, self._stage = storage, stage
+        self.storage, self.state_machine, self._stage = storage, state_machine, stage
         self._prefixes: list[tuple[str, contracts.TriggerRequest]] = []
         self.queue_key = rotating_key(self, "QueueKey", "Messages about uploads", RemovalPolicy.DESTROY)
         let_events_use(self.queue_key)
@@ -88,6 +90,7 @@ class UploadDispatcher(Construct):
         )
         acknowledge(self.function, "wake-mapping")
         grant_dispatch(self.function, storage, state_machine, wakes=self.wake_queue, key=self.queue_key)
+        tag(state_machine, {"wakes": self.wake_queue.queue_url})
 
     def _wake_queue(self) -> sqs.Queue:
         kept = Duration.minutes(15)

@@ -14,6 +14,7 @@ from constructs import Construct
 from entities_job.contracts import BatchSettings
 
 from .._storage import Prefix, object_created
+from ..machine.machine import tag
 from ..rights.acknowledged import acknowledge
 from .dispatcher import UploadDispatcher, deliver, encrypted_queue, wake
 
@@ -67,6 +68,8 @@ class UploadTrigger(Construct):
         )
         self.rule = self._rule(uploads, dispatcher.wake_queue)
         dispatcher.add(construct_id, uploads, self.queue, batches, dead=self.dead_letter_queue)
+        dead_letters = self.dead_letter_queue.queue_url
+        tag(dispatcher.state_machine, {f"uploads:{construct_id}": prefix, f"dead-letters:{construct_id}": dead_letters})
         event = f'{{"Backfill":{{"Trigger":"{construct_id}"}}}}'
         self.backfill_command = (
             f"aws lambda invoke --function-name {dispatcher.function.function_name} "

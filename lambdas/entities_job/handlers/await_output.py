@@ -8,10 +8,11 @@ from __future__ import annotations
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .. import aws
-from ..aws import Location, logger, task
+from ..aws import Location, logger
 from ..contracts import AwaitOutputInput, AwaitOutputOutput, ObjectCreated
 from ..job.marker import work
 from ..operation import job_of_archive
+from ..task import task
 
 
 @task

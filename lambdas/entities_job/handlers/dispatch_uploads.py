@@ -9,8 +9,9 @@ from typing import cast
 from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ..aws import logger, task
+from ..aws import logger
 from ..contracts import BackfillEvent, BackfillRequest, DispatcherSettings, Outcome, QueueRecord, QueueRecords
+from ..task import task
 from ..uploads.account import Account, Taken
 from ..uploads.rules import LONGEST_SLEEP, World, look
 

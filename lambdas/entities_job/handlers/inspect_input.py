@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from ..aws import Location, logger, task
+from ..aws import Location, logger
 from ..contracts import (
     Execution,
     InputDataConfig,
@@ -25,6 +25,7 @@ from ..job.identity import folders
 from ..publish import inventory
 from ..request.completion import complete, without_link
 from ..request.inspection import THREADS, Inspection
+from ..task import task
 from ..uploads import copies
 
 

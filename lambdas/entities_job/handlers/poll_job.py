@@ -7,10 +7,11 @@ import json
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .. import aws, operation
-from ..aws import logger, task
+from ..aws import logger
 from ..contracts import InputWarning, Job, PollJobInput, PollJobOutput
 from ..job.active import ACTIVE, ENDED
 from ..job.life import failure, limit, step, wait_seconds
+from ..task import task
 
 
 @task

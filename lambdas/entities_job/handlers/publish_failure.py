@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ..aws import logger, task
+from ..aws import logger
 from ..contracts import (
     CaughtError,
     ExecutionStatusChange,
@@ -21,6 +21,7 @@ from ..contracts import (
 from ..errors import take_up
 from ..publish.ending import end, report, stop_running
 from ..publish.outcome import NOTHING, nothing, outcome, problem
+from ..task import task
 
 # The service's own words, and ours: "Value 'xx' at 'languageCode' failed ..." and "- LanguageCode: must be ...".
 _FIELD = re.compile(r"(?: at '|^- )([A-Za-z][\w.\[\]]*)", re.MULTILINE)

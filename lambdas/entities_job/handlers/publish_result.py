@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from ..aws import Location, error_code, logger, task
+from ..aws import Location, error_code, logger
 from ..contracts import OutcomeError, OutcomeOutput, PublishResultInput, Result
 from ..job.resumption import summary as place_of_summary
 from ..publish import outcome
@@ -17,6 +17,7 @@ from ..publish.ending import report
 from ..publish.inventory import opened
 from ..publish.parts import Parts
 from ..publish.records import Results
+from ..task import task
 
 
 @task

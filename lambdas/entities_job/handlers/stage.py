@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ..aws import Location, logger, task
+from ..aws import Location, logger
 from ..contracts import StageInput, StageOutput
+from ..task import task
 from ..uploads.staging import Shard
 
 

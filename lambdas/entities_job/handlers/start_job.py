@@ -7,13 +7,14 @@ import os
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from .. import aws, operation
-from ..aws import logger, task
+from ..aws import logger
 from ..contracts import JobRequest, StartJobInput, StartJobOutput
 from ..errors import NoFreeSlot, SlotTaken
 from ..job import marker
 from ..job.active import ACTIVE, ActiveJob, active_jobs
 from ..job.identity import identified
 from ..job.schedule import PollSchedule
+from ..task import task
 
 _NAMED = 10
 

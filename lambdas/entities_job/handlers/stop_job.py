@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ..aws import task
 from ..contracts import StopJobInput, StopJobOutput
 from ..job.active import stop
+from ..task import task
 
 
 @task

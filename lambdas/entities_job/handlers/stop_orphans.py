@@ -9,11 +9,12 @@ from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
-from ..aws import logger, task
+from ..aws import logger
 from ..contracts import CustomResourceEvent, StopOrphansInput, StopOrphansOutput
 from ..job import executions, marker
 from ..job.active import ActiveJob, active_jobs, stop
 from ..publish.ending import end, followed
+from ..task import task
 
 _LATELY = timedelta(hours=2)
 

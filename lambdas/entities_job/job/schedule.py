@@ -20,11 +20,6 @@ SLOT_PAUSES = 32
 this part of the limit, and half of that more or less by chance, so that those who wait look at different times."""
 
 
-def slot_pause(waited: float, most: float, lot: float) -> float:
-    """Seconds until the next look for a free slot, as the state machine's definition has it in JSONata; lot: 0 to 1."""
-    return max(SLOT_PAUSE_SECONDS, min(waited * SLOT_PAUSE_SHARE, most / SLOT_PAUSES)) * (0.5 + lot)
-
-
 def seconds_after_output(looks: int) -> int:
     """Seconds until the next look at a job whose output is there already, after so many looks since.
 

@@ -103,7 +103,7 @@ def test_a_text_that_cannot_be_read_is_left_out_with_the_reason(
                 raise account.refused("AccessDenied")
             return original(given)
 
-        account._GetObject = denied  # type: ignore[method-assign]
+        account._GetObject = denied  # type: ignore[method-assign]  # what is tested
     text, why, entities = written(tmp_path).content("gone.txt")
     assert (text, entities[0][4]) == (None, "Ada")
     assert reason in why

@@ -21,7 +21,7 @@ DAY = 86400.0
 
 def backfill(**asked: Any) -> BackfillRequest:
     """``aws lambda invoke``."""
-    event: BackfillEvent = {"Backfill": {"Trigger": "En", **asked}}  # type: ignore[typeddict-item]
+    event: BackfillEvent = {"Backfill": {"Trigger": "En", **asked}}  # type: ignore[typeddict-item]  # a spread
     made = dispatch_uploads.handler(event, CONTEXT)
     assert made is not None
     return made

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 import pytest
 
-from entities_job.contracts import Job, Outcome, QueueRecord, Status
+from entities_job.contracts import Job, Outcome, QueueRecord, QueueRecords, Status
 from entities_job.handlers import dispatch_uploads
 from tests.aws import EXECUTION, Aws, Crash
 from tests.unit.handlers.test_dispatch_uploads import (
@@ -206,14 +206,14 @@ def test_outcomes_of_others_are_nothing_to_the_dispatcher(aws: Aws, batch: str, 
 def test_an_outcome_whose_event_was_lost_is_found_by_the_sweep(aws: Aws, batch: str) -> None:
     outcome = ended(batch, "FAILED", PAID)
     aws.put(f"s3://out/work/outcomes/Workflow.{batch}-20261126T000000-0.json", json.dumps(outcome).encode())
-    sweep = {"Records": [record(aws, json.dumps({"Sweep": True}))]}
-    dispatch_uploads.handler(sweep, CONTEXT)  # type: ignore[arg-type]
+    sweep: QueueRecords = {"Records": [record(aws, json.dumps({"Sweep": True}))]}
+    dispatch_uploads.handler(sweep, CONTEXT)
     # It runs.
     assert len(aws.executions) == 1
     aws.executions[f"{EXECUTION}:{batch}"]["status"] = "FAILED"
-    dispatch_uploads.handler(sweep, CONTEXT)  # type: ignore[arg-type]
+    dispatch_uploads.handler(sweep, CONTEXT)
     assert given(aws, f"{batch}r2") == {"JobId": "j1"}
-    dispatch_uploads.handler(sweep, CONTEXT)  # type: ignore[arg-type]
+    dispatch_uploads.handler(sweep, CONTEXT)
     assert len(aws.executions) == 2
 
 

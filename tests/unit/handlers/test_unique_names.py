@@ -24,7 +24,7 @@ OWN: Settings = {
 
 
 def inspected(aws: Aws, **changes: Any) -> InspectInputOutput:
-    settings: Settings = {**OWN, **changes}  # type: ignore[typeddict-item]
+    settings: Settings = {**OWN, **changes}  # type: ignore[typeddict-item]  # a spread
     given = {"InputDataConfig": {"S3Uri": "s3://given/input/"}}
     return inspect_input.handler({"Input": given, "Settings": settings, "Execution": RUN}, CONTEXT)
 

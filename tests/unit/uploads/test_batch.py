@@ -24,7 +24,7 @@ def trigger(**changes: Any) -> Trigger:
         "Suffixes": [],
         "Custom": False,
         "ByLine": False,
-        "Limits": {"Documents": 1000, "Bytes": 5 * 1024**3, **changes.pop("Limits", {})},  # type: ignore[typeddict-item]
+        "Limits": {"Documents": 1000, "Bytes": 5 * 1024**3, **changes.pop("Limits", {})},  # type: ignore[typeddict-item]  # a spread
     }
     return Trigger({**settings, **changes})  # type: ignore[typeddict-item]  # whatever a test changes
 

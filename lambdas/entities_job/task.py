@@ -1,0 +1,46 @@
+"""The decorator of handlers: logs with context, errors under the services' own names, one version of contracts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar
+
+from aws_lambda_powertools.utilities.typing import LambdaContext
+from botocore.exceptions import ClientError
+
+from .aws import logger
+from .contracts import CONTRACT_VERSION
+from .errors import ContractNotUnderstood, named
+
+In = TypeVar("In")
+Out = TypeVar("Out")
+
+
+def task(function: Callable[[In, LambdaContext], Out]) -> Callable[[In, LambdaContext], Out]:
+    """Make a function a handler: its logs carry the context, and a service's error leaves under its own code."""
+
+    @wraps(function)
+    def handler(event: In, context: LambdaContext) -> Out:
+        _check_contract(event)
+        try:
+            return function(event, context)
+        except ClientError as error:
+            raise named(error) from error
+
+    return logger.inject_lambda_context(handler)
+
+
+def _check_contract(event: object) -> None:
+    """Refuse what a definition of another version sends: a running execution keeps the definition it began with.
+
+    Raises:
+        ContractNotUnderstood: the versions differ.
+    """
+    settings = event.get("Settings") if isinstance(event, dict) else None
+    version = settings.get("ContractVersion", 0) if isinstance(settings, dict) else CONTRACT_VERSION
+    if version != CONTRACT_VERSION:
+        raise ContractNotUnderstood(
+            f"the execution's definition is of contract version {version}, and the functions understand version "
+            f"{CONTRACT_VERSION}"
+        )
