@@ -89,6 +89,10 @@ class Folder:
         body.seek(int(Range[6:-1]))
         return {"Body": body, "ETag": "e"}
 
+    def head_object(self, *, Bucket: str, Key: str) -> None:
+        if not (self._root / Key).exists():
+            raise ClientError({"Error": {"Code": "404"}}, "HeadObject")
+
     def delete_object(self, *, Bucket: str, Key: str) -> None:
         (self._root / Key).unlink(missing_ok=True)
 
