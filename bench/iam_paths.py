@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import itertools
 import json
@@ -68,7 +69,8 @@ def abandon(deployed: Deployed) -> str:
     outputs, begun = deployed.outputs, int(time.time() * 1000)
     ended = deployed.start({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}})
     deployed.rehearsal.ended_execution(ended)
-    opened: dict[str, object] = {"Execution": ended, "Folders": []}
+    folder = f"s3://{outputs['OutputBucket']}/jobs/{ended.rpartition(':')[2]}/"
+    opened: dict[str, object] = {"Execution": ended, "Folders": [folder]}
     name = ".".join(ended.split(":")[-2:])
     deployed.rehearsal.client("s3").put_object(
         Bucket=outputs["OutputBucket"], Key=f"work/open/{name}", Body=json.dumps(opened)
@@ -119,7 +121,13 @@ def batch(deployed: Deployed) -> str:
     staging = _dispatcher_settings(deployed)["StagingUri"].partition(bucket)[2].lstrip("/")
     folder = f"{staging}Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
-    return _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
+    told = _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
+    # What can't be read is refused by name, and the others go on.
+    outputs, batch = deployed.outputs["OutputBucket"], folder.rstrip("/").rpartition("/")[2]
+    report = s3.get_object(Bucket=outputs, Key=f"results/refused/job_date=2026-01-01/{batch}-00000.jsonl.gz")
+    refusals = [json.loads(line) for line in gzip.decompress(report["Body"].read()).splitlines()]
+    unread = [each["ErrorMessage"] for each in refusals if each["ErrorCode"] == "SOURCE_UNREADABLE"]
+    return "\n".join(filter(None, [told, *unread]))
 
 
 def dispatch(deployed: Deployed) -> str:

@@ -30,14 +30,16 @@ SENDS_EVENT = (
 )
 REPORTS = {
     ("s3:ListBucket", "<OutputBucket.Arn>", ""),
-    ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
     ("s3:PutObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
-    ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
-    ("s3:PutObject", "<OutputBucket.Arn>/work/open/*", ""),
     ("s3:DeleteObject", "<OutputBucket.Arn>/work/open/*", ""),
     DECRYPTS,
     ENCRYPTS,
     SENDS_EVENT,
+}
+ENDS = REPORTS | {
+    ("s3:GetObject", "<OutputBucket.Arn>/work/outcomes/*", ""),
+    ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
+    ("s3:PutObject", "<OutputBucket.Arn>/work/open/*", ""),
 }
 DESCRIBES = (
     "states:DescribeExecution",
@@ -95,7 +97,7 @@ RIGHTS = {
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         DESCRIBES,
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        *REPORTS,
+        *ENDS,
     },
     "CompletionAwaitOutput": {
         ("s3:ListBucket", "<OutputBucket.Arn>", ""),
@@ -113,7 +115,7 @@ RIGHTS = {
         DESCRIBES,
         ("s3:GetObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
-        *REPORTS,
+        *ENDS,
     },
     "Stage": {
         ("s3:ListBucket", "<InputBucket.Arn>", ""),

@@ -197,15 +197,16 @@ def _grant_end(function: lambda_.Function, storage: Storage, bus: events.IEventB
     _allow_on_jobs(function, operation.STOP)
     _allow_list(function)
     _grant_report(function, storage, bus)
+    # PublishResult reads all of the functions' files, and never ends an execution without a marker.
+    storage.work.below("open/").grant_write(function)
+    for place in ("outcomes/", "open/"):
+        storage.work.below(place).grant_read(function)
 
 
 def _grant_report(function: lambda_.Function, storage: Storage, bus: events.IEventBus) -> None:
     """Let ``function`` write the outcome of an execution, emit it on the ``bus``, and remove the open marker."""
-    outcomes, opened = storage.work.below("outcomes/"), storage.work.below("open/")
-    for place in (outcomes, opened):
-        place.grant_read(function)
-        place.grant_write(function)
-    opened.grant_delete(function)
+    storage.work.below("outcomes/").grant_write(function)
+    storage.work.below("open/").grant_delete(function)
     storage.work.grant_see_missing(function)
     _grant_emit(function, bus)
 
