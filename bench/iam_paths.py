@@ -122,12 +122,14 @@ def batch(deployed: Deployed) -> str:
     folder = f"{staging}Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
     told = _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
+    if told:
+        return told
     # What can't be read is refused by name, and the others go on.
     outputs, batch = deployed.outputs["OutputBucket"], folder.rstrip("/").rpartition("/")[2]
     report = s3.get_object(Bucket=outputs, Key=f"results/refused/job_date=2026-01-01/{batch}-00000.jsonl.gz")
     refusals = [json.loads(line) for line in gzip.decompress(report["Body"].read()).splitlines()]
     unread = [each["ErrorMessage"] for each in refusals if each["ErrorCode"] == "SOURCE_UNREADABLE"]
-    return "\n".join(filter(None, [told, *unread]))
+    return "\n".join(unread)
 
 
 def dispatch(deployed: Deployed) -> str:
