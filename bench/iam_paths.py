@@ -84,7 +84,9 @@ def abandon(deployed: Deployed) -> str:
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=function, Payload=payload)
     text = answer["Payload"].read().decode()
     deployed.rehearsal.ended_execution(living)
-    return f"{text}\n{denials(deployed, begun)}" if "FunctionError" in answer else ""
+    # A job that can't be stopped is told and not raised.
+    denied = denials(deployed, begun)
+    return f"{text}\n{denied}" if "FunctionError" in answer or denied else ""
 
 
 def resume(deployed: Deployed) -> str:
@@ -122,14 +124,15 @@ def batch(deployed: Deployed) -> str:
     folder = f"{staging}Proof-20260101T000000-{number:016}/"
     s3.put_object(Bucket=bucket, Key=f"{folder}manifest/00000.jsonl", Body="\n".join(entries))
     told = _run(deployed, {"InputDataConfig": {"S3Uri": f"s3://{bucket}/{folder}documents/"}}, "COMPLETED")
-    if told:
-        return told
-    # What can't be read is refused by name, and the others go on.
+    # What can't be read or copied is refused by name, and the others go on.
     outputs, batch = deployed.outputs["OutputBucket"], folder.rstrip("/").rpartition("/")[2]
-    report = s3.get_object(Bucket=outputs, Key=f"results/refused/job_date=2026-01-01/{batch}-00000.jsonl.gz")
-    refusals = [json.loads(line) for line in gzip.decompress(report["Body"].read()).splitlines()]
-    unread = [each["ErrorMessage"] for each in refusals if each["ErrorCode"] == "SOURCE_UNREADABLE"]
-    return "\n".join(unread)
+    place = {"Bucket": outputs, "Prefix": f"results/refused/job_date=2026-01-01/{batch}-"}
+    reports = [
+        s3.get_object(Bucket=outputs, Key=each["Key"]) for each in s3.list_objects_v2(**place).get("Contents", [])
+    ]
+    lines = [line for report in reports for line in gzip.decompress(report["Body"].read()).splitlines()]
+    unread = [each for each in map(json.loads, lines) if each["ErrorCode"] == "SOURCE_UNREADABLE"]
+    return "\n".join(filter(None, (told, *(each["ErrorMessage"] for each in unread))))
 
 
 def dispatch(deployed: Deployed) -> str:

@@ -78,7 +78,7 @@ def name_exceptions() -> None:
     """Lambda reports a Python exception by its class name, and goes on in the same environment.
 
     MiniStack calls each exception Runtime.HandlerError and kills the worker; here it is a result of a worker that goes
-    on, made an error again outside.
+    on, made an error again outside. What its own limit throttles has no name there at all.
     """
     plain = '{"status": "error", "error": str(e), "trace": traceback.format_exc()}'
     script = lambda_runtime._PYTHON_WORKER_SCRIPT
@@ -97,7 +97,14 @@ def name_exceptions() -> None:
         error = {"errorType": name, "errorMessage": message, "stackTrace": []}
         return {"body": error, "error": True, "log": f"{result.get('log', '')}\n{trace}"}
 
-    lambda_svc._execute_function_warm = warm
+    throttle = lambda_svc._throttle_response
+
+    def throttled(*arguments: Any, **options: Any) -> Any:
+        answer = throttle(*arguments, **options)
+        answer["body"]["errorType"] = "Lambda.TooManyRequestsException"
+        return answer
+
+    lambda_svc._execute_function_warm, lambda_svc._throttle_response = warm, throttled
 
 
 def scale_client_pauses() -> None:

@@ -417,7 +417,7 @@ class Aws:
         job = self.jobs[given["JobId"]]
         if job["JobStatus"] in ("COMPLETED", "FAILED"):
             raise _Refused("InvalidRequestException")
-        if job["JobStatus"] in ("SUBMITTED", "IN_PROGRESS"):
+        if job["JobStatus"] != "STOPPED":
             job["JobStatus"] = "STOP_REQUESTED"
         return {"JobId": job["JobId"], "JobStatus": job["JobStatus"]}
 

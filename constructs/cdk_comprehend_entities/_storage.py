@@ -10,7 +10,7 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
-from aws_cdk import Annotations, Duration, RemovalPolicy, Stack, Token
+from aws_cdk import Annotations, CfnResource, Duration, RemovalPolicy, Stack, Token
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
@@ -179,15 +179,22 @@ def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
         )
         Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
         return
-    if isinstance(bucket, s3.Bucket):
+    if isinstance(bucket, s3.Bucket) and not _notifies(bucket):
         Annotations.of(bucket).add_warning_v2(
             "cdk-comprehend-entities:notifications",
-            f"CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are removed "
-            "when its stack is deployed; define them all where the bucket is defined",
+            f"from now on CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are "
+            "removed when its stack is deployed. Define them all where the bucket is defined, and say so there by "
+            "s3.Bucket(event_bridge_enabled=True), which ends this warning",
         )
     with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
         bucket.enable_event_bridge_notification()
     acknowledge(bucket, "notifications-policy")
+
+
+def _notifies(bucket: s3.Bucket) -> bool:
+    """Return whether CDK sets the notifications of a bucket already."""
+    resources = filter(CfnResource.is_cfn_resource, bucket.node.find_all())
+    return any(each.cfn_resource_type == "Custom::S3BucketNotifications" for each in resources)  # type: ignore[attr-defined]
 
 
 def _bucket(

@@ -250,6 +250,8 @@ def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack)
     EntitiesDetectionWorkflow(stack, "Given", input_bucket=s3.Bucket(stack, "Mine")).start_on_upload()
     imported = s3.Bucket.from_bucket_name(stack, "Imported", "somewhere")
     EntitiesDetectionWorkflow(stack, "Other", input_bucket=imported).start_on_upload()
+    managed = s3.Bucket(stack, "Managed", event_bridge_enabled=True)
+    EntitiesDetectionWorkflow(stack, "Third", input_bucket=managed).start_on_upload()
     warnings = assertions.Annotations.from_stack(stack).find_warning("*", assertions.Match.any_value())
     told = [each.id for each in warnings if "CDK sets all notifications" in str(each.entry.data)]
     assert told == ["/Stack/Mine"]

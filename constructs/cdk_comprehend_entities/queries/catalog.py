@@ -6,14 +6,14 @@ import base64
 import json
 from pathlib import Path
 
-from aws_cdk import Names, Size, Stack
+from aws_cdk import Annotations, Names, Size, Stack
 from aws_cdk import aws_athena as athena
 from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
 from .._storage import Storage
-from ..rights.access import allow, together
+from ..rights.access import allow, same_account, together
 from .tables import PARTITION, TABLES, VIEWS, trino_type
 
 # Before any result; Athena looks into the folder of each day from here that a query does not exclude.
@@ -113,7 +113,18 @@ class ResultsCatalog(Construct):
             allow(grantee, *_PARTS, on=objects, owner=bucket, wildcard="query-answers", source=s3_guide),
             *(grant(grantee) for each in (self._results, answers) for grant in (each.grant_list, each.grant_read)),
         ]
-        return together(answers.grant_write(grantee), *grants)
+        made = together(answers.grant_write(grantee), *grants)
+        # CDK says of an imported role of another account that its policies were changed.
+        if not same_account(grantee, stack.account):
+            made = iam.Grant.drop(grantee, "of another account")
+        if not made.success:
+            text = (
+                "grant_query gave no rights to query: it was given no role or user of this account whose policies CDK "
+                "can change, and a workgroup has no policy of its own to name others; let them assume a role of this "
+                "account"
+            )
+            Annotations.of(self).add_warning_v2("cdk-comprehend-entities:query", text)
+        return made
 
 
 def _columns(columns: dict[str, str]) -> list[glue.CfnTable.ColumnProperty]:

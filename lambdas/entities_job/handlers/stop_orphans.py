@@ -12,7 +12,7 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from ..aws import logger
 from ..contracts import CustomResourceEvent, StopOrphansInput, StopOrphansOutput
 from ..job import executions, marker
-from ..job.active import ActiveJob, active_jobs, stop
+from ..job.active import ActiveJob, running_jobs, stop
 from ..publish.ending import end, followed
 from ..task import task
 
@@ -38,7 +38,7 @@ def handler(event: StopOrphansInput | CustomResourceEvent, context: LambdaContex
 
 
 def _sweep(machine_arn: str) -> StopOrphansOutput:
-    # Before the executions: one that starts now has no job in this list.
+    # Whether its execution runs is asked after this list: one that has begun since then does.
     jobs = _own_jobs(machine_arn)
     since = datetime.now(UTC) - _LATELY
     marked = {opened["Execution"] for opened in marker.every()}
@@ -60,7 +60,7 @@ def _own_jobs(machine_arn: str) -> list[tuple[ActiveJob, str]]:
     Another workflow may have the same output bucket: its folders bear names that this machine knows no execution of.
     """
     found = []
-    for active in active_jobs():
+    for active in running_jobs():
         if not active.folder.startswith(os.environ["JOBS_URI"]):
             continue
         name = active.folder.split("/")[-2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from .. import aws, operation
@@ -12,6 +12,7 @@ from ..contracts import Job
 
 if TYPE_CHECKING:
     from mypy_boto3_comprehend.literals import JobStatusType
+    from mypy_boto3_comprehend.type_defs import EntitiesDetectionJobPropertiesTypeDef
 
 ACTIVE: tuple[JobStatusType, ...] = ("SUBMITTED", "IN_PROGRESS", "STOP_REQUESTED")
 """Job statuses that are taken to hold a slot of the account's quota, in the order of a job's life."""
@@ -21,6 +22,10 @@ ENDED = ("COMPLETED", "FAILED", "STOPPED")
 
 RUNNING = ACTIVE[:2]
 """Statuses of a job that can be stopped."""
+
+_LATELY = timedelta(days=2)
+"""Jobs of statuses that the API does not document are looked for among those submitted since then: the API's filter
+takes documented ones only, and a listing of all jobs grows without end."""
 
 
 class ActiveJob(NamedTuple):
@@ -35,7 +40,7 @@ class ActiveJob(NamedTuple):
     job: Job
 
 
-def active_jobs(statuses: tuple[JobStatusType, ...] = RUNNING) -> Iterator[ActiveJob]:
+def active_jobs(statuses: tuple[JobStatusType, ...]) -> Iterator[ActiveJob]:
     """Yield every job of the account and Region that has one of the ``statuses``, each once.
 
     In the order of a job's life: one that moves on between two listings is seen in the second.
@@ -45,12 +50,24 @@ def active_jobs(statuses: tuple[JobStatusType, ...] = RUNNING) -> Iterator[Activ
         for properties in operation.listed(aws.comprehend(), {"JobStatus": status}):
             if properties["JobId"] not in seen:
                 seen.add(properties["JobId"])
-                job: Job = {"JobId": properties["JobId"], "JobStatus": properties["JobStatus"]}
-                if "JobArn" in properties:
-                    job["JobArn"] = properties["JobArn"]
-                if "JobName" in properties:
-                    job["JobName"] = properties["JobName"]
-                yield ActiveJob(operation.requested_folder(properties["OutputDataConfig"]["S3Uri"]), job)
+                yield _active(properties)
+
+
+def running_jobs() -> Iterator[ActiveJob]:
+    """Yield every job of the account and Region that runs, under a status that the API documents or not."""
+    yield from active_jobs(RUNNING)
+    for properties in operation.listed(aws.comprehend(), {"SubmitTimeAfter": datetime.now(UTC) - _LATELY}):
+        if properties["JobStatus"] not in ACTIVE + ENDED:
+            yield _active(properties)
+
+
+def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
+    job: Job = {"JobId": properties["JobId"], "JobStatus": properties["JobStatus"]}
+    if "JobArn" in properties:
+        job["JobArn"] = properties["JobArn"]
+    if "JobName" in properties:
+        job["JobName"] = properties["JobName"]
+    return ActiveJob(operation.requested_folder(properties["OutputDataConfig"]["S3Uri"]), job)
 
 
 def names_since(start: datetime) -> set[str]:

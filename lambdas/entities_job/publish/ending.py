@@ -13,7 +13,7 @@ from typing import cast
 from ..aws import Location, logger
 from ..contracts import Execution, Job, Outcome, Status
 from ..job import executions, marker
-from ..job.active import ENDED, ActiveJob, active_jobs, stop
+from ..job.active import ENDED, ActiveJob, running_jobs, stop
 from .outcome import bounded, emit, outcome, problem
 
 _STATUSES: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
@@ -78,7 +78,7 @@ def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
     try:
         known = {job.get("JobId"), opened.get("JobId") if opened else None}
         folders = opened["Folders"] if opened else []
-        for active in active_jobs():
+        for active in running_jobs():
             job_id = active.job["JobId"]
             if job_id not in known and active.folder not in folders:
                 continue

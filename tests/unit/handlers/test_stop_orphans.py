@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from entities_job.contracts import CustomResourceEvent, OutcomeError, StopOrphansOutput
+from entities_job.contracts import CustomResourceEvent, OpenExecution, OutcomeError, StopOrphansOutput
 from entities_job.handlers import stop_orphans
 from entities_job.job import executions, marker
 from entities_job.operation import requested_folder
@@ -78,6 +78,31 @@ def test_a_job_that_a_running_execution_has_taken_up_is_left(aws: Aws) -> None:
     marker.leave(aws.run("follower"), set(), "2")
     assert sweep()["Stopped"] == 1
     assert stopped(aws) == ["3"]
+
+
+def test_a_status_that_the_api_does_not_document_is_taken_for_running(aws: Aws) -> None:
+    lately = datetime.now(UTC)
+    aws.job("6", "s3://out/jobs/gone/", "PAUSED", SubmitTime=lately)
+    aws.job("7", "s3://out/jobs/alive/", "PAUSED", SubmitTime=lately)
+    marker.leave(aws.run("lost", status="ABORTED"), {"s3://out/jobs/lost/"})
+    aws.job("8", "s3://out/jobs/lost/", "PAUSED", SubmitTime=lately)
+    assert sweep() == {"Stopped": 3, "Reported": 1}
+    assert stopped(aws) == ["2", "3", "6", "8"]
+
+
+def test_a_job_of_an_execution_that_begins_during_the_sweep_is_left(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    listed, begun = stop_orphans.marker.every, []
+
+    def begins() -> Iterator[OpenExecution]:
+        if not begun:
+            begun.append(aws.run("new"))
+            aws.job("6", "s3://out/jobs/new/")
+        return listed()
+
+    monkeypatch.setattr(stop_orphans.marker, "every", begins)
+    sweep()
+    assert begun
+    assert "6" not in stopped(aws)
 
 
 def test_both_forms_of_the_output_uri_are_understood(aws: Aws) -> None:
