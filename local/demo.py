@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from local.example import EXAMPLE, clean_environment
-from local.processes import ROOT, end_rehearsal, own_environment
+from local.processes import OFFLINE, ROOT, end_rehearsal, own_environment
 from local.rehearsal import Rehearsal, RehearsalError
 
 FOLDER = ROOT / ".rehearsal" / "demo"
@@ -28,7 +28,8 @@ SAMPLES = ROOT / "local" / "samples"
 TOOL = ROOT / "cli" / "comprehend-entities"
 CLOCK_SCALE = 0.01
 _NOTE = (
-    f"Made on the local AWS, whose clock runs {1 / CLOCK_SCALE:.0f} times as fast; its entities and scores are made up."
+    f"Made on the local AWS, whose clock runs {1 / CLOCK_SCALE:.0f} times as fast, except for “Seen after”; "
+    "its entities and scores are made up."
 )
 
 console = Console(highlight=False)
@@ -51,12 +52,13 @@ def run(
     with _only_one():
         try:
             code = _run(documents, port, output or REPORT)
-        except (RehearsalError, subprocess.CalledProcessError, TimeoutError) as error:
-            end_rehearsal(FOLDER)
-            _fail(f"{error}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
         except KeyboardInterrupt:
             end_rehearsal(FOLDER)
             _fail("Interrupted. What was started has been stopped.")
+        except Exception as error:
+            end_rehearsal(FOLDER)
+            message = str(error) if isinstance(error, RehearsalError | TimeoutError) else repr(error)
+            _fail(f"{message}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
     raise typer.Exit(code)
 
 
@@ -68,6 +70,9 @@ def down() -> None:
 
 def _run(documents: Path | None, port: int, report: Path) -> int:
     rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port, outlives=True)
+    if documents:
+        # Whatever can't be submitted is known before anything is started.
+        _Tool(rehearsal)("cost", str(documents.expanduser()))
     with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
         rehearsal.start()
         # The events that tell of a job's end come no sooner on a scaled clock.
@@ -115,7 +120,7 @@ def _samples(tool: _Tool, rehearsal: Rehearsal) -> None:
 class _Tool:
     """The project's command line, as somebody types it."""
 
-    def __init__(self, rehearsal: Rehearsal, machine: str) -> None:
+    def __init__(self, rehearsal: Rehearsal, machine: str = "") -> None:
         self._environment = {**own_environment(), **rehearsal.environment, _MACHINE: machine}
 
     def __call__(self, *arguments: str) -> int:
@@ -127,7 +132,7 @@ class _Tool:
         console.print(f"\n[bold]$ comprehend-entities {escape(shlex.join(arguments))}[/]", soft_wrap=True)
         code = subprocess.run([TOOL, *arguments], env=self._environment, check=False).returncode
         if code in (1, 2, 130):
-            raise RehearsalError(f"`comprehend-entities {shlex.join(arguments)}` failed")
+            raise RehearsalError(f"`comprehend-entities {shlex.join(arguments)}` failed: see above")
         return code
 
 
@@ -136,15 +141,18 @@ _MACHINE = "COMPREHEND_ENTITIES_STATE_MACHINE"
 
 def _write_environment(rehearsal: Rehearsal, machine: str) -> None:
     """Write what a shell sources to use the local AWS, whatever else is exported there."""
-    kept = ("NO_PROXY", "no_proxy", "AWS_EC2_METADATA_DISABLED")
-    variables = {**{name: own_environment()[name] for name in kept}, **rehearsal.environment, _MACHINE: machine}
+    variables = {**OFFLINE, **rehearsal.environment, _MACHINE: machine}
     lines = [
-        "# Source it: . .rehearsal/demo/env.sh",
+        f"# Source it: {_sourced()}",
         "unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Z0-9_]*\\)=.*/\\1/p')",
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export PATH={shlex.quote(str(TOOL.parent))}:{shlex.quote(str(ROOT / ".venv" / "bin"))}:"$PATH"',
     ]
     (FOLDER / "env.sh").write_text("\n".join(lines) + "\n")
+
+
+def _sourced() -> str:
+    return f". {shlex.quote(os.path.relpath(FOLDER / 'env.sh'))}"
 
 
 @contextmanager
@@ -177,7 +185,7 @@ def _step(text: str) -> Iterator[None]:
 
 def _what_next() -> None:
     console.print("\n[bold]Try it yourself[/], in this folder:")
-    console.print("  . .rehearsal/demo/env.sh")
+    console.print(f"  {_sourced()}", soft_wrap=True)
     console.print("  comprehend-entities submit README.md")
     console.print("  comprehend-entities results entities --format csv")
     console.print("  aws comprehend list-entities-detection-jobs")

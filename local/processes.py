@@ -20,6 +20,8 @@ OFFLINE = {
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "true",
 }
@@ -115,6 +117,13 @@ def own_environment() -> dict[str, str]:
     """The environment without what would lead a process to an AWS account or to the modules of a checkout."""
     foreign = ("AWS_", "PYTHONPATH")
     return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | OFFLINE
+
+
+def forget_account() -> None:
+    """Take out of this process's own environment what would lead its AWS clients to an account, or through a proxy."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(OFFLINE)
 
 
 def answers(port: int) -> bool:
