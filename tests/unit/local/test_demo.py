@@ -72,7 +72,7 @@ def test_what_can_not_be_submitted_is_known_before_anything_starts(
     monkeypatch.setattr(Rehearsal, "start", lambda _: pytest.fail("started"))
     told = CliRunner().invoke(demo.app, ["run", "--documents", str(tmp_path)])
     assert told.exit_code == 1
-    assert "see above" in told.output
+    assert "failed: see above" in " ".join(told.output.replace("│", " ").split())
 
 
 def test_what_a_shell_exports_misleads_no_client_of_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
