@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -70,24 +70,17 @@ def down() -> None:
 
 def _run(documents: Path | None, port: int, report: Path) -> int:
     rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port, outlives=True)
-    if documents:
-        # Whatever can't be submitted is known before anything is started.
-        _Tool(rehearsal)("cost", str(documents.expanduser()))
-    with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
-        rehearsal.start()
-        # The events that tell of a job's end come no sooner on a scaled clock.
-        rehearsal.comprehend.configure(ended_clock="real")
-    with _step("cdk bootstrap"):
-        rehearsal.bootstrap()
-    with _step("cdk deploy EntitiesDetection, this repository's own app"):
-        outputs = rehearsal.deploy("EntitiesDetection")
-    tool = _Tool(rehearsal, outputs["StateMachineArn"])
-    _write_environment(rehearsal, outputs["StateMachineArn"])
-    code = 0
-    if documents:
-        code = tool("submit", str(documents.expanduser()), "--name", "yours", "--yes")
-    else:
-        _samples(tool, rehearsal)
+    with ThreadPoolExecutor(1) as meanwhile:
+        if documents:
+            # Whatever can't be submitted is known before anything is started.
+            _Tool(rehearsal)("cost", str(documents.expanduser()))
+            tool = _deployed(rehearsal)
+            code = tool("submit", str(documents.expanduser()), "--name", "yours", "--yes")
+        else:
+            wheel = meanwhile.submit(clean_environment)
+            tool, code = _deployed(rehearsal), 0
+            example = meanwhile.submit(lambda: rehearsal.deploy("YourStack", folder=EXAMPLE, python=wheel.result()))
+            _samples(tool, example)
     if code in (0, 3):
         old = report == REPORT and report.exists()
         again = ["--force"] if old else []
@@ -98,20 +91,32 @@ def _run(documents: Path | None, port: int, report: Path) -> int:
     return code
 
 
-def _samples(tool: _Tool, rehearsal: Rehearsal) -> None:
+def _deployed(rehearsal: Rehearsal) -> _Tool:
+    """Start AWS and deploy this repository's own app; return the command line that finds it."""
+    with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
+        rehearsal.start()
+        # The events that tell of a job's end come no sooner on a scaled clock.
+        rehearsal.comprehend.configure(ended_clock="real")
+    with _step("cdk bootstrap"):
+        rehearsal.bootstrap()
+    with _step("cdk deploy EntitiesDetection, this repository's own app"):
+        machine = rehearsal.deploy("EntitiesDetection")["StateMachineArn"]
+    _write_environment(rehearsal, machine)
+    return _Tool(rehearsal, machine)
+
+
+def _samples(tool: _Tool, example: Future[dict[str, str]]) -> None:
     """The three ways: this repository's app, a stack that imports the wheel, and uploads alone."""
-    with ThreadPoolExecutor(1) as meanwhile:
-        example = meanwhile.submit(lambda: rehearsal.deploy("YourStack", folder=EXAMPLE, python=clean_environment()))
-        samples = os.path.relpath(SAMPLES)
-        tool("cost", f"{samples}/en")
-        tool("submit", f"{samples}/uploads", "--trigger", "Uploads", "--no-wait")
-        tool("submit", f"{samples}/lines", "--one-doc-per-line", "--name", "lines", "--no-wait")
-        tool("submit", f"{samples}/es", "--language", "es", "--name", "spanish", "--no-wait")
-        tool("submit", f"{samples}/en", "--name", "english")
-        tool("watch")
-        tool("list")
-        with _step("Meanwhile, the wheel in another team's stack: cdk deploy YourStack (examples/your_stack)"):
-            machine = example.result()["StateMachineArn"]
+    samples = os.path.relpath(SAMPLES)
+    tool("cost", f"{samples}/en")
+    tool("submit", f"{samples}/uploads", "--trigger", "Uploads", "--no-wait")
+    tool("submit", f"{samples}/lines", "--one-doc-per-line", "--name", "lines", "--no-wait")
+    tool("submit", f"{samples}/es", "--language", "es", "--name", "spanish", "--no-wait")
+    tool("submit", f"{samples}/en", "--name", "english")
+    tool("watch")
+    tool("list")
+    with _step("Meanwhile, the wheel in another team's stack: cdk deploy YourStack (examples/your_stack)"):
+        machine = example.result()["StateMachineArn"]
     tool("submit", f"{samples}/uploads", "--trigger", "Uploads", "--state-machine", machine)
     tool("results", "--limit", "10")
     tool("doctor")
