@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from local import demo
+from local import demo, port
 from local.processes import ROOT, forget_account, own_environment
 from local.rehearsal import Rehearsal
 
@@ -134,11 +135,29 @@ def test_a_port_in_use_is_seen_before_anything_is_installed() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        port = server.getsockname()[1]
-        command = [sys.executable, "-S", "-m", "local.port", str(port)]
+        number = server.getsockname()[1]
+        command = [sys.executable, "-S", "-m", "local.port", str(number)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"make demo PORT={port + 1}" in done.stderr
+    assert f"make demo PORT={number + 1}" in done.stderr
+
+
+def test_only_the_demos_own_servers_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port, "DEMO", tmp_path)
+    with (tmp_path / "ministack.log").open("w") as log, socket.socket() as server:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        number = server.getsockname()[1]
+        for served in (number, number + 1):
+            environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{served}"}
+            record = {"processes": {"ministack.log": 1}, "environment": environment}
+            (tmp_path / "rehearsal.json").write_text(json.dumps(record))
+            if served == number:
+                port.main(number)
+            else:
+                with pytest.raises(SystemExit, match="in use by another program"):
+                    port.main(number)
 
 
 def test_what_a_shell_exports_is_not_what_make_is_given() -> None:
