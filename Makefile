@@ -23,8 +23,8 @@ CACHE := $(CURDIR)/.rehearsal/cache
 export PIP_NO_CACHE_DIR := 1
 export UV_CACHE_DIR := $(CACHE)/uv
 export npm_config_cache := $(CACHE)/npm
-export CDK_HOME := $(CACHE)/cdk
-export JSII_RUNTIME_PACKAGE_CACHE_ROOT := $(CACHE)/jsii
+# aws-cdk-lib and Chromium know no other place than the home folder (tests and the demo give them one by themselves).
+BENCH := HOME="$(CURDIR)/.rehearsal/home" $(BIN)/python -m
 
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*##.*/\1/p' $(firstword $(MAKEFILE_LIST))) setup setup-dev free-port
 
@@ -79,46 +79,46 @@ audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is in
 	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
 
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
-	$(BIN)/python -m bench.conformance --write
+	$(BENCH) bench.conformance --write
 
 contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
-	$(BIN)/python -m bench.contracts --write
+	$(BENCH) bench.contracts --write
 
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
-	$(BIN)/python -m bench.prove_iam --write
+	$(BENCH) bench.prove_iam --write
 
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
-	$(BIN)/python -m bench.uploads
+	$(BENCH) bench.uploads
 
 bench-cost: setup-dev ## count the calls that uploads make, and price them
-	$(BIN)/python -m bench.upload_cost
+	$(BENCH) bench.upload_cost
 
 bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside gzip and the naive way
-	$(BIN)/python -m bench.publish
+	$(BENCH) bench.publish
 
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
-	$(BIN)/python -m bench.completion --write
+	$(BENCH) bench.completion --write
 
 rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
-	$(BIN)/python -m bench.rehearse_completion
+	$(BENCH) bench.rehearse_completion
 
 rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
-	$(BIN)/python -m bench.rehearse_failures
+	$(BENCH) bench.rehearse_failures
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
-	$(BIN)/python -m bench.quota
+	$(BENCH) bench.quota
 
 bench-report: setup-dev ## write a report of 500,000 entities and open it in Chromium (CHROME=/path/to/chromium)
-	$(BIN)/python -m bench.report
+	$(BENCH) bench.report
 
 bench-emulator: setup-dev ## run 30 MB of books and 5,000 documents through the Comprehend emulator, for minutes
-	$(BIN)/python -m bench.emulator
+	$(BENCH) bench.emulator
 
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
-	$(BIN)/python -m bench.pictures
+	$(BENCH) bench.pictures
 
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
-	$(BIN)/python -m bench.load_uploads
+	$(BENCH) bench.load_uploads
 
 free-port:
 	@$(PYTHON) -m local.port $(PORT)

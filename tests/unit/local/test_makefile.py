@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from local.processes import ROOT
+from local.processes import ROOT, own_environment
 
-CACHES = ("UV_CACHE_DIR", "npm_config_cache", "CDK_HOME", "JSII_RUNTIME_PACKAGE_CACHE_ROOT")
+CACHES = ("UV_CACHE_DIR", "npm_config_cache")
 
 
 @pytest.fixture
@@ -55,6 +55,11 @@ def test_nothing_is_kept_in_the_home_folder(clone: Path) -> None:
     assert told["PIP_NO_CACHE_DIR"] == "1"
     for name in CACHES:
         assert told[name].startswith(f"{clone}/.rehearsal/")
+    # What aws-cdk-lib keeps there: of the demo's processes, of tests, of benchmarks.
+    assert own_environment()["HOME"] == os.environ["HOME"] == str(ROOT / ".rehearsal" / "home")
+    recipes = [line for line in (clone / "Makefile").read_text().splitlines() if " bench." in line]
+    assert recipes
+    assert all(line.startswith("\t$(BENCH) bench.") for line in recipes)
 
 
 @pytest.mark.parametrize(
