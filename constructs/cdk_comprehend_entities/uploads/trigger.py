@@ -71,9 +71,10 @@ class UploadTrigger(Construct):
         dead_letters = self.dead_letter_queue.queue_url
         tag(dispatcher.state_machine, {f"uploads:{construct_id}": prefix, f"dead-letters:{construct_id}": dead_letters})
         event = f'{{"Backfill":{{"Trigger":"{construct_id}"}}}}'
+        # Versions 1 and 2 of the AWS CLI agree on no other form of a payload.
         self.backfill_command = (
-            f"aws lambda invoke --function-name {dispatcher.function.function_name} "
-            f"--cli-binary-format raw-in-base64-out --payload '{event}' /dev/stdout"
+            f"echo '{event}' | aws lambda invoke --function-name {dispatcher.function.function_name} "
+            "--payload fileb:///dev/stdin /dev/stdout"
         )
         self.oldest_upload_alarm = self._alarm(
             "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
