@@ -136,11 +136,12 @@ def definition(
     stop.next(wait_for_job)
     poll.next(step)
     poll_again.next(poll)
-    return _staging(scope, functions.stage, documents, output, inspect, failure)
+    return _staging(scope, stage=functions.stage, documents=documents, output=output, inspect=inspect, failure=failure)
 
 
 def _staging(
     scope: Construct,
+    *,
     stage: lambda_.Function,
     documents: s3.Bucket,
     output: s3.Bucket,

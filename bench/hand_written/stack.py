@@ -275,9 +275,7 @@ class HandWritten(Construct):
         return machine
 
     def _sweep(self) -> None:
-        function, role = self._function(
-            "StopOrphans", "stop_orphans", timeout=15, dead_letter_queue=self._unreported
-        )
+        function, role = self._function("StopOrphans", "stop_orphans", timeout=15, dead_letter_queue=self._unreported)
         self._end(role)
         self._read(role, self._output, "work/owners/")
         _allow(role, "states:ListExecutions", on=[self._machine.state_machine_arn])

@@ -179,9 +179,10 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
 
 
 def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
-    here = Stack.of(scope).region if isinstance(scope, Construct) else None
-    there = resource.env.region if resource else None
-    if here and there and known_to_differ(here, there):
+    if not resource or not isinstance(scope, Construct):
+        return
+    here, there = Stack.of(scope).region, resource.env.region
+    if known_to_differ(here, there):
         rule, source = f"must be in the Region of the jobs, {here}", f"{rules.GUIDE}idp-inputs-async"
         yield Violation(name, there, rule, source)
 

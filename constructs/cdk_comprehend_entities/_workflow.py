@@ -33,6 +33,7 @@ from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
 from .rights.access import together
+from .rights.acknowledged import in_one_go
 from .rights.functions import grant_tasks
 from .rights.imported import warn_of_imported
 from .rights.job_role import data_access_role as new_data_access_role
@@ -61,6 +62,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
     """
 
     @checked(_rules.workflow)
+    @in_one_go()
     def __init__(
         self,
         scope: Construct,
@@ -241,6 +243,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         return together(results.grant_list(grantee), results.grant_read(grantee))
 
     @checked(_rules.uploads)
+    @in_one_go()
     def start_on_upload(
         self,
         trigger_id: str = "Uploads",
@@ -280,6 +283,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         return UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
 
     @checked(_rules.catalog)
+    @in_one_go()
     def add_results_catalog(
         self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
     ) -> ResultsCatalog:
