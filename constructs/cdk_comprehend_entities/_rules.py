@@ -178,6 +178,16 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
         yield Violation(name, key.key_arn, rule, "AWS KMS Developer Guide, alias-authorization")
 
 
+def monitoring(given: Arguments) -> Iterator[Violation]:
+    """Yield what is wrong with the arguments of ``monitor``."""
+    if given["daily_cost_usd"] is not None:
+        yield from _between("daily_cost_usd", given["daily_cost_usd"], service.USD_PER_UNIT["built-in"])
+    if given["runbook_url"] is not None and not given["runbook_url"]:
+        yield Violation(
+            "runbook_url", given["runbook_url"], "must hold something; leave it out for its default", OWN_RULE
+        )
+
+
 def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
     if not resource or not isinstance(scope, Construct):
         return
