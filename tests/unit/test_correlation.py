@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from io import StringIO
 from typing import Any
 
 import pytest
@@ -21,11 +22,16 @@ class Context:
     function_name = memory_limit_in_mb = invoked_function_arn = aws_request_id = "x"
 
 
-def logged(event: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+@pytest.fixture
+def written(monkeypatch: pytest.MonkeyPatch) -> StringIO:
+    stream = StringIO()
+    monkeypatch.setattr(logger.registered_handler, "stream", stream)
+    return stream
+
+
+def logged(event: dict[str, Any], written: StringIO) -> dict[str, Any]:
     handler(event, Context())  # type: ignore[arg-type]  # as much of a context as the logger reads
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith("{")]
-    [line] = [line for line in told if line.get("message") == "here"]
-    return dict(line)
+    return dict(json.loads(written.getvalue().splitlines()[-1]))
 
 
 @pytest.mark.parametrize(
@@ -40,12 +46,12 @@ def logged(event: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> dict[st
     ],
 )
 def test_by_execution_and_job(
-    event: dict[str, Any], execution: str | None, job_id: str | None, capsys: pytest.CaptureFixture[str]
+    event: dict[str, Any], execution: str | None, job_id: str | None, written: StringIO
 ) -> None:
-    line = logged(event, capsys)
+    line = logged(event, written)
     assert (line.get("execution"), line.get("job_id")) == (execution, job_id)
 
 
-def test_one_invocation_does_not_tell_of_the_one_before(capsys: pytest.CaptureFixture[str]) -> None:
-    logged({"Execution": RUN, "JobId": "job1"}, capsys)
-    assert "job_id" not in logged({"Execution": RUN}, capsys)
+def test_one_invocation_does_not_tell_of_the_one_before(written: StringIO) -> None:
+    logged({"Execution": RUN, "JobId": "job1"}, written)
+    assert "job_id" not in logged({"Execution": RUN}, written)
