@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from aws_lambda_powertools.metrics import EphemeralMetrics
+
 UNITS = {"EstimatedCostUsd": "None", "JobSeconds": "Seconds", "LagSeconds": "Seconds"}
 """Units of metrics that count nothing."""
 
@@ -18,9 +20,6 @@ def measure(figures: Mapping[str, float], **dimensions: str) -> None:
     Example:
         >>> measure({"Executions": 1}, Status="COMPLETED")
     """
-    # Most invocations measure nothing, and this import takes as long as that of the logger.
-    from aws_lambda_powertools.metrics import EphemeralMetrics
-
     metrics = EphemeralMetrics()
     for name, value in figures.items():
         metrics.add_metric(name, UNITS.get(name, "Count"), value)
