@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any
 
@@ -46,4 +47,4 @@ def test_by_hand_the_rights_are_the_same(by_hand: dict[str, Any], default: Synth
 def test_the_last_line_has_the_ratios(capfd: pytest.CaptureFixture[str]) -> None:
     synth.main(runs=1)
     *_, last = capfd.readouterr().out.splitlines()
-    assert set(synth.json.loads(last)) == {"ratio_to_hand_written", "ratio_to_empty_app"}
+    assert set(json.loads(last)) == {"ratio_to_hand_written", "ratio_to_empty_app"}

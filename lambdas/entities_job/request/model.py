@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gzip
 import json
 import re
@@ -134,6 +133,9 @@ class Walker:
             if name in shape["members"]:
                 yield from self.walk(shape["members"][name]["shape"], item, f"{prefix}{name}")
                 continue
+            # Only where a request is refused anyway: each start of a function would wait for it.
+            import difflib
+
             close = difflib.get_close_matches(str(name), shape["members"], n=1)
             hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(shape['members'])}"
             shown = name if name.isidentifier() else repr(name)
