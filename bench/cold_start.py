@@ -1,4 +1,4 @@
-"""How long a Lambda function's start takes: the import of each handler and one client, beside boto3 with the same client.
+"""How long a Lambda function takes to start: import and one client, beside boto3 with the same client.
 
 Each import is a process of its own in the environment that MiniStack runs functions in, which has what the Lambda
 runtime has, with the asset that is deployed. They take turns, so that what else the machine does meets all of them, and
