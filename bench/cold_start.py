@@ -35,7 +35,7 @@ def assembled(folder: Path) -> Path:
     """Return the asset of the functions, with byte code, as Lambda keeps it after a first start."""
     synth.synthesize("workflow", folder / "cdk.out", Path())
     [asset] = (folder / "cdk.out").glob("asset.*")
-    subprocess.run([PYTHON, "-m", "compileall", "-q", str(asset)], check=True)
+    subprocess.run([str(PYTHON), "-m", "compileall", "-q", str(asset)], check=True)
     return asset
 
 
@@ -47,7 +47,7 @@ def seconds(name: str, asset: Path) -> float:
         "POWERTOOLS_SERVICE_NAME": "bench",
         "PYTHONPATH": str(asset),
     }
-    command = [PYTHON, "-c", _TIMED.format(PROGRAMS[name])]
+    command = [str(PYTHON), "-c", _TIMED.format(PROGRAMS[name])]
     return float(subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout)
 
 
