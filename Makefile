@@ -63,6 +63,11 @@ test-bounds: setup-dev ## test the oldest and the newest packages that pyproject
 unit: setup-dev ## only the tests without I/O
 	$(PYTEST) tests/unit
 
+package: setup-dev ## build the sdist and the wheel into dist/, byte for byte the same for a commit, and check them
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/check-wheel-contents dist/*.whl
+
 lock: setup-dev ## pin what requirements files name, with hashes (locks/), and list what the wheel needs (SBOM)
 	$(COMPILE) requirements-dev.txt -o locks/requirements-dev.txt
 	$(COMPILE) requirements.txt -c locks/requirements-dev.txt -o locks/requirements.txt
@@ -72,6 +77,9 @@ lock: setup-dev ## pin what requirements files name, with hashes (locks/), and l
 	$(COMPILE) tests/checkov-requirements.txt -o locks/checkov.txt
 	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
 		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
+
+hooks: setup-dev ## have git format and lint what you commit
+	$(BIN)/uvx pre-commit@4.3.0 install
 
 audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is installed
 	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
@@ -104,6 +112,12 @@ rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is
 
 rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
 	$(BENCH) bench.rehearse_failures
+
+bench-synth: setup-dev ## time the synthesis of the smallest workflow, beside the same resources by hand
+	$(BENCH) bench.synth
+
+bench-cold-start: setup-dev ## time the import of each Lambda handler, beside boto3
+	$(BENCH) bench.cold_start
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
 	$(BENCH) bench.quota
