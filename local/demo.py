@@ -70,7 +70,8 @@ def down() -> None:
 
 def _run(documents: Path | None, port: int, report: Path) -> int:
     rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port, outlives=True)
-    with ThreadPoolExecutor(1) as meanwhile:
+    meanwhile = ThreadPoolExecutor(1)
+    try:
         if documents:
             # Whatever can't be submitted is known before anything is started.
             _Tool(rehearsal)("cost", str(documents.expanduser()))
@@ -81,6 +82,9 @@ def _run(documents: Path | None, port: int, report: Path) -> int:
             tool, code = _deployed(rehearsal), 0
             example = meanwhile.submit(lambda: rehearsal.deploy("YourStack", folder=EXAMPLE, python=wheel.result()))
             _samples(tool, example)
+    finally:
+        # After Ctrl-C or an error, what has not begun yet is not done any more.
+        meanwhile.shutdown(cancel_futures=True)
     if code in (0, 3):
         old = report == REPORT and report.exists()
         again = ["--force"] if old else []
