@@ -9,6 +9,7 @@ OUT =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
+SITE := .rehearsal/docs
 # A file's tests run in one process, which shares what they deploy; the files that take longest begin.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := -m pip --quiet --disable-pip-version-check
@@ -56,6 +57,7 @@ lock: setup-dev ## pin what requirements files name, with hashes (locks/), and l
 	$(COMPILE) pyproject.toml -c locks/requirements-dev.txt -o locks/wheel.txt
 	$(COMPILE) local/ministack-requirements.txt -o locks/ministack.txt
 	$(COMPILE) tests/checkov-requirements.txt -o locks/checkov.txt
+	$(COMPILE) docs/requirements.txt -o locks/docs.txt
 	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
 		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
 
@@ -63,6 +65,11 @@ audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is in
 	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
 		-r locks/requirements-dev.txt || { echo "Not audited, or vulnerable: see above."; exit 1; }
 	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
+
+docs: $(SITE)/.installed ## build the documentation site into site/, strict, and check every link in it
+	@$(SITE)/bin/zensical build --strict --clean
+	@$(SITE)/bin/python -m bench.site
+	@echo "To read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site, then http://127.0.0.1:8000"
 
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
@@ -114,7 +121,7 @@ setup: .venv/.installed node_modules/.installed $(MINISTACK)/.installed
 setup-dev: setup .venv/.installed-dev $(CHECKOV)/.installed
 
 clean: down ## remove everything that was installed or made
-	rm -rf .venv node_modules .rehearsal cdk.out examples/your_stack/cdk.out dist report.html
+	rm -rf .venv node_modules .rehearsal site cdk.out examples/your_stack/cdk.out dist report.html
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -151,4 +158,11 @@ $(CHECKOV)/.installed: locks/checkov.txt | .venv/bin/python
 	@echo "Installing checkov (once, a minute) ..."
 	@$(BIN)/python -m venv --clear $(CHECKOV)
 	@$(CHECKOV)/bin/python $(INSTALL) $<
+	@touch $@
+
+# It needs nothing of the package: the reference is read from the sources.
+$(SITE)/.installed: locks/docs.txt | .venv/bin/python
+	@echo "Installing what builds the documentation (once) ..."
+	@$(BIN)/python -m venv --clear $(SITE)
+	@$(SITE)/bin/python $(INSTALL) $<
 	@touch $@
