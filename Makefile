@@ -74,7 +74,7 @@ docs: $(SITE)/.installed ## build the documentation site into site/, strict, and
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
-contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
+contracts: setup-dev ## write what docs/ says of types: event-schema.json, architecture.md, contract.md, queries.md, troubleshooting.md
 	$(BIN)/python -m bench.contracts --write
 
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
@@ -106,6 +106,9 @@ bench-report: setup-dev ## write a report of 500,000 entities and open it in Chr
 
 bench-emulator: setup-dev ## run 30 MB of books and 5,000 documents through the Comprehend emulator, for minutes
 	$(BIN)/python -m bench.emulator
+
+diagrams: setup-dev ## draw the diagrams of docs/concepts.md from a template (needs Graphviz)
+	$(BIN)/python -m bench.diagrams
 
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
 	$(BIN)/python -m bench.pictures

@@ -1,8 +1,8 @@
 """Documents made from :mod:`entities_job.contracts`: the schema of the event, tables of payloads, columns of queries.
 
-``python -m bench.contracts --write`` writes docs/event-schema.json, the tables of docs/architecture.md below each
-``<!-- contracts: begin <type> ... -->``, and what docs/queries.md says of columns; without ``--write`` it lists the
-documents that are stale.
+``python -m bench.contracts --write`` writes docs/event-schema.json, the tables of docs/architecture.md and
+docs/contract.md below each ``<!-- contracts: begin <type> ... -->``, and the columns in docs/queries.md; without
+``--write`` it lists the documents that are stale.
 """
 
 from __future__ import annotations
@@ -176,8 +176,8 @@ def queries(page: str) -> str:
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield each document with the text that it should have."""
     yield DOCS / "event-schema.json", json.dumps(event_schema(), indent=2) + "\n"
-    page = DOCS / "architecture.md"
-    yield page, _MARKED.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page.read_text("utf-8"))
+    for page in (DOCS / "architecture.md", DOCS / "contract.md"):
+        yield page, _MARKED.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page.read_text("utf-8"))
     yield DOCS / "queries.md", queries((DOCS / "queries.md").read_text("utf-8"))
 
 

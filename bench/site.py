@@ -64,8 +64,8 @@ def problems(site: Path) -> Iterator[str]:
             base = site.resolve() if parts.path.startswith("/") else path.parent
             target = (base / unquote(parts.path).lstrip("/")).resolve() if parts.path else path
             target = target / "index.html" if target.is_dir() else target
-            if not target.is_file():
-                yield f"{name} links to {link}, which does not exist"
+            if not target.is_file() or not target.is_relative_to(site.resolve()):
+                yield f"{name} links to {link}, which is no page or file of the site"
             elif parts.fragment and target in pages and unquote(parts.fragment) not in pages[target].anchors:
                 yield f"{name} links to {link}, which has no such anchor"
     for path in sorted(site.rglob("*.css")):

@@ -1,4 +1,4 @@
-"""Deployments of the workflow: found by the tags of their state machines (docs/architecture.md, section 6)."""
+"""Deployments of the workflow: found by the tags of their state machines (docs/architecture.md, section 5)."""
 
 from __future__ import annotations
 
