@@ -2,7 +2,7 @@
 
 ``python -m bench.contracts --write`` writes docs/event-schema.json, the tables of docs/architecture.md and
 docs/contract.md below each ``<!-- contracts: begin <type> ... -->``, the hints of docs/troubleshooting.md below each
-``<!-- hint: <code> -->``, and the columns in docs/queries.md; without ``--write`` it lists the documents that are stale.
+``<!-- hint: <code> -->``, and the columns in docs/queries.md. Without ``--write`` it lists the stale documents.
 """
 
 from __future__ import annotations

@@ -30,11 +30,12 @@ _SERVICES = {
     "sqs": "Amazon SQS",
     "states": "Step Functions",
 }
-"""Services in the picture of calls, by the prefix of their actions; KMS, logs and traces, which all use, are left out."""
+"""Services in the picture of calls, by the prefix of their actions; not KMS, logs and traces, which all use."""
 
 _STYLE = """
   graph [rankdir=TB, bgcolor=white, nodesep=0.3, ranksep=0.45, fontname="system-ui, sans-serif"]
-  node [shape=box, style="rounded,filled", fillcolor="#e7effc", color="#3f73c8", fontname="system-ui, sans-serif", fontsize=12]
+  node [shape=box, style="rounded,filled", fillcolor="#e7effc", color="#3f73c8", fontsize=12]
+  node [fontname="system-ui, sans-serif"]
   edge [color="#4c5566", fontname="system-ui, sans-serif", fontsize=10, fontcolor="#4c5566", arrowsize=0.7]
 """
 _FILLS = {
@@ -88,7 +89,7 @@ def transitions(states: dict[str, Any]) -> Iterator[Edge]:
 
 def calls(resources: dict[str, Any]) -> Iterator[Edge]:
     """Yield the services that each function, the state machine and Comprehend itself may call, by their roles."""
-    for name, resource in resources.items():
+    for resource in resources.values():
         if resource["Type"] != "AWS::IAM::Policy":
             continue
         holders = [_HOLDER.sub("", role["Ref"]) for role in resource["Properties"]["Roles"]]

@@ -1,6 +1,6 @@
 """Checks the built documentation site: every link leads somewhere, and no page loads anything from the network.
 
-``python -m bench.site [folder]`` prints what is wrong, and exits with 1 if anything is. It needs the standard library only.
+``python -m bench.site [folder]`` prints what is wrong, and exits with 1 if anything is. It needs no package.
 """
 
 from __future__ import annotations

@@ -139,7 +139,20 @@ class FunctionFactory:
 
 @dataclass(frozen=True)
 class Functions:
-    """The functions that the state machine calls, under the names of their modules."""
+    """The Lambda functions that the state machine calls; each has a role of its own.
+
+    Attributes:
+        inspect_input: completes and checks the request, and lists the input.
+        start_job: starts the job.
+        poll_job: reads the job's status.
+        stop_job: stops the job.
+        publish_result: publishes the records of the job's archive.
+        publish_failure: reports an execution that ends without a result.
+        stage: copies documents under unique names.
+
+    Examples:
+        >>> grant = key.grant(workflow.functions.start_job, "kms:CreateGrant", "kms:DescribeKey")
+    """
 
     inspect_input: lambda_.Function
     start_job: lambda_.Function

@@ -33,21 +33,24 @@ def commands(block: Block) -> list[list[str]]:
 
 @pytest.mark.parametrize("block", SHELL, ids=[block.name for block in SHELL])
 def test_commands_of_a_block_exist_with_their_options(block: Block) -> None:
-    for program, *arguments in commands(block):
+    for program, *words in commands(block):
         if program == "make":
-            given = {word.partition("=")[0] for word in arguments if "=" in word}
-            assert {word for word in arguments if "=" not in word} <= TARGETS
+            given = {word.partition("=")[0] for word in words if "=" in word}
+            assert {word for word in words if "=" not in word} <= TARGETS
             assert given <= VARIABLES
         elif program == "comprehend-entities":
-            command: click.Command = get_command(app)
-            while isinstance(command, click.Group):
-                with command.make_context("comprehend-entities", list(arguments)) as context:
-                    name, found, arguments = command.resolve_command(context, [*context._protected_args, *context.args])
-                assert found is not None, name
-                command = found
-            command.make_context(command.name, list(arguments))
+            parse(get_command(app), program, words)
         else:
             assert program in HARMLESS, f"a block with {program} begins with {NEEDS_ACCOUNT!r}"
+
+
+def parse(command: click.Command, name: str, words: list[str]) -> None:
+    """Parse a command line as far as its own command; an unknown command or option raises."""
+    with command.make_context(name, list(words)) as context:
+        if isinstance(command, click.Group):
+            found_name, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
+            assert found is not None
+            parse(found, found_name or name, rest)
 
 
 def test_cost_of_the_guides_needs_no_account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -69,7 +72,9 @@ def test_a_json_block_is_json(block: Block) -> None:
 
 def test_the_event_of_the_guide_fits_the_schema() -> None:
     schema = json.loads((ROOT / "docs" / "event-schema.json").read_text("utf-8"))
-    details = [found["detail"] for block in blocks("json") if "ExecutionArn" in (found := values(block)).get("detail", {})]
+    details = [
+        found["detail"] for block in blocks("json") if "ExecutionArn" in (found := values(block)).get("detail", {})
+    ]
     assert details
     for detail in details:
         jsonschema.validate(detail, schema)
@@ -78,9 +83,10 @@ def test_the_event_of_the_guide_fits_the_schema() -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_files_tests_and_targets_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text("utf-8")
-    for path, name in set(re.findall(r"`((?:tests|bench|constructs|lambdas|local|cli)/[\w/.]+\.\w+)(?:::(\w+))?`", text)):
+    folders = "tests|bench|constructs|lambdas|local|cli"
+    for path, name in set(re.findall(rf"`((?:{folders})/[\w/.]+\.\w+)(?:::(\w+))?`", text)):
         assert (ROOT / path).is_file(), path
-        assert f"def {name}(" in (ROOT / path).read_text("utf-8") if name else True, f"{path}::{name}"
+        assert not name or f"def {name}(" in (ROOT / path).read_text("utf-8"), f"{path}::{name}"
     assert set(re.findall(r"`make ([a-z-]+)", text)) <= TARGETS
 
 

@@ -46,4 +46,7 @@ def test_what_is_broken_or_loaded_from_the_network_is_listed(tmp_path: Path, tex
 def test_fonts_of_stylesheets_and_a_missing_site_are_listed(tmp_path: Path) -> None:
     assert [text.split()[1:4] for text in problems(tmp_path)] == [["has", "no", "pages;"]]
     (tmp_path / "x.css").write_text('@import "https://fonts/a.css"; b { src: url(//fonts/b.woff) }')
-    assert list(problems(site(tmp_path))) == ['x.css loads @import "https://fonts/a.css', "x.css loads url(//fonts/b.woff"]
+    assert list(problems(site(tmp_path))) == [
+        'x.css loads @import "https://fonts/a.css',
+        "x.css loads url(//fonts/b.woff",
+    ]

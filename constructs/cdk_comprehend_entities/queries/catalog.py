@@ -40,7 +40,11 @@ class ResultsCatalog(Construct):
     Attributes:
         database_name: the Glue database: tables documents, refused, unparsed, summaries; views entities, top_entities,
             documents_by_entity, errors.
-        work_group: encrypts what queries answer, and ends those that scan too much.
+        work_group: the Athena workgroup: encrypts answers of queries, and cancels queries that scan too much.
+
+    Examples:
+        >>> catalog = workflow.add_results_catalog()
+        >>> output = cdk.CfnOutput(stack, "DatabaseName", value=catalog.database_name)
     """
 
     def __init__(
@@ -89,7 +93,14 @@ class ResultsCatalog(Construct):
         )
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer."""
+        """Let a principal of this account query the results in this workgroup, read them, and read its answers.
+
+        Args:
+            grantee: the principal.
+
+        Examples:
+            >>> grant = workflow.add_results_catalog().grant_query(role)
+        """
         stack, answers = Stack.of(self), self._answers
         work_group = stack.format_arn(service="athena", resource="workgroup", resource_name=self.work_group.name)
         catalog = [
