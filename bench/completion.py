@@ -70,8 +70,8 @@ WATCHES = (
     Watch("events off: proportional(0.05)", PollSchedule.proportional(0.05).wait_seconds),
     FIXED_30,
     Watch("peer: media analysis framework, waits 10 s", lambda _: 10),
-    Watch("peer: scheduler's operator, waits 60 s, 20 looks", lambda _: 60, most_looks=20, paid=False),
-    Watch("peer: scheduler's trigger, waits 120 s, 75 looks", lambda _: 120, most_looks=75, paid=False),
+    Watch("peer: scheduler's operator, waits 60 s, 20 polls", lambda _: 60, most_looks=20, paid=False),
+    Watch("peer: scheduler's trigger, waits 120 s, 75 polls", lambda _: 120, most_looks=75, paid=False),
 )
 
 
@@ -173,7 +173,7 @@ def promised(jobs: int = JOBS) -> dict[str, float]:
 def main() -> None:
     """Print the tables and the JSON line."""
     console = Console(width=140, record=True)
-    heads = ("", "mean lag s", "p95 s", "looks", "transitions", "USD per 1,000 jobs", "end not seen")
+    heads = ("", "mean lag s", "p95 s", "polls", "transitions", "USD per 1,000 jobs", "end not seen")
     for mix in (OBSERVED, LOG_NORMAL):
         table = Table(*heads, box=MARKDOWN)
         for how in WATCHES:
