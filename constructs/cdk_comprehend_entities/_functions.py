@@ -49,8 +49,8 @@ class FunctionFactory:
     Attributes:
         service: the name that the workflow bears in logs and metrics.
         event_bus_name: the bus that gets the events.
-        jobs_uri: what the output of all jobs lies under.
-        work_uri: what the functions' own files lie under.
+        jobs_uri: the prefix of the output of all jobs.
+        work_uri: the prefix of the functions' own files.
         bucket_keys: the keys that objects in the workflow's buckets are encrypted with, as the functions take them.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
@@ -164,7 +164,7 @@ class Functions:
 
 
 def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
-    """Return the functions that the state machine calls, sized for their work; none has a right of its own yet."""
+    """Return the functions that the state machine calls, sized for their work; none has a permission of its own yet."""
     make = factory.function
     return Functions(
         # Listing a million documents takes minutes.

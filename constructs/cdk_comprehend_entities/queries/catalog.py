@@ -1,4 +1,4 @@
-"""Published results as tables and views of Amazon Athena; the views' SQL lies in ``views/``, one file a view."""
+"""Published results as tables and views of Amazon Athena; the views' SQL is in ``views/``, one file a view."""
 
 from __future__ import annotations
 
@@ -130,8 +130,8 @@ class ResultsCatalog(Construct):
             made = iam.Grant.drop(grantee, "of another account")
         if not made.success:
             text = (
-                "grant_query gave no rights to query: it was given no role or user of this account whose policies CDK "
-                "can change, and a workgroup has no policy of its own to name others; let them assume a role of this "
+                "grant_query gave no permissions: it was given no role or user of this account whose policies CDK can "
+                "change, and a workgroup has no policy of its own to name others; let them assume a role of this "
                 "account"
             )
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:query", text)

@@ -1,4 +1,4 @@
-"""How this library gives rights: one call names actions, resources, conditions, the source, and why ARNs are wide."""
+"""Grants: one call has actions, resources, conditions, the source, and the reason of wide ARNs."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from constructs import Construct, IConstruct
 from .acknowledged import acknowledge
 
 NARROWER = "narrower than documented"
-"""A source: the AWS document shows a wider right, or nothing this narrow."""
+"""A source: the AWS document shows a wider permission, or nothing this narrow."""
 
 SERVICE_GUIDE = "service-guide"
-"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for rights on ``*`` that IAM could narrow, and the guide doesn't."""
+"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for permissions on ``*`` that IAM could narrow; the guide doesn't."""
 
 SOURCE = "cdk-comprehend-entities:source"
 """Type of the metadata of a grantee that names actions and the source of a statement."""
@@ -40,7 +40,7 @@ def allow(
     """Let ``grantee`` call ``actions`` on the ARNs ``on``.
 
     Args:
-        grantee: who gets the right.
+        grantee: gets the permission.
         actions: IAM actions.
         on: ARNs of the resources.
         source: the AWS document that shows the statement, or :data:`NARROWER` with the one that shows a wider one.

@@ -22,7 +22,7 @@ MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
 
 _VISIBILITY = Duration.minutes(10)
-# The dispatcher itself tells what is dead. SQS's own redrive needs a policy, and does not move what it gave back often.
+# The dispatcher itself decides what is dead. SQS's own redrive needs a policy, and keeps what returns often.
 _RECEIVES = 1000
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)

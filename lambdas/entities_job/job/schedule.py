@@ -1,4 +1,4 @@
-"""When to poll a running job: poll schedules as values, pure arithmetic on seconds since the job was submitted."""
+"""Poll schedules of a running job as values: pure arithmetic on seconds since the job was submitted."""
 
 from __future__ import annotations
 
