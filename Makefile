@@ -1,4 +1,4 @@
-# Everything starts here: `make demo` shows the main job end to end on loopback, `make test` runs every test.
+# Everything starts here: `make demo` shows the workflow from end to end on 127.0.0.1, `make test` runs every test.
 # Needs Python 3.11 or newer, git and make; Node, the CDK and MiniStack are installed below this folder.
 
 PYTHON ?= python3
@@ -51,7 +51,7 @@ wheel: setup-dev ## build dist/*.whl
 	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
 	cp locks/*.cdx.json dist
 
-lock: setup-dev ## pin what requirements files name, with hashes (locks/), and list what the wheel needs (SBOM)
+lock: setup-dev ## pin the packages of requirements files, with hashes (locks/), and list what the wheel needs (SBOM)
 	$(COMPILE) requirements-dev.txt -o locks/requirements-dev.txt
 	$(COMPILE) requirements.txt -c locks/requirements-dev.txt -o locks/requirements.txt
 	$(COMPILE) pyproject.toml -c locks/requirements-dev.txt -o locks/wheel.txt
@@ -61,7 +61,7 @@ lock: setup-dev ## pin what requirements files name, with hashes (locks/), and l
 	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
 		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
 
-audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is installed
+audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of installed packages
 	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
 		-r locks/requirements-dev.txt || { echo "Not audited, or vulnerable: see above."; exit 1; }
 	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
@@ -74,10 +74,10 @@ docs: $(SITE)/.installed ## build the documentation site into site/, strict, and
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BIN)/python -m bench.conformance --write
 
-contracts: setup-dev ## write what docs/ says of types: event-schema.json, architecture.md, contract.md, queries.md, troubleshooting.md
+contracts: setup-dev ## write the parts of docs/ that are made from types and hints
 	$(BIN)/python -m bench.contracts --write
 
-prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+prove-iam: setup-dev ## remove every permission and show what fails; writes docs/permissions.md
 	$(BIN)/python -m bench.prove_iam --write
 
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
@@ -92,10 +92,10 @@ bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
 	$(BIN)/python -m bench.completion --write
 
-rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
+rehearse-completion: setup-dev ## run 100 jobs on the local AWS: how soon their end is seen, with late and lost events
 	$(BIN)/python -m bench.rehearse_completion
 
-rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
+rehearse-failures: setup-dev ## let every task fail in every way on the local AWS: all ends are as documented
 	$(BIN)/python -m bench.rehearse_failures
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
@@ -113,7 +113,7 @@ diagrams: setup-dev ## draw the diagrams of docs/concepts.md from a template (ne
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
 	$(BIN)/python -m bench.pictures
 
-load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
+load-uploads: setup-dev ## put 10,000 uploads into a local AWS whose calls fail at random
 	$(BIN)/python -m bench.load_uploads
 
 free-port:

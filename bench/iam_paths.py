@@ -197,7 +197,7 @@ def backfill(deployed: Deployed) -> str:
 
 
 def _told(deployed: Deployed, event: object) -> str:
-    """What the dispatcher answers, and what it was denied."""
+    """Return the dispatcher's answer, and the calls that were denied."""
     begun, dispatcher = int(time.time() * 1000), _dispatcher_alone(deployed)
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=dispatcher, Payload=json.dumps(event))
     return f"{answer['Payload'].read().decode()}\n{denials(deployed, begun)}"
@@ -232,7 +232,7 @@ PATHS: dict[str, Callable[[Deployed], str]] = {
 
 
 def denials(deployed: Deployed, since: int) -> str:
-    """What the workflow's functions have logged since a time (epoch milliseconds) about rights that they lack."""
+    """Return logs of the workflow's functions since a time (epoch milliseconds) about missing permissions."""
     # An answer to HeadObject has no body that could name a right.
     return _logged(deployed, since, "not authorized to perform", "(403) when calling the HeadObject operation")
 

@@ -1,4 +1,4 @@
-"""What proves each right: a way that fails without it, or, where MiniStack can't judge, a test of the template."""
+"""Proof of each permission: a path that fails without it or, if MiniStack can't check it, a test of the template."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NETWORK, _RESOURCES = "tests/synth/test_network.py::", "tests/synth/test_resour
 
 
 class NotProvable(NamedTuple):
-    """Why MiniStack can't judge a right, and the test of the template that covers it instead, as pytest names it."""
+    """The reason why MiniStack can't check a permission, and the test of the template instead, as pytest names it."""
 
     reason: str
     test: str
@@ -26,7 +26,7 @@ _QUEUE = "sqs:(ReceiveMessage|DeleteMessage|GetQueueAttributes)"
 _SERVICES = "MiniStack's services call each other without IAM checks"
 
 RULES: dict[str, NotProvable | str] = {
-    # What MiniStack can't judge.
+    # Not checked by MiniStack.
     r"StateMachineRole sts:AssumeRole .*": NotProvable(
         "MiniStack assumes no role for a state machine",
         f"{_RIGHTS}test_only_this_accounts_state_machines_assume_the_state_machines_role",
