@@ -21,6 +21,7 @@ from aws_cdk import aws_kms as kms
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -36,34 +37,34 @@ MODULES = {
     **{name: getattr(package, name) for name in package.__all__},
     **{"json": json, "boto3": boto3, "cdk": cdk, "Construct": Construct, "Duration": Duration, "Size": Size},
     **{"RemovalPolicy": RemovalPolicy, "cloudwatch": cloudwatch, "actions": actions, "ec2": ec2, "events": events},
-    **{"targets": targets, "iam": iam, "kms": kms, "lambda_": lambda_, "s3": s3, "sns": sns, "sfn": sfn},
+    **{"targets": targets, "iam": iam, "kms": kms, "lambda_": lambda_, "s3": s3, "sns": sns, "sqs": sqs, "sfn": sfn},
 }
 """What blocks may use without importing it."""
 
 
-def _role(stack: cdk.Stack, name: str) -> iam.Role:
-    return iam.Role(stack, name, assumed_by=iam.AccountRootPrincipal())
+def _role(scope: Construct, name: str) -> iam.Role:
+    return iam.Role(scope, name, assumed_by=iam.AccountRootPrincipal())
 
 
-def _function(stack: cdk.Stack, name: str) -> lambda_.Function:
+def _function(scope: Construct, name: str) -> lambda_.Function:
     code, runtime = lambda_.Code.from_inline("def handler(event, context): ..."), lambda_.Runtime.PYTHON_3_13
-    return lambda_.Function(stack, name, code=code, handler="index.handler", runtime=runtime)
+    return lambda_.Function(scope, name, code=code, handler="index.handler", runtime=runtime)
 
 
-def _documents(stack: cdk.Stack, name: str) -> s3.Bucket:
-    return s3.Bucket(stack, name, encryption_key=kms.Key(stack, f"{name}Key"))
+def _documents(scope: Construct, name: str) -> s3.Bucket:
+    return s3.Bucket(scope, name, encryption_key=kms.Key(scope, f"{name}Key"))
 
 
-def _workflow(stack: cdk.Stack, name: str) -> package.EntitiesDetectionWorkflow:
-    return package.EntitiesDetectionWorkflow(Construct(stack, name), "Entities")
+def _workflow(scope: Construct, name: str) -> package.EntitiesDetectionWorkflow:
+    return package.EntitiesDetectionWorkflow(Construct(scope, name), "Entities")
 
 
-READERS: dict[str, Callable[[cdk.Stack, str], Any]] = {
+READERS: dict[str, Callable[[Construct, str], Any]] = {
     **dict.fromkeys(("analyst", "caller", "administrator"), _role),
     **dict.fromkeys(("index", "consumer"), _function),
     "topic": sns.Topic,
     "documents": _documents,
-    "vpc": lambda stack, _: own_vpc(stack),
+    "vpc": lambda scope, _: own_vpc(cdk.Stack.of(scope)),
     "workflow": _workflow,
 }
 """What a reader's stack has already: made for the blocks that use it."""
@@ -79,7 +80,9 @@ def app() -> cdk.App:
 def test_a_python_block_runs(block: Block, app: cdk.App) -> None:
     stack = cdk.Stack(app, re.sub(r"\W", "-", block.name), env=ENVIRONMENT)
     used = set(re.findall(r"\w+", block.text)) & READERS.keys()
-    names = {**MODULES, "self": stack, **{name: READERS[name](stack, name.capitalize()) for name in used}}
+    # In a scope of their own: a block may use the same ids.
+    reader = Construct(stack, "Reader")
+    names = {**MODULES, "self": stack, **{name: READERS[name](reader, name.capitalize()) for name in used}}
     # What functions and class bodies see must be global, as in a module.
     exec(compile(block.text, block.name, "exec"), names)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import doctest
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import aws_cdk as cdk
@@ -126,7 +126,7 @@ def given() -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def workflows() -> Iterator[Any]:
+def workflows() -> Callable[[str], dict[str, Any]]:
     """Return a function that makes the workflows which an example uses, each in a place of its own."""
     names, made = given(), iter(range(1000))
 
@@ -137,15 +137,19 @@ def workflows() -> Iterator[Any]:
             own["workflow"] = EntitiesDetectionWorkflow(scope, "Workflow")
         if "strict" in text:
             stack = cdk.Stack(cdk.App(), "Stack")
-            network = {"vpc": own_vpc(stack), "s3_prefix_list": prefix_list(stack)}
-            own["strict"] = EntitiesDetectionWorkflow(stack, "Strict", hardening="strict", **network)
+            vpc, reached = own_vpc(stack), prefix_list(stack)
+            own["strict"] = EntitiesDetectionWorkflow(
+                stack, "Strict", hardening="strict", vpc=vpc, s3_prefix_list=reached
+            )
         return own
 
     return make
 
 
 @pytest.mark.parametrize("name", [name for name, found in ALL.items() if ">>>" in found.text])
-def test_an_example_runs(name: str, workflows: Any, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_example_runs(
+    name: str, workflows: Callable[[str], dict[str, Any]], capsys: pytest.CaptureFixture[str]
+) -> None:
     example = section(ALL[name].text, "Examples")
     test = doctest.DocTestParser().get_doctest(example, workflows(example), name, None, 0)
     failed, _ = doctest.DocTestRunner().run(test)

@@ -8,7 +8,6 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-import click
 import jsonschema
 import pytest
 from typer.main import get_command
@@ -44,10 +43,10 @@ def test_commands_of_a_block_exist_with_their_options(block: Block) -> None:
             assert program in HARMLESS, f"a block with {program} begins with {NEEDS_ACCOUNT!r}"
 
 
-def parse(command: click.Command, name: str, words: list[str]) -> None:
+def parse(command: Any, name: str, words: list[str]) -> None:
     """Parse a command line as far as its own command; an unknown command or option raises."""
     with command.make_context(name, list(words)) as context:
-        if isinstance(command, click.Group):
+        if hasattr(command, "resolve_command"):
             found_name, found, rest = command.resolve_command(context, [*context._protected_args, *context.args])
             assert found is not None
             parse(found, found_name or name, rest)

@@ -23,7 +23,7 @@ CONSTRUCTS, LAMBDAS = ROOT / "constructs" / "cdk_comprehend_entities", ROOT / "l
 UPLOADS_OWN = {"SOURCE_UNREADABLE", "ONE_DOC_PER_LINE", "COMPLETED_WITH_ERRORS", "STOP_REQUESTED", "NOT_STARTED"}
 
 
-def subclasses(kind: type) -> Iterator[type]:
+def subclasses(kind: type[errors.JobError]) -> Iterator[type[errors.JobError]]:
     for found in kind.__subclasses__():
         yield found
         yield from subclasses(found)
