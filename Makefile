@@ -124,7 +124,7 @@ setup: .venv/.installed node_modules/.installed $(MINISTACK)/.installed
 setup-dev: setup .venv/.installed-dev $(CHECKOV)/.installed
 
 clean: down ## remove everything that was installed or made
-	rm -rf .venv node_modules .rehearsal site cdk.out examples/your_stack/cdk.out dist report.html
+	rm -rf .venv node_modules .rehearsal site cdk.out examples/*/cdk.out examples/*/dist examples/*/.venv dist report.html
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \

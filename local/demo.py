@@ -135,7 +135,8 @@ _MACHINE = "COMPREHEND_ENTITIES_STATE_MACHINE"
 def _write_environment(rehearsal: Rehearsal, machine: str) -> None:
     """Write what a shell sources to use the local AWS, whatever else is exported there."""
     kept = ("NO_PROXY", "no_proxy", "AWS_EC2_METADATA_DISABLED")
-    variables = {**{name: own_environment()[name] for name in kept}, **rehearsal.environment, _MACHINE: machine}
+    own = {_MACHINE: machine, "COMPREHEND_EMULATOR_URL": rehearsal.comprehend.url}
+    variables = {**{name: own_environment()[name] for name in kept}, **rehearsal.environment, **own}
     lines = [
         "# Source it: . .rehearsal/demo/env.sh",
         "unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Z0-9_]*\\)=.*/\\1/p')",

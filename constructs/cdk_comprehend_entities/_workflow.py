@@ -50,14 +50,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
     Attributes:
         input_bucket: holds the documents.
         output_bucket: holds raw results (``jobs/``), published ones (``results/``), functions' files (``work/``).
-        output_key: encrypts everything that is written into the output bucket.
-        volume_key: encrypts the volumes of the machines that run a job.
-        data_access_role: the role that the service assumes for a job.
-        state_machine: the state machine to start an execution of.
-        functions: the Lambda functions, by name.
-        event_bus: gets one event for each execution that ends.
-        network: the jobs' subnets and security groups, or None.
-        failing_polls_alarm: every poll of jobs has failed for 15 minutes.
+        output_key (kms.IKey): encrypts everything that is written into the output bucket.
+        volume_key (kms.IKey): encrypts the volumes of the machines that run a job.
+        data_access_role (iam.IRole): the role that the service assumes for a job.
+        state_machine (sfn.StateMachine): the state machine to start an execution of.
+        functions (Functions): the Lambda functions, by name.
+        event_bus (events.IEventBus): gets one event for each execution that ends.
+        network (JobNetwork | None): the jobs' subnets and security groups, or None.
+        failing_polls_alarm (cloudwatch.Alarm): every poll of jobs has failed for 15 minutes.
 
     Examples:
         >>> workflow = EntitiesDetectionWorkflow(stack, "Entities", limits=ExecutionLimits(cost_usd=5))

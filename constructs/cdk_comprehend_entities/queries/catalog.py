@@ -38,9 +38,10 @@ class ResultsCatalog(Construct):
     Partitions are projected, so that there is no crawler and a result can be queried as soon as it is published.
 
     Attributes:
-        database_name: the Glue database: tables documents, refused, unparsed, summaries; views entities, top_entities,
-            documents_by_entity, errors.
-        work_group: the Athena workgroup: encrypts answers of queries, and cancels queries that scan too much.
+        database_name (str): the Glue database: tables documents, refused, unparsed, summaries; views entities,
+            top_entities, documents_by_entity, errors.
+        work_group (athena.CfnWorkGroup): the Athena workgroup: encrypts answers of queries, and cancels queries that
+            scan too much.
 
     Examples:
         >>> catalog = workflow.add_results_catalog()

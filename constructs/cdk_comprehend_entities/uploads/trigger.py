@@ -32,13 +32,13 @@ class UploadTrigger(Construct):
     """Analyses every object put under a prefix, in batches that grow with the waiting time.
 
     Attributes:
-        queue: the queue in which uploads wait.
-        dead_letter_queue: uploads that could not become part of a batch or be delivered; see docs/uploads.md.
-        rule: the rule that announces uploads.
-        backfill_command: a command that analyses what was under the prefix before, or was put in the first five minutes
-            after the deployment, when S3 does not send events yet; make it an output of your stack.
-        oldest_upload_alarm: an upload has waited for half an hour.
-        dead_letter_alarm: an upload is in the dead-letter queue.
+        queue (sqs.Queue): the queue in which uploads wait.
+        dead_letter_queue (sqs.Queue): uploads that could not become part of a batch, or be delivered.
+        rule (events.Rule): the rule that announces uploads.
+        backfill_command (str): a command that analyses what was under the prefix before, or was put in the first five
+            minutes after the deployment, when S3 does not send events yet; make it an output of your stack.
+        oldest_upload_alarm (cloudwatch.Alarm): an upload has waited for half an hour.
+        dead_letter_alarm (cloudwatch.Alarm): an upload is in the dead-letter queue.
 
     Examples:
         >>> trigger = workflow.start_on_upload()
