@@ -10,6 +10,7 @@ from typing import Any
 
 import jsonschema
 import pytest
+import sqlglot
 from typer.main import get_command
 
 from comprehend_entities_cli.app import app
@@ -58,6 +59,14 @@ def test_cost_of_the_guides_needs_no_account(tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     assert [block for block in SHELL if "comprehend-entities cost letters/" in block.text]
     assert typed("cost", "letters/", "--json").code == 0
+
+
+GUIDES = [block for block in blocks("sql") if block.page.parent.name == "how-to"]
+
+
+@pytest.mark.parametrize("block", GUIDES, ids=[block.name for block in GUIDES])
+def test_sql_of_guides_is_athenas(block: Block) -> None:
+    assert sqlglot.parse_one(block.text, read="athena")
 
 
 def values(block: Block) -> Any:

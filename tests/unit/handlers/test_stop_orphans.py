@@ -91,7 +91,8 @@ def test_a_status_that_the_api_does_not_document_is_taken_for_running(aws: Aws) 
 
 
 def test_a_job_of_an_execution_that_begins_during_the_sweep_is_left(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed, begun = stop_orphans.marker.every, []
+    listed = stop_orphans.marker.every
+    begun: list[str] = []
 
     def begins() -> Iterator[OpenExecution]:
         if not begun:
