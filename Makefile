@@ -1,4 +1,4 @@
-# Everything starts here: `make demo` shows the main job end to end on loopback, `make test` runs every test.
+# Everything starts here: `make demo` shows the workflow from end to end on 127.0.0.1, `make test` runs every test.
 # Needs Python 3.11 or newer, git and make; Node, the CDK and MiniStack are installed below this folder.
 
 PYTHON ?= python3
@@ -10,6 +10,7 @@ OUT =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
+SITE := .rehearsal/docs
 # A file's tests run in one process, which shares what they deploy; the files that take longest begin.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := -m pip --quiet --disable-pip-version-check
@@ -42,7 +43,7 @@ wheel: .venv/.installed-build ## build dist/*.whl
 	cp locks/*.cdx.json dist
 
 clean: down ## remove everything that was installed or made here
-	rm -rf .venv node_modules .rehearsal cdk.out dist build report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv node_modules .rehearsal site cdk.out dist build report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	rm -rf examples/*/.venv examples/*/cdk.out examples/*/dist
 	find . -name .git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +
 
@@ -68,31 +69,37 @@ package: setup-dev ## build the sdist and the wheel into dist/, byte for byte th
 	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	$(BIN)/check-wheel-contents dist/*.whl
 
-lock: setup-dev ## pin what requirements files name, with hashes (locks/), and list what the wheel needs (SBOM)
+lock: setup-dev ## pin the packages of requirements files, with hashes (locks/), and list what the wheel needs (SBOM)
 	$(COMPILE) requirements-dev.txt -o locks/requirements-dev.txt
 	$(COMPILE) requirements.txt -c locks/requirements-dev.txt -o locks/requirements.txt
 	$(COMPILE) requirements-build.txt -c locks/requirements-dev.txt -o locks/requirements-build.txt
 	$(COMPILE) pyproject.toml -c locks/requirements-dev.txt -o locks/wheel.txt
 	$(COMPILE) local/ministack-requirements.txt -o locks/ministack.txt
 	$(COMPILE) tests/checkov-requirements.txt -o locks/checkov.txt
+	$(COMPILE) docs/requirements.txt -o locks/docs.txt
 	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
 		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
 
 hooks: setup-dev ## have git format and lint what you commit
 	$(BIN)/uvx pre-commit@4.3.0 install
 
-audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is installed
+audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of installed packages
 	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
 		-r locks/requirements-dev.txt || { echo "Not audited, or vulnerable: see above."; exit 1; }
 	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
 
+docs: $(SITE)/.installed ## build the documentation site into site/, strict, and check every link in it
+	@$(SITE)/bin/zensical build --strict --clean
+	@$(SITE)/bin/python -m bench.site
+	@echo "To read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site, then http://127.0.0.1:8000"
+
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BENCH) bench.conformance --write
 
-contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
+contracts: setup-dev ## write the parts of docs/ that are made from types and hints
 	$(BENCH) bench.contracts --write
 
-prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+prove-iam: setup-dev ## remove every permission and show what fails; writes docs/permissions.md
 	$(BENCH) bench.prove_iam --write
 
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
@@ -107,10 +114,10 @@ bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
 	$(BENCH) bench.completion --write
 
-rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
+rehearse-completion: setup-dev ## run 100 jobs on the local AWS: how soon their end is seen, with late and lost events
 	$(BENCH) bench.rehearse_completion
 
-rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
+rehearse-failures: setup-dev ## let every task fail in every way on the local AWS: all ends are as documented
 	$(BENCH) bench.rehearse_failures
 
 bench-synth: setup-dev ## time the synthesis of the smallest workflow, beside the same resources by hand
@@ -128,10 +135,13 @@ bench-report: setup-dev ## write a report of 500,000 entities and open it in Chr
 bench-emulator: setup-dev ## run 30 MB of books and 5,000 documents through the Comprehend emulator, for minutes
 	$(BENCH) bench.emulator
 
+diagrams: setup-dev ## draw the diagrams of docs/concepts.md from a template (needs Graphviz)
+	$(BENCH) bench.diagrams
+
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
 	$(BENCH) bench.pictures
 
-load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
+load-uploads: setup-dev ## put 10,000 uploads into a local AWS whose calls fail at random
 	$(BENCH) bench.load_uploads
 
 free-port:
@@ -181,4 +191,11 @@ $(CHECKOV)/.installed: locks/checkov.txt | .venv/bin/python
 	@echo "Installing checkov (once, a minute) ..."
 	@$(BIN)/python -m venv --clear $(CHECKOV)
 	@$(CHECKOV)/bin/python $(INSTALL) $<
+	@touch $@
+
+# It needs nothing of the package: the reference is read from the sources.
+$(SITE)/.installed: locks/docs.txt | .venv/bin/python
+	@echo "Installing what builds the documentation (once) ..."
+	@$(BIN)/python -m venv --clear $(SITE)
+	@$(SITE)/bin/python $(INSTALL) $<
 	@touch $@

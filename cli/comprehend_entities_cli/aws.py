@@ -55,7 +55,7 @@ class Aws:
 
     @property
     def is_local(self) -> bool:
-        """Whether the endpoint is on this machine."""
+        """True if the endpoint is on this machine."""
         url = str(self.client("stepfunctions").meta.endpoint_url)
         return url.split("/")[2].rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 

@@ -1,4 +1,4 @@
-"""What a deleted stack has kept: buckets with data, keys and logs; shown, then emptied and removed."""
+"""Resources that a deleted stack has kept: buckets with data, keys and logs; shown, then emptied and removed."""
 
 from __future__ import annotations
 
@@ -38,7 +38,8 @@ def kept_by(aws: Aws, stack: str) -> list[Kept]:
             deleted.append(each["StackId"])
     if not deleted:
         raise CommandError(
-            f"No deleted stack {stack!r} is known.", "CloudFormation forgets deleted stacks after 90 days; give its id."
+            f"No deleted stack {stack!r} is known.",
+            "CloudFormation lists deleted stacks for 90 days; after that, give its id.",
         )
     found: dict[tuple[str, str], None] = {}
     workflow = False

@@ -1,6 +1,6 @@
 """The end of an execution: what runs is asked to stop, and exactly one outcome is written, emitted and closed.
 
-Whoever ends an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
+Every end of an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
         job: what it knows of its last job; may be empty, as after a start whose answer was lost.
 
     Returns:
-        The job, with its status after that, and what was done, in words. A failure is told, not raised.
+        The job, with its status after that, and what was done, in words. A failure is described, not raised.
     """
     if job.get("JobStatus") in ENDED:
         return job, ""
