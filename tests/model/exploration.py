@@ -190,8 +190,8 @@ class Explorer:
         following = self._next(moment, state, scope, json.loads(moment.given))
         if not isinstance(seconds, int | float):
             raise QueryEvaluationError(f"{state['Seconds']}: {seconds!r}")
-        for what, world in self._world.passed(moment.world, unseen=bool(moment.broken)):
-            yield Step(what, 0, following._replace(world=world))
+        for what, faults, world in self._world.passed(moment.world, unseen=bool(moment.broken)):
+            yield Step(what, faults, following._replace(world=world))
 
     def _succeed(self, moment: Moment, state: dict[str, Any], _: int) -> Iterator[Step]:
         yield Step("", 0, Ended(moment.world, "SUCCEEDED", output=moment.given))
@@ -295,7 +295,7 @@ class Explorer:
         kept = self._world.call(handler, payload, waiting)
         if left:
             yield self._failed(moment, state, CRASH, "killed", what="keeps no token", faults=1)
-        for what, world in self._world.passed(kept.world):
+        for what, faults, world in self._world.passed(kept.world):
             told = self._world.call(handler, self._put(world, payload["JobId"]), world)
             self._world.set(told.world)
             woken = bool(self._world.aws.woken)
@@ -303,9 +303,9 @@ class Explorer:
             after = moment._replace(world=self._world.seen())
             if woken:
                 following = self._next(after, state, self._scope(after, result={}), {})
-                yield Step(f"{what}; woken", 0, following)
+                yield Step(f"{what}; woken", faults, following)
             # Events may be lost, or come late.
-            yield self._failed(after, state, "States.Timeout", "", what=f"{what}; times out")
+            yield self._failed(after, state, "States.Timeout", "", what=f"{what}; times out", faults=faults)
 
     def _put(self, world: Snapshot, job_id: str) -> dict[str, Any]:
         """The event of the job's archive, or of another object."""

@@ -22,8 +22,8 @@ TOKEN = "token"
 BEGIN = datetime(2096, 1, 1, tzinfo=UTC)
 # What the functions ask for "since", by the real clock, lies before it.
 _KEPT = ("clock", "objects", "jobs", "executions", "events", "waiting", "woken")
-_AGES = (20, 600, 1200, 3000, 5000)
-"""Seconds: the first poll, past LIMITS of the queue and of the job, while it stops, and past that."""
+_AGES = (20, 600, 1200, 5000)
+"""Seconds: the first poll, past the limit of the queue, past that of the job, and past the hour in which it stops."""
 _FOR_GOOD = 9999
 
 
@@ -60,7 +60,7 @@ class World:
     def __init__(self, aws: Aws, machine: Rendered) -> None:
         self.aws, self._machine = aws, machine
         self._answers: dict[object, Answer] = {}
-        self._passed: dict[tuple[Snapshot, bool], list[tuple[str, Snapshot]]] = {}
+        self._passed: dict[tuple[Snapshot, bool], list[tuple[str, int, Snapshot]]] = {}
         aws.clock = BEGIN.timestamp()
         self._archive = _archive()
 
@@ -120,17 +120,18 @@ class World:
         """The jobs that are not others'."""
         return [job for name, job in self.aws.jobs.items() if not name.startswith("other-")]
 
-    def passed(self, moment: Snapshot, *, unseen: bool = False) -> list[tuple[str, Snapshot]]:
-        """All that may have become of a moment after a pause, in words: the service's states in any order.
+    def passed(self, moment: Snapshot, *, unseen: bool = False) -> list[tuple[str, int, Snapshot]]:
+        """All that may have become of a moment after a pause: in words, how many faults it takes, and the world.
 
-        With ``unseen``, when polls fail from now on, a job may only end.
+        With ``unseen``, when polls fail from now on, a job may only end. A job that was restarted may fail at once
+        again, or run to its end: what else may come is looked at with first jobs.
         """
         key = (moment, unseen)
         if key not in self._passed:
             self._passed[key] = list(self._becomes(moment, unseen))
         return self._passed[key]
 
-    def _becomes(self, moment: Snapshot, unseen: bool) -> Iterator[tuple[str, Snapshot]]:
+    def _becomes(self, moment: Snapshot, unseen: bool) -> Iterator[tuple[str, int, Snapshot]]:
         self.set(moment)
         running = [job for job in self.own_jobs() if job["JobStatus"] not in ENDED]
         age = self.aws.clock - BEGIN.timestamp()
@@ -138,17 +139,19 @@ class World:
         age = next(later for later in (*_AGES, (age // 5000 + 1) * 5000) if later > age) if running else 0
         self.aws.clock = BEGIN.timestamp() + age
         later = self.seen()
-        yield "", later
+        yield "", 0, later
+        restarted = len(self.own_jobs()) > 1
         for job_id, status in [(job["JobId"], str(job["JobStatus"])) for job in running]:
-            for following in ["COMPLETED"] if unseen else _following(status, age):
+            for following in _following(status, age, unseen=unseen, restarted=restarted):
                 self.set(later)
                 self._become(self.aws.jobs[job_id], following)
-                yield f"the job becomes {following}", self.seen()
+                # A status that the API does not document is a fault of the service.
+                yield f"the job becomes {following}", following == "PONDERING", self.seen()
         if others := [name for name in self.aws.jobs if name.startswith("other-")]:
             self.set(later)
             for name in others:
                 del self.aws.jobs[name]
-            yield "other jobs end", self.seen()
+            yield "other jobs end", 0, self.seen()
 
     def _become(self, job: dict[str, Any], status: str) -> None:
         if status in ("OUTPUT", "COMPLETED", "STOPPED"):
@@ -202,18 +205,25 @@ class World:
         return Answer(result, error, message, self.seen(), tuple(sorted(calls)), calls.total())
 
 
-def _following(status: str, age: float) -> Iterator[str]:
+def _following(status: str, age: float, *, unseen: bool, restarted: bool) -> Iterator[str]:
     """Yield the statuses that may follow one, by one step or several; the archive may be there before the status."""
+    yield "COMPLETED"
+    if unseen:
+        return
     if status == "STOP_REQUESTED":
-        yield from ("STOPPED", "STOPPED without archive", "COMPLETED", "FAILED")
+        yield from ("STOPPED", "STOPPED without archive", "FAILED")
+        return
+    if age == _AGES[0]:
+        yield "FAILED at once"
+    if restarted:
         return
     if status == "SUBMITTED":
         yield "IN_PROGRESS"
-    if age == _AGES[0]:
-        yield "FAILED at once"
+    if age <= _AGES[1]:
+        yield "OUTPUT"
     if status != "PONDERING":
         yield "PONDERING"
-    yield from ("OUTPUT", "COMPLETED", "FAILED", "STOP_REQUESTED", "STOPPED")
+    yield from ("FAILED", "STOP_REQUESTED", "STOPPED")
 
 
 def _archive() -> bytes:
