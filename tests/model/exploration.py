@@ -2,8 +2,11 @@
 
 A path begins with an input and ends with the sweep that follows the execution's end. Its steps are the definition's
 own, evaluated by a JSONata interpreter; its tasks run the functions' own code against :class:`tests.aws.Aws`. What is
-left to chance branches: the service's job statuses, and up to so many faults. Moments that no function and no
-expression can tell apart are one, so that all paths are some ten thousand steps.
+left to chance branches: the service's job statuses, and up to so many faults. Faults are errors at a task (each that
+the definition tells apart, once, for good, or from now on), an abort or a time-out at any state, a job status that the
+API does not document, a lost event; and, where it is the first fault of a path, the death of a function before each of
+its calls of a service, and each such operation denied. Moments that no function and no expression can tell apart are
+one, so that all paths are some thousand steps.
 
 Left out: the copying of uploads inside StageBatch, whose answers are enumerated instead (its function has tests of its
 own), and how long retries take.
@@ -83,15 +86,25 @@ class Explorer:
         self.entered: set[str] = set()
         self.steps = 0
         self._context: dict[str, Any] = {}
+        self._until: frozenset[str] = frozenset()
 
-    def explore(self, what: str, given: Any, world: Snapshot, *, first: bool = False) -> None:
-        """Follow all paths of an execution with an input; with ``first`` only until a rule is broken."""
+    def explore(self, given: Any, world: Snapshot, *, until: frozenset[str] = frozenset(), first: bool = False) -> None:
+        """Follow all paths of an execution.
+
+        Args:
+            given: its input.
+            world: as it begins.
+            until: states behind which paths are as those of another input, which are followed no further.
+            first: go on only until a rule is broken (default: look for all that are).
+        """
+        self._until = until
         self._context = {
             "Execution": {"Id": ARN, "Name": "run-1", "StartTime": BEGIN.isoformat(), "Input": given},
             "StateMachine": {"Id": MACHINE},
             "Task": {"Token": TOKEN},
         }
-        self._reach(Moment(self._machine.definition["StartAt"], json.dumps(given), "{}", world), None, what, 0)
+        begin = Moment(self._machine.definition["StartAt"], json.dumps(given), "{}", world)
+        self._reach(begin, None, f"the input {json.dumps(given)}", 0)
         # Moments that take fewer faults come first, so that none is looked at twice.
         for used, waiting in enumerate(self._waiting):
             while waiting:
@@ -106,6 +119,11 @@ class Explorer:
                         self._end(moment, step.what, step.to, self._faults - used - step.faults)
                     else:
                         self._reach(step.to, moment, step.what, used + step.faults)
+
+    @property
+    def moments(self) -> int:
+        """How many moments were looked at."""
+        return len(self._from)
 
     def _reach(self, moment: Moment, before: Moment | None, what: str, used: int) -> None:
         variables, given = self._liveness.kept(moment.state, json.loads(moment.variables), json.loads(moment.given))
@@ -122,7 +140,7 @@ class Explorer:
             self._complain(f"there is no state {moment.state}", moment)
         elif depth > LONGEST:
             self._complain("an execution goes on for ever", moment)
-        else:
+        elif moment.state not in self._until:
             self._waiting[used].append(moment)
 
     def _complain(self, rule: str, moment: Moment, *more: str) -> None:
@@ -140,7 +158,7 @@ class Explorer:
         if ended in self._judged:
             return
         self._judged.add(ended)
-        for rule, then in judged(self._world, self._machine, ended, left):
+        for rule, then in judged(self._world, self._machine, ended, left, first=left == self._faults):
             self._complain(rule, moment, what, then)
 
     # --- what may come next ---
@@ -239,6 +257,8 @@ class Explorer:
             yield self._failed(broken, state, CRASH, "killed", what="fails from now on", faults=1)
         for error in UNCATCHABLE[1:]:
             yield self._failed(moment, state, error, "too large", what=error, faults=1, world=answer.world)
+        if left < self._faults:
+            return
         for number in range(2, answer.count + 2):
             crashed = self._world.call(handler, payload, moment.world, crash_at=number).world
             again = self._world.call(handler, payload, crashed)

@@ -28,15 +28,23 @@ class Ended(NamedTuple):
     late: tuple[Handler, str] | None = None
 
 
-def judged(world: World, machine: Rendered, ended: Ended, left: int) -> Iterator[tuple[str, str]]:
-    """Yield the rules that are broken once all is over, each with what came after the end, in words."""
+def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: bool) -> Iterator[tuple[str, str]]:
+    """Yield the rules that are broken once all is over, each with what came after the end, in words.
+
+    Args:
+        world: in which it ended.
+        machine: which executes.
+        ended: how it ended.
+        left: how many faults may still come.
+        first: whether none has come.
+    """
     world.set(ended.world)
     if not ended.excused and not world.aws.events:
         yield "an execution ends by itself and does not report it", ended.error
     execution = world.aws.executions[ARN]
     execution["status"] = ended.status
     execution |= {name: text for name in ("error", "cause", "output") if (text := getattr(ended, name))}
-    for then, moment in _told(world, machine, ended, world.seen(), left):
+    for then, moment in _told(world, machine, ended, world.seen(), left, first):
         after = moment
         if ended.late:
             after = world.call(ended.late[0], json.loads(ended.late[1]), after).world
@@ -52,7 +60,7 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int) -> Iterator
 
 
 def _told(
-    world: World, machine: Rendered, ended: Ended, moment: Snapshot, left: int
+    world: World, machine: Rendered, ended: Ended, moment: Snapshot, left: int, first: bool
 ) -> Iterator[tuple[str, Snapshot]]:
     """What becomes of Step Functions' own event of an end without success."""
     if ended.status == "SUCCEEDED":
@@ -63,6 +71,7 @@ def _told(
     yield "its event is handled", answer.world
     if left:
         yield "its event is lost", moment
+    if left and first:
         for number in range(2, answer.count + 1):
             killed = world.call(report, event, moment, crash_at=number).world
             yield f"its event's function is killed before call {number}", killed

@@ -50,7 +50,9 @@ class Scope:
         names = _names(expression)
         key = (expression, *(self._texts.get(name, "") for name in names))
         if key not in self._values:
-            self._values[key] = json.dumps(_value(expression, {name: self._bindings[name] for name in names if name in self._bindings}))
+            self._values[key] = json.dumps(
+                _value(expression, {name: self._bindings[name] for name in names if name in self._bindings})
+            )
         return json.loads(self._values[key])
 
 

@@ -22,6 +22,9 @@ TOKEN = "token"
 BEGIN = datetime(2096, 1, 1, tzinfo=UTC)
 # What the functions ask for "since", by the real clock, lies before it.
 _KEPT = ("clock", "objects", "jobs", "executions", "events", "waiting", "woken")
+LIMITS = {"queue_duration": 5, "duration": 15, "slot_duration": 5}
+"""Limits of executions in minutes."""
+
 _AGES = (20, 600, 1200, 5000)
 """Seconds: the first poll, past the limit of the queue, past that of the job, and past the hour in which it stops."""
 _FOR_GOOD = 9999
@@ -77,7 +80,7 @@ class World:
         aws.events, aws.waiting, aws.woken = [], set(), []
         aws.run("run-1", given=given)
         for uri in self._machine.definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]["InputUris"]:
-            aws.put(f"{uri}documents/a.txt", b"Ada Lovelace wrote to Charles Babbage. " * 20)
+            aws.put(f"{uri}batch/documents/a.txt", b"Ada Lovelace wrote to Charles Babbage. " * 20)
         if taken:
             for number in range(10):
                 aws.job(f"other-{number}", "s3://elsewhere/jobs/", status="IN_PROGRESS")
@@ -167,9 +170,7 @@ class World:
 
     # --- calls of functions ---
 
-    def call(
-        self, handler: Handler, event: Any, moment: Snapshot, *, crash_at: int = 0, denied: str = ""
-    ) -> Answer:
+    def call(self, handler: Handler, event: Any, moment: Snapshot, *, crash_at: int = 0, denied: str = "") -> Answer:
         """Call a function at a moment.
 
         Args:
@@ -227,7 +228,7 @@ def _following(status: str, age: float, *, unseen: bool, restarted: bool) -> Ite
 
 
 def _archive() -> bytes:
-    line = {"File": "documents/a.txt".rpartition("/")[2], "Entities": []}
+    line = {"File": "a.txt", "Entities": []}
     body, packed = json.dumps(line).encode(), io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w:gz") as archive:
         member = tarfile.TarInfo("output")

@@ -1,4 +1,4 @@
-"""What watches over executions from outside: the completion rule, the sweep, and the custom resource; the exact waits."""
+"""What watches over executions from outside: completion rule, sweep and custom resource; and the exact waits."""
 
 from __future__ import annotations
 

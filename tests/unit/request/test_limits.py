@@ -75,7 +75,8 @@ def test_the_least_input_is_500_bytes() -> None:
 
 
 @pytest.mark.parametrize(
-    ("suffix", "megabytes"), [("txt", 1), ("pdf", 50), ("docx", 5), *[(s, 10) for s in ("jpg", "jpeg", "png", "tif", "tiff")]]
+    ("suffix", "megabytes"),
+    [("txt", 1), ("pdf", 50), ("docx", 5), *[(s, 10) for s in ("jpg", "jpeg", "png", "tif", "tiff")]],
 )
 def test_a_document_may_have_its_kinds_own_limit(suffix: str, megabytes: int) -> None:
     counted = tally(megabytes * 1024**2, name=f"a.{suffix}", custom=True)
