@@ -6,6 +6,8 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
+ALL =
+SEED =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -69,6 +71,9 @@ conformance: setup-dev ## prove every parameter, state and error; writes docs/co
 
 contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
 	$(BIN)/python -m bench.contracts --write
+
+mutate: setup-dev ## run a sample of 300 mutants of the functions against the unit tests (ALL=1 SEED=19)
+	$(BIN)/python -m bench.mutate $(if $(ALL),--all) $(if $(SEED),--seed $(SEED))
 
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
 	$(BIN)/python -m bench.prove_iam --write

@@ -44,7 +44,7 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
     execution = world.aws.executions[ARN]
     execution["status"] = ended.status
     execution |= {name: text for name in ("error", "cause", "output") if (text := getattr(ended, name))}
-    for then, moment in _told(world, machine, ended, world.seen(), left, first):
+    for then, moment in _told(world, machine, ended, left, first=first):
         after = moment
         if ended.late:
             after = world.call(ended.late[0], json.loads(ended.late[1]), after).world
@@ -59,10 +59,9 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
             yield rule, f"{ended.status} {ended.error}; {then}"
 
 
-def _told(
-    world: World, machine: Rendered, ended: Ended, moment: Snapshot, left: int, first: bool
-) -> Iterator[tuple[str, Snapshot]]:
-    """What becomes of Step Functions' own event of an end without success."""
+def _told(world: World, machine: Rendered, ended: Ended, left: int, *, first: bool) -> Iterator[tuple[str, Snapshot]]:
+    """What becomes of Step Functions' own event of an end without success, which the world shows as it is now."""
+    moment = world.seen()
     if ended.status == "SUCCEEDED":
         yield "", moment
         return

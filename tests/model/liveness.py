@@ -15,7 +15,7 @@ INPUT = "states.input"
 
 
 class Liveness:
-    """For each state of a definition, the variables that are read before they are set anew, :data:`INPUT` among them."""
+    """For each state of a definition, the variables (and :data:`INPUT`) that are read before they are set anew."""
 
     def __init__(self, states: dict[str, Any]) -> None:
         self._states = states

@@ -1,4 +1,4 @@
-"""A new version over a running one, the end of a stack that is at work, and a new stack over what an old one has kept."""
+"""A new version over a running one, the end of a stack that is at work, a new stack over what an old one has kept."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
 
 
 def last_of(folders: Sequence[str], since: datetime) -> Job | None:
-    """Return the last job that was submitted after ``since`` and writes into one of the ``folders``, if there is one."""
+    """Return the last job that was submitted after ``since`` and writes into one of ``folders``, if there is one."""
     found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": since})
     jobs = [(each["SubmitTime"], active.job) for each in found if (active := _active(each)).folder in folders]
     return max(jobs, key=lambda pair: pair[0], default=(since, None))[1]
