@@ -15,7 +15,7 @@ own), and how long retries take.
 from __future__ import annotations
 
 import json
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -27,7 +27,8 @@ from tests.model.rendering import Rendered
 from tests.model.world import ARN, BEGIN, TOKEN, Answer, Snapshot, World
 
 CRASH = "Runtime.ExitError"
-LONGEST = 400
+FOREVER = "an execution goes on for ever"
+LONGEST = 250
 """States of one execution; all paths that end have fewer."""
 
 _CALL, _AWAIT = "arn:aws:states:::lambda:invoke", "arn:aws:states:::lambda:invoke.waitForTaskToken"
@@ -80,6 +81,8 @@ class Explorer:
         self._states: dict[str, Any] = machine.definition["States"]
         self._liveness = Liveness(self._states)
         self._from: dict[Moment, tuple[Moment | None, str, int]] = {}
+        self._before: defaultdict[Moment, list[Moment]] = defaultdict(list)
+        self._ends: set[Moment] = set()
         self._waiting: list[deque[Moment]] = [deque() for _ in range(faults + 1)]
         self._judged: set[Ended] = set()
         self.complaints: dict[str, Complaint] = {}
@@ -109,39 +112,60 @@ class Explorer:
         for used, waiting in enumerate(self._waiting):
             while waiting:
                 if first and self.complaints:
-                    return
-                moment = waiting.popleft()
-                for step in self._following(moment, self._faults - used):
-                    self.steps += 1
-                    if used + step.faults > self._faults:
-                        continue
-                    if isinstance(step.to, Ended):
-                        self._end(moment, step.what, step.to, self._faults - used - step.faults)
-                    else:
-                        self._reach(step.to, moment, step.what, used + step.faults)
+                    waiting.clear()
+                    continue
+                self._look(waiting.popleft(), used)
+        if not self.complaints:
+            self._see_whether_all_end()
+
+    def _look(self, moment: Moment, used: int) -> None:
+        for step in self._following(moment, self._faults - used):
+            self.steps += 1
+            if used + step.faults > self._faults:
+                continue
+            if isinstance(step.to, Ended):
+                if not step.faults:
+                    self._ends.add(moment)
+                self._end(moment, step.what, step.to, self._faults - used - step.faults)
+                continue
+            reached = self._reach(step.to, moment, step.what, used + step.faults)
+            if not step.faults:
+                self._before[reached].append(moment)
+
+    def _see_whether_all_end(self) -> None:
+        """Complain of a moment from which no path without further faults leads to an end."""
+        ending, new = set(self._ends), list(self._ends)
+        while new:
+            new = [each for moment in new for each in self._before[moment] if each not in ending]
+            ending.update(new)
+        if endless := next((moment for moment in self._from if moment not in ending), None):
+            self._complain(FOREVER, endless)
 
     @property
     def moments(self) -> int:
         """How many moments were looked at."""
         return len(self._from)
 
-    def _reach(self, moment: Moment, before: Moment | None, what: str, used: int) -> None:
+    def _reach(self, moment: Moment, before: Moment | None, what: str, used: int) -> Moment:
         variables, given = self._liveness.kept(moment.state, json.loads(moment.variables), json.loads(moment.given))
         # Nothing depends on how often the job was polled, or looked at since its output was there.
         counted = {name: min(value, 2) for name, value in variables.items() if name in ("polls", "looks")}
         kept = json.dumps({**variables, **counted}, sort_keys=True)
         moment = moment._replace(variables=kept, given=json.dumps(given, sort_keys=True))
         if moment in self._from:
-            return
+            return moment
         depth = self._from[before][2] + 1 if before else 0
         self._from[moment] = (before, what, depth)
         self.entered.add(moment.state)
         if moment.state not in self._states:
             self._complain(f"there is no state {moment.state}", moment)
         elif depth > LONGEST:
-            self._complain("an execution goes on for ever", moment)
-        elif moment.state not in self._until:
+            self._complain(FOREVER, moment)
+        elif moment.state in self._until:
+            self._ends.add(moment)
+        else:
             self._waiting[used].append(moment)
+        return moment
 
     def _complain(self, rule: str, moment: Moment, *more: str) -> None:
         if rule in self.complaints:

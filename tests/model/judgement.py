@@ -41,6 +41,8 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
     world.set(ended.world)
     if not ended.excused and not world.aws.events:
         yield "an execution ends by itself and does not report it", ended.error
+    # A job that somebody started by hand is this execution's once it has left its marker, or reported.
+    takes_part = bool(world.aws.events) or any("/open/" in uri for uri in world.aws.objects)
     execution = world.aws.executions[ARN]
     execution["status"] = ended.status
     execution |= {name: text for name in ("error", "cause", "output") if (text := getattr(ended, name))}
@@ -55,7 +57,7 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
                 yield f"the sweep fails: {swept.error} {swept.message}", then
             after = swept.world
         world.set(after)
-        for rule in _broken(world, ended):
+        for rule in _broken(world, ended, takes_part=takes_part):
             yield rule, f"{ended.status} {ended.error}; {then}"
 
 
@@ -76,20 +78,21 @@ def _told(world: World, machine: Rendered, ended: Ended, left: int, *, first: bo
             yield f"its event's function is killed before call {number}", killed
 
 
-def _broken(world: World, ended: Ended) -> Iterator[str]:
+def _broken(world: World, ended: Ended, *, takes_part: bool) -> Iterator[str]:
     outcomes = {json.dumps(event, sort_keys=True) for event in world.aws.events}
     if len(outcomes) != 1:
         yield f"an execution has {len(outcomes)} outcomes"
         return
     outcome: dict[str, Any] = world.aws.events[0]
     jobs = world.own_jobs()
-    if (outcome["Status"] in FAILED) != (ended.status != "SUCCEEDED"):
+    # What was reported stands, though the execution was aborted after that.
+    if not ended.excused and (outcome["Status"] in FAILED) != (ended.status != "SUCCEEDED"):
         yield "the outcome contradicts the execution's status"
     if ended.output and json.loads(ended.output) != outcome:
         yield "the output is not the event"
     yield from _untrue(outcome, jobs)
     told = json.dumps(outcome)
-    for job in jobs:
+    for job in jobs if takes_part else []:
         # One that was just being started when its execution was aborted is stopped by the sweep.
         if job["JobStatus"] != "FAILED" and job["JobId"] not in told and not ended.late:
             yield "there is a job that no outcome names"
@@ -115,5 +118,7 @@ def _untrue(outcome: dict[str, Any], jobs: list[dict[str, Any]]) -> Iterator[str
         yield f"an outcome says {outcome['Status']} of a job that is {status}"
     if status == "COMPLETED" and "Result" not in outcome and "JobId" not in outcome.get("Error", {}).get("Hint", ""):
         yield "a result was paid for, and neither published nor offered"
-    if code == "JobNotStopped" and "STOP_REQUESTED" not in statuses.values() and "PONDERING" not in statuses.values():
-        yield "a job did not stop, and was not asked to"
+    if code == "JobNotStopped" and "; its job" in outcome["Error"]["Message"]:
+        yield "a job did not stop, and had not been asked to"
+    if code == "SlotTaken":
+        yield "an execution gave up at the first slot that was taken"

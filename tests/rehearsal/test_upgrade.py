@@ -8,26 +8,27 @@ import os
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import aws_cdk as cdk
 import pytest
-from aws_cdk import aws_kms as kms
-from aws_cdk import aws_s3 as s3
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
 from local.processes import ROOT
 from local.rehearsal import Rehearsal
 from local.waiting import wait_until
+from tests.rehearsal import upgraded
 from tests.rehearsal.conftest import CLOCK_SCALE
-from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed, synthesize
+from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
+from tests.rehearsal.upgraded import synthesize
 
 pytestmark = pytest.mark.long
 
 BEFORE = "1895d3ea6d20de6d1a3c5c4de721697b90bc295c"
 """The commit that is deployed first: the one at which the work on upgrades began."""
+
+DAYS = 5 * 86_400.0
+"""How long jobs run that must not end by themselves, in seconds of the emulator's clock: half an hour of ours."""
 
 ACTIVE = ("SUBMITTED", "IN_PROGRESS")
 
@@ -48,11 +49,9 @@ def version_before(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.fail(f"the commit {BEFORE} is not in this clone: run `git fetch --unshallow`, then try again")
     with tarfile.open(fileobj=io.BytesIO(archived.stdout)) as files:
         files.extractall(source, filter="data")
-    code = "import sys; from pathlib import Path; from tests.rehearsal.deployed import synthesize; "
-    code += "synthesize(Path(sys.argv[1]))"
-    path = os.pathsep.join(str(source / name) for name in ("constructs", "lambdas", "cli", ""))
+    path = os.pathsep.join(str(source / name) for name in ("constructs", "lambdas"))
     environment = {**os.environ, "PYTHONPATH": path, "PYTHONSAFEPATH": "1"}
-    subprocess.run([sys.executable, "-c", code, str(assembly)], cwd=source, env=environment, check=True)
+    subprocess.run([sys.executable, upgraded.__file__, str(assembly)], cwd=source, env=environment, check=True)
     return assembly
 
 
@@ -65,55 +64,30 @@ def test_executions_that_run_during_an_upgrade_end_well(
     rehearsal: Rehearsal, version_before: Path, tmp_path: Path
 ) -> None:
     """Each waits somewhere else: for its job, its output, a free slot, a batch of uploads to begin."""
-    deployed = Deployed(rehearsal, rehearsal.deploy_assembly(version_before, "Rehearsed"))
-    rehearsal.comprehend.configure(job_seconds=[600.0, 900.0, 1200.0], starts_per_second=None)
+    deployed = Deployed(rehearsal, rehearsal.deploy_assembly(version_before, "Upgraded"))
     assert deployed.run().output["Status"] == "COMPLETED"
+    rehearsal.comprehend.configure(job_seconds=[DAYS], starts_per_second=None)
     started = [deployed.start() for _ in range(12)]
-    deployed.job(started[0], status="IN_PROGRESS")
+    wait_until(lambda: len(running(rehearsal)) >= 9, awaited="nine jobs, as many as direct executions get", seconds=200)
     uploaded = deployed.put({"ada.txt": TEXT * 10}, below="uploads/")
-    upgraded = Deployed(rehearsal, rehearsal.deploy_assembly(synthesize(tmp_path), "Rehearsed"))
-    assert upgraded.outputs == deployed.outputs
+    after = Deployed(rehearsal, rehearsal.deploy_assembly(synthesize(tmp_path, "Upgraded"), "Upgraded"))
+    assert after.outputs == deployed.outputs
+    rehearsal.comprehend.configure(job_seconds=[366.5])
+    rehearsal.comprehend.advance(DAYS)
     for arn in started:
-        ended = upgraded.ended(arn)
+        ended = after.ended(arn)
         assert (ended.status, ended.output["Status"]) == ("SUCCEEDED", "COMPLETED"), ended
         assert ended.event["detail"] == ended.output
-        assert len(upgraded.records(ended.output)) == 3
+        assert len(after.records(ended.output)) == 3
     events = wait_until(
-        upgraded.received,
-        lambda found: any(uploaded in json.dumps(upgraded.records(each["detail"])) for each in found.values()),
+        after.received,
+        lambda found: any(uploaded in json.dumps(after.records(each["detail"])) for each in found.values()),
         awaited="the result of the upload",
         seconds=200,
     )
     assert {each["detail"]["Status"] for each in events.values()} == {"COMPLETED"}
-    assert upgraded.run().output["Status"] == "COMPLETED"
+    assert after.run().output["Status"] == "COMPLETED"
     assert running(rehearsal) == set()
-
-
-def kept(folder: Path, name: str, props: Mapping[str, Any], given: Mapping[str, str] | None = None) -> Path:
-    """A stack with a workflow, over the buckets and keys of an earlier one whose outputs are ``given``."""
-    app = cdk.App(outdir=str(folder))
-    stack = cdk.Stack(app, name)
-    if given:
-        props = {
-            **props,
-            "input_bucket": s3.Bucket.from_bucket_name(stack, "In", given["InputBucket"]),
-            "output_bucket": s3.Bucket.from_bucket_name(stack, "Out", given["OutputBucket"]),
-            "input_key": kms.Key.from_key_arn(stack, "InKey", given["OutputKeyArn"]),
-            "output_key": kms.Key.from_key_arn(stack, "OutKey", given["OutputKeyArn"]),
-            "volume_key": kms.Key.from_key_arn(stack, "VolumeKey", given["VolumeKeyArn"]),
-        }
-    workflow = EntitiesDetectionWorkflow(stack, "Entities", **props)
-    workflow.start_on_upload(prefix="uploads/")
-    for output, value in {
-        "InputBucket": workflow.input_bucket.bucket_name,
-        "OutputBucket": workflow.output_bucket.bucket_name,
-        "OutputKeyArn": workflow.output_key.key_arn,
-        "VolumeKeyArn": workflow.volume_key.key_arn,
-        "StateMachineArn": workflow.state_machine.state_machine_arn,
-    }.items():
-        cdk.CfnOutput(stack, output, value=value)
-    app.synth()
-    return folder
 
 
 def buckets(rehearsal: Rehearsal) -> set[str]:
@@ -122,15 +96,17 @@ def buckets(rehearsal: Rehearsal) -> set[str]:
 
 
 def test_a_stack_that_is_destroyed_at_work_leaves_no_job_and_no_bucket(rehearsal: Rehearsal, tmp_path: Path) -> None:
-    props = {
-        "removal_policy": cdk.RemovalPolicy.DESTROY,
-        "auto_delete_objects": True,
-        "stop_jobs_on_delete": True,
-    }
-    deployed = Deployed(rehearsal, rehearsal.deploy_assembly(kept(tmp_path, "Destroyed", props), "Destroyed"))
+    destroyed = synthesize(
+        tmp_path,
+        "Destroyed",
+        removal_policy=cdk.RemovalPolicy.DESTROY,
+        auto_delete_objects=True,
+        stop_jobs_on_delete=True,
+    )
+    deployed = Deployed(rehearsal, rehearsal.deploy_assembly(destroyed, "Destroyed"))
     assert rehearsal.ended_execution(deployed.start())["status"] == "SUCCEEDED"
-    rehearsal.comprehend.configure(job_seconds=[10**5])
-    jobs = {deployed.job(deployed.start(), status="IN_PROGRESS")["JobId"] for _ in range(3)}
+    rehearsal.comprehend.configure(job_seconds=[DAYS])
+    jobs = {deployed.job(deployed.start(), status="IN_PROGRESS", patience_seconds=200)["JobId"] for _ in range(3)}
     deployed.put(DOCUMENTS, below="uploads/")
     rehearsal.delete("Destroyed")
     assert not running(rehearsal) & jobs
@@ -140,14 +116,14 @@ def test_a_stack_that_is_destroyed_at_work_leaves_no_job_and_no_bucket(rehearsal
 def test_a_new_stack_over_kept_buckets_and_keys_goes_on_where_the_old_one_ended(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    old = Deployed(rehearsal, rehearsal.deploy_assembly(kept(tmp_path / "old", "Old", {}), "Old"))
+    old = Deployed(rehearsal, rehearsal.deploy_assembly(synthesize(tmp_path / "old", "Old"), "Old"))
     first = json.loads(rehearsal.ended_execution(old.start())["output"])
-    rehearsal.comprehend.configure(job_seconds=[900.0])
-    job = old.job(old.start(), status="IN_PROGRESS")
+    rehearsal.comprehend.configure(job_seconds=[DAYS])
+    job = old.job(old.start(), status="IN_PROGRESS", patience_seconds=200)
     rehearsal.delete("Old")
     assert {old.outputs["InputBucket"], old.outputs["OutputBucket"]} <= buckets(rehearsal)
     assert rehearsal.client("kms").describe_key(KeyId=old.outputs["OutputKeyArn"])["KeyMetadata"]["Enabled"]
-    over = kept(tmp_path / "new", "New", {"completion_events": True}, old.outputs)
+    over = synthesize(tmp_path / "new", "New", old.outputs)
     new = Deployed(rehearsal, rehearsal.deploy_assembly(over, "New"))
     assert {new.outputs[name] for name in ("InputBucket", "OutputBucket")} == {
         old.outputs[name] for name in ("InputBucket", "OutputBucket")
@@ -155,6 +131,8 @@ def test_a_new_stack_over_kept_buckets_and_keys_goes_on_where_the_old_one_ended(
     # What was published is there, what ran on is taken up at no charge, and new documents are analysed.
     assert len(new.records(first)) == 3
     before = len(rehearsal.comprehend.jobs())
+    rehearsal.comprehend.configure(job_seconds=[366.5])
+    rehearsal.comprehend.advance(DAYS)
     resumed = json.loads(rehearsal.ended_execution(new.start({"JobId": job["JobId"]}))["output"])
     assert (resumed["Status"], resumed["Job"]["JobId"]) == ("COMPLETED", job["JobId"])
     assert len(rehearsal.comprehend.jobs()) == before
@@ -166,14 +144,15 @@ def test_changes_of_the_context_hold_from_the_next_execution_on(rehearsal: Rehea
     rehearsal.bootstrap()
     outputs = rehearsal.deploy("EntitiesDetection")
     deployed = Deployed(rehearsal, {**outputs, "InputBucket": outputs["InputBucketName"]})
-    rehearsal.comprehend.configure(job_seconds=[900.0])
+    rehearsal.comprehend.configure(job_seconds=[DAYS])
     arn = deployed.start()
-    deployed.job(arn, status="IN_PROGRESS")
+    wait_until(lambda: running(rehearsal), awaited="its job", seconds=120)
     changed = rehearsal.deploy(
         "EntitiesDetection", context={"language": "es", "inputPrefix": "other/", "uploadPrefix": "letters/"}
     )
     kept_outputs = ("InputBucketName", "OutputBucketName", "StateMachineArn")
     assert {name: changed[name] for name in kept_outputs} == {name: outputs[name] for name in kept_outputs}
+    rehearsal.comprehend.advance(DAYS)
     running_one = json.loads(rehearsal.ended_execution(arn)["output"])
     assert (running_one["Status"], running_one["Job"]["LanguageCode"]) == ("COMPLETED", "en")
     refused = rehearsal.ended_execution(deployed.start())

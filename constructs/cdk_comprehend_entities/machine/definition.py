@@ -89,6 +89,8 @@ class Definition:
                 **answers(contracts.InspectInputOutput, "Request", "Inventory", "Estimate", "Warnings"),
                 **({"inspected": True} if self._settings.get("UniqueNames") else {}),
                 **{"settings": self._settings, "polls": 0, "looks": 0, "elapsed": 0, **self._no_slot_yet()},
+                # Of a job that is taken up, the first poll may fail for good.
+                "waitSeconds": _FAILING_SECONDS,
                 "limit": jsonata(f"{limits.duration.to_seconds()} + {inventory} * {per_byte!r}"),
                 "stopCode": jsonata("null"),
                 "lagSeconds": jsonata("null"),

@@ -53,7 +53,8 @@ def end(execution_arn: str) -> Outcome | None:
     job, what = stop_running(execution_arn, {})
     if not job and (standing := marker.of(execution_arn)):
         # One that has ended is not published: its execution would have been the one to do so.
-        job = last_of(standing["Folders"], found["startDate"]) or job
+        taken_up: Job = {"JobId": standing["JobId"]} if "JobId" in standing else {}
+        job = taken_up or last_of(standing["Folders"], found["startDate"]) or {}
     status, cause = found["status"], found.get("cause")
     message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
     error = offering(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)

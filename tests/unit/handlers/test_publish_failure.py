@@ -202,6 +202,14 @@ def test_a_job_that_had_ended_when_its_execution_was_aborted_is_named_and_can_be
     assert ('{"JobId": "1"}' in found["Error"]["Hint"]) == named
 
 
+def test_an_aborted_execution_names_the_job_that_it_had_taken_up_though_that_has_ended(aws: Aws) -> None:
+    marker.leave(RUN["Id"], set(), "old")
+    aws.job("old", "s3://out/jobs/by-hand/", "COMPLETED")
+    found = ended(aws, "TIMED_OUT")
+    assert found is not None
+    assert (found["Job"], '{"JobId": "old"}' in found["Error"]["Hint"]) == ({"JobId": "old"}, True)
+
+
 def test_an_execution_that_was_aborted_before_its_job_names_none(aws: Aws) -> None:
     aws.job("1", status="COMPLETED", SubmitTime=aws.now - timedelta(days=1))
     found = ended(aws, "ABORTED")
