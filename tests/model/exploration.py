@@ -134,7 +134,7 @@ class Explorer:
 
     def _see_whether_all_end(self) -> None:
         """Complain of a moment from which no path without further faults leads to an end."""
-        ending, new = set(self._ends), list(self._ends)
+        ending, new = set(self._ends), [*self._ends]
         while new:
             new = [each for moment in new for each in self._before[moment] if each not in ending]
             ending.update(new)
@@ -152,6 +152,9 @@ class Explorer:
         counted = {name: min(value, 2) for name, value in variables.items() if name in ("polls", "looks")}
         kept = json.dumps({**variables, **counted}, sort_keys=True)
         moment = moment._replace(variables=kept, given=json.dumps(given, sort_keys=True))
+        if moment.state in self._until:
+            self._ends.add(moment)
+            return moment
         if moment in self._from:
             return moment
         depth = self._from[before][2] + 1 if before else 0
@@ -161,8 +164,6 @@ class Explorer:
             self._complain(f"there is no state {moment.state}", moment)
         elif depth > LONGEST:
             self._complain(FOREVER, moment)
-        elif moment.state in self._until:
-            self._ends.add(moment)
         else:
             self._waiting[used].append(moment)
         return moment
@@ -276,7 +277,8 @@ class Explorer:
             if error == CRASH and not repeated(state, error) and self._gives_up(state):
                 self._complain(f"{moment.state}: one passing fault ends the execution", moment, error)
             yield self._failed(moment, state, error, "injected", what=f"{error} for good", faults=1)
-        if self._comes_back(moment.state):
+        # Later ones would only begin nearer to the limit.
+        if self._comes_back(moment.state) and json.loads(moment.variables).get("polls", 0) < 2:
             broken = moment._replace(broken=moment.broken | {moment.state})
             yield self._failed(broken, state, CRASH, "killed", what="fails from now on", faults=1)
         for error in UNCATCHABLE[1:]:

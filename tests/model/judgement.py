@@ -41,8 +41,6 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
     world.set(ended.world)
     if not ended.excused and not world.aws.events:
         yield "an execution ends by itself and does not report it", ended.error
-    # A job that somebody started by hand is this execution's once it has left its marker, or reported.
-    takes_part = bool(world.aws.events) or any("/open/" in uri for uri in world.aws.objects)
     execution = world.aws.executions[ARN]
     execution["status"] = ended.status
     execution |= {name: text for name in ("error", "cause", "output") if (text := getattr(ended, name))}
@@ -57,7 +55,7 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
                 yield f"the sweep fails: {swept.error} {swept.message}", then
             after = swept.world
         world.set(after)
-        for rule in _broken(world, ended, takes_part=takes_part):
+        for rule in _broken(world, ended):
             yield rule, f"{ended.status} {ended.error}; {then}"
 
 
@@ -78,7 +76,7 @@ def _told(world: World, machine: Rendered, ended: Ended, left: int, *, first: bo
             yield f"its event's function is killed before call {number}", killed
 
 
-def _broken(world: World, ended: Ended, *, takes_part: bool) -> Iterator[str]:
+def _broken(world: World, ended: Ended) -> Iterator[str]:
     outcomes = {json.dumps(event, sort_keys=True) for event in world.aws.events}
     if len(outcomes) != 1:
         yield f"an execution has {len(outcomes)} outcomes"
@@ -91,18 +89,26 @@ def _broken(world: World, ended: Ended, *, takes_part: bool) -> Iterator[str]:
     if ended.output and json.loads(ended.output) != outcome:
         yield "the output is not the event"
     yield from _untrue(outcome, jobs)
-    told = json.dumps(outcome)
-    for job in jobs if takes_part else []:
+    told, text = json.dumps(outcome), world.aws.executions[ARN]["input"]
+    for job in jobs:
+        named = job["JobId"] in told
         # One that was just being started when its execution was aborted is stopped by the sweep.
-        if job["JobStatus"] != "FAILED" and job["JobId"] not in told and not ended.late:
+        if job["JobStatus"] != "FAILED" and not named and job["JobId"] not in text and not ended.late:
             yield "there is a job that no outcome names"
         running = job["JobStatus"] not in (*ENDED, "STOP_REQUESTED")
-        if running and not ("may still run" in told and "JobId" in outcome.get("Error", {}).get("Hint", "")):
+        # An execution that failed before it took up a job leaves it alone.
+        if running and (named or job["JobId"] not in text) and not _said(outcome):
             yield "a job runs on that was not asked to stop"
-    given = json.loads(world.aws.executions[ARN]["input"])
+    given = json.loads(text)
     paid = [job for job in jobs if job["JobStatus"] != "FAILED" and "by-hand" not in job["OutputDataConfig"]["S3Uri"]]
     if len(paid) > (0 if isinstance(given, dict) and "JobId" in given else 1):
         yield "more jobs are paid for than were asked for"
+
+
+def _said(outcome: dict[str, Any]) -> bool:
+    """Whether an outcome says that its job may run on, and how it is followed."""
+    error = outcome.get("Error", {})
+    return "may still run" in error.get("Message", "") and "JobId" in error.get("Hint", "")
 
 
 def _untrue(outcome: dict[str, Any], jobs: list[dict[str, Any]]) -> Iterator[str]:
@@ -118,7 +124,8 @@ def _untrue(outcome: dict[str, Any], jobs: list[dict[str, Any]]) -> Iterator[str
         yield f"an outcome says {outcome['Status']} of a job that is {status}"
     if status == "COMPLETED" and "Result" not in outcome and "JobId" not in outcome.get("Error", {}).get("Hint", ""):
         yield "a result was paid for, and neither published nor offered"
-    if code == "JobNotStopped" and "; its job" in outcome["Error"]["Message"]:
+    asked = f"its job {job.get('JobId')} was asked to stop"
+    if code == "JobNotStopped" and asked in outcome["Error"]["Message"]:
         yield "a job did not stop, and had not been asked to"
     if code == "SlotTaken":
         yield "an execution gave up at the first slot that was taken"

@@ -140,6 +140,9 @@ class World:
         age = self.aws.clock - BEGIN.timestamp()
         # Only the ages of jobs count; of them those at which the functions decide otherwise than before.
         age = next(later for later in (*_AGES, (age // 5000 + 1) * 5000) if later > age) if running else 0
+        if unseen:
+            # By which no poll goes any more.
+            age = _AGES[-1]
         self.aws.clock = BEGIN.timestamp() + age
         later = self.seen()
         yield "", 0, later
