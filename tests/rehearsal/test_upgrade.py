@@ -22,13 +22,16 @@ from tests.rehearsal.conftest import CLOCK_SCALE
 from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
 from tests.rehearsal.upgraded import synthesize
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1200)]
 
 BEFORE = "1895d3ea6d20de6d1a3c5c4de721697b90bc295c"
 """The commit that is deployed first: the one at which the work on upgrades began."""
 
-DAYS = 5 * 86_400.0
-"""How long jobs run that must not end by themselves, in seconds of the emulator's clock: half an hour of ours."""
+DAYS = 2 * 86_400.0
+"""How long jobs run that must not end by themselves, in seconds of the emulator's clock: eleven minutes of ours."""
+
+PATIENCE = 400
+"""Seconds; after two days, the next look at a job or for a slot may be hours of the emulator's clock away."""
 
 ACTIVE = ("SUBMITTED", "IN_PROGRESS")
 
@@ -75,6 +78,7 @@ def test_executions_that_run_during_an_upgrade_end_well(
     rehearsal.comprehend.configure(job_seconds=[366.5])
     rehearsal.comprehend.advance(DAYS)
     for arn in started:
+        rehearsal.ended_execution(arn, patience_seconds=PATIENCE)
         ended = after.ended(arn)
         assert (ended.status, ended.output["Status"]) == ("SUCCEEDED", "COMPLETED"), ended
         assert ended.event["detail"] == ended.output
@@ -83,7 +87,7 @@ def test_executions_that_run_during_an_upgrade_end_well(
         after.received,
         lambda found: any(uploaded in json.dumps(after.records(each["detail"])) for each in found.values()),
         awaited="the result of the upload",
-        seconds=200,
+        seconds=PATIENCE,
     )
     assert {each["detail"]["Status"] for each in events.values()} == {"COMPLETED"}
     assert after.run().output["Status"] == "COMPLETED"
@@ -104,7 +108,7 @@ def test_a_stack_that_is_destroyed_at_work_leaves_no_job_and_no_bucket(rehearsal
         stop_jobs_on_delete=True,
     )
     deployed = Deployed(rehearsal, rehearsal.deploy_assembly(destroyed, "Destroyed"))
-    assert rehearsal.ended_execution(deployed.start())["status"] == "SUCCEEDED"
+    assert rehearsal.ended_execution(deployed.start(), patience_seconds=PATIENCE)["status"] == "SUCCEEDED"
     rehearsal.comprehend.configure(job_seconds=[DAYS])
     jobs = {deployed.job(deployed.start(), status="IN_PROGRESS", patience_seconds=200)["JobId"] for _ in range(3)}
     deployed.put(DOCUMENTS, below="uploads/")
@@ -117,7 +121,7 @@ def test_a_new_stack_over_kept_buckets_and_keys_goes_on_where_the_old_one_ended(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
     old = Deployed(rehearsal, rehearsal.deploy_assembly(synthesize(tmp_path / "old", "Old"), "Old"))
-    first = json.loads(rehearsal.ended_execution(old.start())["output"])
+    first = json.loads(rehearsal.ended_execution(old.start(), patience_seconds=PATIENCE)["output"])
     rehearsal.comprehend.configure(job_seconds=[DAYS])
     job = old.job(old.start(), status="IN_PROGRESS", patience_seconds=200)
     rehearsal.delete("Old")
@@ -133,10 +137,12 @@ def test_a_new_stack_over_kept_buckets_and_keys_goes_on_where_the_old_one_ended(
     before = len(rehearsal.comprehend.jobs())
     rehearsal.comprehend.configure(job_seconds=[366.5])
     rehearsal.comprehend.advance(DAYS)
-    resumed = json.loads(rehearsal.ended_execution(new.start({"JobId": job["JobId"]}))["output"])
+    resumed = json.loads(
+        rehearsal.ended_execution(new.start({"JobId": job["JobId"]}), patience_seconds=PATIENCE)["output"]
+    )
     assert (resumed["Status"], resumed["Job"]["JobId"]) == ("COMPLETED", job["JobId"])
     assert len(rehearsal.comprehend.jobs()) == before
-    again = json.loads(rehearsal.ended_execution(new.start())["output"])
+    again = json.loads(rehearsal.ended_execution(new.start(), patience_seconds=PATIENCE)["output"])
     assert len(new.records(again)) == 3
 
 
@@ -153,7 +159,7 @@ def test_changes_of_the_context_hold_from_the_next_execution_on(rehearsal: Rehea
     kept_outputs = ("InputBucketName", "OutputBucketName", "StateMachineArn")
     assert {name: changed[name] for name in kept_outputs} == {name: outputs[name] for name in kept_outputs}
     rehearsal.comprehend.advance(DAYS)
-    running_one = json.loads(rehearsal.ended_execution(arn)["output"])
+    running_one = json.loads(rehearsal.ended_execution(arn, patience_seconds=PATIENCE)["output"])
     assert (running_one["Status"], running_one["Job"]["LanguageCode"]) == ("COMPLETED", "en")
     refused = rehearsal.ended_execution(deployed.start())
     assert refused["error"] == "RequestRefused"
