@@ -7,6 +7,8 @@ PORT = 4566
 DOCS =
 OUT =
 .DEFAULT_GOAL := help
+ALL =
+SEED =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -98,6 +100,9 @@ conformance: setup-dev ## prove every parameter, state and error; writes docs/co
 
 contracts: setup-dev ## write the parts of docs/ that are made from types and hints
 	$(BENCH) bench.contracts --write
+
+mutate: setup-dev ## run a sample of 300 mutants of the functions against the unit tests (ALL=1 SEED=19)
+	$(BENCH) bench.mutate $(if $(ALL),--all) $(if $(SEED),--seed $(SEED))
 
 prove-iam: setup-dev ## remove every permission and show what fails; writes docs/permissions.md
 	$(BENCH) bench.prove_iam --write

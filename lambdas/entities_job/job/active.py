@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -68,6 +68,13 @@ def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
     if "JobName" in properties:
         job["JobName"] = properties["JobName"]
     return ActiveJob(operation.requested_folder(properties["OutputDataConfig"]["S3Uri"]), job)
+
+
+def last_of(folders: Sequence[str], since: datetime) -> Job | None:
+    """Return the last job that was submitted after ``since`` and writes into one of ``folders``, if there is one."""
+    found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": since})
+    jobs = [(each["SubmitTime"], active.job) for each in found if (active := _active(each)).folder in folders]
+    return max(jobs, key=lambda pair: pair[0], default=(since, None))[1]
 
 
 def names_since(start: datetime) -> set[str]:

@@ -11,9 +11,10 @@ from datetime import UTC, datetime
 from typing import cast
 
 from ..aws import Location, logger
-from ..contracts import Execution, Job, Outcome, Status
+from ..contracts import Execution, Job, Outcome, OutcomeError, Status
+from ..errors import take_up
 from ..job import executions, marker
-from ..job.active import ENDED, ActiveJob, running_jobs, stop
+from ..job.active import ENDED, ActiveJob, last_of, running_jobs, stop
 from .outcome import bounded, emit, outcome, problem
 
 _STATUSES: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
@@ -50,13 +51,24 @@ def end(execution_arn: str) -> Outcome | None:
     if not opened and _place(execution).exists():
         return None
     job, what = stop_running(execution_arn, {})
+    if not job and (standing := marker.of(execution_arn)):
+        # One that has ended is not published: its execution would have been the one to do so.
+        taken_up: Job = {"JobId": standing["JobId"]} if "JobId" in standing else {}
+        job = taken_up or last_of(standing["Folders"], found["startDate"]) or {}
     status, cause = found["status"], found.get("cause")
     message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
-    error = problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message)
+    error = offering(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)
     made = report(execution, outcome(execution, _STATUSES.get(status, "FAILED"), job, error))
     told = {"status": made["Status"], "execution": execution["Name"]}
     logger.error("execution ended without a result", extra=told)
     return made
+
+
+def offering(error: OutcomeError, job: Job) -> OutcomeError:
+    """Return the error with how what was paid for and not published can still be had."""
+    if "JobId" not in job or job.get("JobStatus") == "FAILED":
+        return error
+    return {**error, "Hint": "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))}
 
 
 def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:

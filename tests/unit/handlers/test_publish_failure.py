@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -182,6 +183,38 @@ def test_an_aborted_executions_own_job_is_stopped_and_no_other(aws: Aws) -> None
     assert statuses == ["FAILED", "STOP_REQUESTED", "IN_PROGRESS", "IN_PROGRESS", "STOP_REQUESTED"]
     assert (found["Status"], found["Job"]["JobId"]) == ("ABORTED", "2")
     assert "job 5 was asked to stop" in found["Error"]["Message"]
+
+
+@pytest.mark.parametrize(("status", "named"), [("COMPLETED", True), ("STOPPED", True), ("FAILED", False)])
+def test_a_job_that_had_ended_when_its_execution_was_aborted_is_named_and_can_be_had(
+    aws: Aws, status: str, named: bool
+) -> None:
+    aws.run("run-1")
+    aws.clock += 600
+    aws.job("0", status="FAILED")
+    aws.clock += 60
+    aws.job("1", status=status)
+    aws.job("2", "s3://out/jobs/run-11/", status=status)
+    aws.clock -= 660
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert (found["Job"]["JobId"], found["Job"]["JobStatus"]) == ("1", status)
+    assert ('{"JobId": "1"}' in found["Error"]["Hint"]) == named
+
+
+def test_an_aborted_execution_names_the_job_that_it_had_taken_up_though_that_has_ended(aws: Aws) -> None:
+    marker.leave(RUN["Id"], set(), "old")
+    aws.job("old", "s3://out/jobs/by-hand/", "COMPLETED")
+    found = ended(aws, "TIMED_OUT")
+    assert found is not None
+    assert (found["Job"], '{"JobId": "old"}' in found["Error"]["Hint"]) == ({"JobId": "old"}, True)
+
+
+def test_an_execution_that_was_aborted_before_its_job_names_none(aws: Aws) -> None:
+    aws.job("1", status="COMPLETED", SubmitTime=aws.now - timedelta(days=1))
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert (found["Job"], "JobId" in found["Error"]["Hint"]) == ({}, False)
 
 
 def test_a_job_that_another_running_execution_follows_is_not_stopped(aws: Aws) -> None:
