@@ -66,6 +66,10 @@ class Admin:
         """Let virtual seconds pass at once."""
         self._call("POST", "clock", {"Seconds": seconds})
 
+    def restart(self, seconds: float) -> None:
+        """Let the service be away for virtual seconds; jobs that run lose what was done, and begin again."""
+        self._call("POST", "restart", {"Seconds": seconds})
+
     def reset(self) -> None:
         """Forget jobs, recognizers, faults and changes of settings."""
         self._call("POST", "reset")

@@ -32,6 +32,7 @@ def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -
         ("POST", "recognizers"): _add_recognizer,
         ("POST", "faults"): _add_fault,
         ("POST", "clock"): _advance,
+        ("POST", "restart"): _restart,
         ("POST", "reset"): _reset,
     }
     action = actions.get((method, path.removeprefix("/_comprehend/")))
@@ -78,6 +79,11 @@ def _add_fault(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
 def _advance(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
     service.clock.advance(float(body["Seconds"]))
     service.wake()
+    return _health(service, body)
+
+
+def _restart(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
+    service.restart(float(body["Seconds"]))
     return _health(service, body)
 
 

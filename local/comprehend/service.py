@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from typing import Any, Protocol
@@ -52,6 +53,7 @@ class Comprehend:
         self._rates = Rates(self.clock)
         self._worker = Worker(self.jobs, self.clock, aws, lambda: self.settings)
         self._first_settings = settings
+        self._down_until = 0.0
 
     def change_settings(self, settings: Settings) -> None:
         """Behave otherwise from now on."""
@@ -64,6 +66,14 @@ class Comprehend:
         """Let running jobs look at clock and settings again."""
         with self.jobs.changed:
             self.jobs.changed.notify_all()
+
+    def restart(self, seconds: float) -> None:
+        """Answer no call for virtual seconds; jobs that run lose what was done, and begin again after that."""
+        now = self.clock.now()
+        self._down_until = now + seconds
+        with self.jobs.changed:
+            for job in self.jobs.every():
+                job.set_back(now, seconds)
 
     def reset(self) -> None:
         """Forget jobs, recognizers, faults and changes of settings."""
@@ -87,6 +97,8 @@ class Comprehend:
         """
         if operation not in OPERATIONS:
             raise ServiceError("UnknownOperationException", "")
+        if self.clock.now() < self._down_until:
+            raise ServiceError("ServiceUnavailableException", usual("ServiceUnavailableException").message, 503)
         fault = self.faults.of_call(operation)
         error = fault and ServiceError(fault.code, fault.message or usual(fault.code).message, fault.status)
         if fault and error and not fault.after:
@@ -131,7 +143,9 @@ class Comprehend:
         return answer | ({"EntityRecognizerArn": recognizer.arn} if recognizer else {})
 
     def _new_job(self, request: dict[str, Any], account: str, region: str, recognizer: Recognizer | None) -> Job:
-        job_id = uuid.uuid4().hex
+        token = request.get("ClientRequestToken")
+        seeded = self.settings.job_ids == "seeded" and token
+        job_id = hashlib.sha256(token.encode()).hexdigest()[:32] if seeded else uuid.uuid4().hex
         uri = request["OutputDataConfig"]["S3Uri"]
         if not uri.endswith("/") and (self.settings.output_join == "slash" or uri.count("/") == 2):
             uri += "/"
