@@ -66,9 +66,11 @@ class Drive:
         with ThreadPoolExecutor(1) as sweeps, ThreadPoolExecutor(AT_ONCE) as pool:
             done: list[bool] = []
             sweeping = sweeps.submit(self._sweep_until, done)
-            taken = pool.map(self._take, steps)
-            list(track(taken, "Steps", total=len(steps), console=Console(stderr=True), transient=True))
-            done.append(True)
+            try:
+                taken = pool.map(self._take, steps)
+                list(track(taken, "Steps", total=len(steps), console=Console(stderr=True), transient=True))
+            finally:
+                done.append(True)
             sweeping.result()
 
     def settle(self) -> None:
