@@ -21,7 +21,7 @@ from local.failures import FOR_GOOD
 from local.rehearsal import Rehearsal
 from local.waiting import wait_until
 
-AT_ONCE = 10
+AT_ONCE = 6
 PATIENCE_SECONDS = 900
 SWEEP_SECONDS = 15
 """Real seconds between two sweeps, whose schedules a scaled clock does not reach."""
@@ -117,7 +117,7 @@ class Drive:
             "lines": self._direct,
             "refused": self._refused,
             "parent": self._parent,
-            "by_hand": self._by_hand,
+            "by-hand": self._by_hand,
             "uploads": self._upload,
             "restart": self._restart,
             "quota": self._quota,

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-KINDS = {"direct": 52, "lines": 12, "refused": 4, "parent": 12, "by_hand": 8, "uploads": 12}
+KINDS = {"direct": 52, "lines": 12, "refused": 4, "parent": 12, "by-hand": 8, "uploads": 12}
 """Kinds of steps, each with its share in percent."""
 
 DISTURBANCES = {
