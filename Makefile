@@ -6,6 +6,9 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
+SEED = 1
+STEPS = 330
+MINUTES = 0
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -90,6 +93,15 @@ rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is
 
 rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
 	$(BIN)/python -m bench.rehearse_failures
+
+chaos: setup-dev ## run everything at once while all of it fails by chance (SEED=1 STEPS=330 MINUTES=0)
+	$(BIN)/python -m bench.chaos --seed $(SEED) --steps $(STEPS) --minutes $(MINUTES)
+
+bench-capacity: setup-dev ## work out what limits 10, 1,000 and 20,000 uploads a second; writes docs/performance-limits.md
+	$(BIN)/python -m bench.capacity --write
+
+bench-inventory: setup-dev ## an input of 1,000,000 objects within the functions' memory and time
+	$(BIN)/python -m bench.large_inventory
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
 	$(BIN)/python -m bench.quota
