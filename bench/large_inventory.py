@@ -142,9 +142,7 @@ def main() -> None:
             theirs.close()
             documents, seconds, megabytes = ours.recv()
             process.join()
-            print(
-                f"{step}: {documents:,} documents, {seconds:.0f} s of processor time of {SECONDS} s, {megabytes:,.0f} of {memory:,} MB"
-            )
+            print(f"{step}: {documents:,} documents, {seconds:.0f} of {SECONDS} s, {megabytes:,.0f} of {memory:,} MB")
             name = re.sub("([a-z])([A-Z])", r"\1_\2", step).lower()
             figures |= {f"{name}_seconds": round(seconds, 1), f"{name}_megabytes": round(megabytes)}
             fits = fits and documents == objects and seconds < SECONDS and megabytes < memory

@@ -62,6 +62,10 @@ class Admin:
         """Let the next jobs go wrong; the details are those of :class:`.faults.JobFault`."""
         self._call("POST", "faults", {"times": times, **details})
 
+    def clear_faults(self) -> None:
+        """Forget the faults that wait for calls and jobs."""
+        self._call("POST", "faults/clear")
+
     def advance(self, seconds: float) -> None:
         """Let virtual seconds pass at once."""
         self._call("POST", "clock", {"Seconds": seconds})

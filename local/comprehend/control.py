@@ -31,6 +31,7 @@ def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -
         ("GET", "recognizers"): lambda service, body: {"Arns": service.recognizers.arns()},
         ("POST", "recognizers"): _add_recognizer,
         ("POST", "faults"): _add_fault,
+        ("POST", "faults/clear"): _clear_faults,
         ("POST", "clock"): _advance,
         ("POST", "restart"): _restart,
         ("POST", "reset"): _reset,
@@ -73,6 +74,11 @@ def _add_recognizer(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]
 
 def _add_fault(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
     service.faults.add(OperationFault(**body) if "operation" in body else JobFault(**body))
+    return {}
+
+
+def _clear_faults(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
+    service.faults.clear()
     return {}
 
 

@@ -81,6 +81,7 @@ class Comprehend:
         self.recognizers.clear()
         self.faults.clear()
         self._rates.clear()
+        self._down_until = 0.0
         self.change_settings(self._first_settings)
 
     def call(self, operation: str, body: Any, account: str, region: str) -> dict[str, Any]:
