@@ -46,7 +46,8 @@ class Drive:
         self.by_hand: set[str] = set()
         self._scale = clock_scale
         self._s3, self._sqs = rehearsal.client("s3"), rehearsal.client("sqs")
-        self._functions, self._lambda = rehearsal.client("stepfunctions"), rehearsal.client("lambda")
+        self._functions = rehearsal.client("stepfunctions")
+        self._lambda = rehearsal.client("lambda", patience_seconds=PATIENCE_SECONDS)
         self._comprehend = rehearsal.client("comprehend")
         names = [each["FunctionName"] for each in self._lambda.list_functions()["Functions"]]
         self._sweeper, self._dispatcher = (
@@ -241,8 +242,10 @@ class Drive:
             waiting = sum(self.messages(self.outputs[f"Queue{name}"]) for name in ("English", "Spanish"))
             jobs = sum(job["JobStatus"] in ACTIVE for job in self.rehearsal.comprehend.jobs())
             wakes = self.messages(self._wakes)
-            text = f"{running} executions run, {jobs} jobs are active, {waiting} uploads and {wakes} wakes wait"
-            return text if running or waiting or wakes else ""
+            unreported = self._s3.list_objects_v2(Bucket=self.outputs["Output"], Prefix="work/open/")["KeyCount"]
+            text = f"{running} executions run, {unreported} ends are not reported, {jobs} jobs are active"
+            text += f", {waiting} uploads and {wakes} wakes wait"
+            return text if running or unreported or waiting or wakes else ""
 
         def twice() -> str:
             # What one look finds at rest may be on its way to the next.

@@ -318,8 +318,7 @@ NOT_CAUSED = {
     "SOURCE_ARCHIVED",
     "SOURCE_UNREADABLE",
 }
-"""Entries that no case here causes: ``make rehearse-failures``, ``make load-uploads`` and unit tests cause those that can
-be. The page says so."""
+"""Entries that no case here causes: rehearse-failures, load-uploads and unit tests cause those that can be."""
 
 
 @pytest.mark.parametrize(("entries", "follow"), CASES, ids=[entries[0] for entries, _ in CASES])
