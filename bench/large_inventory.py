@@ -18,6 +18,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from multiprocessing.connection import Connection
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 OBJECTS = 1_000_000
@@ -35,22 +36,21 @@ class Bucket:
         self._objects = objects
         self.put: dict[str, bytes] = {}
 
-    def answer(self, request: object, **_: object) -> object:
+    def answer(self, request: Any, **_: Any) -> Any:
         """Answer a request before it is sent (botocore's event ``before-send``)."""
-        from botocore.awsrequest import AWSPreparedRequest, AWSResponse
+        from botocore.awsrequest import AWSResponse, HeadersDict
 
-        assert isinstance(request, AWSPreparedRequest)
         parts = urlsplit(request.url)
         key = parts.path.rpartition("/")[2]
         body, status = b"", 200
         if request.method == "PUT":
-            given = request.body
+            given: Any = request.body
             self.put[key] = given if isinstance(given, bytes) else given.read()
         elif "list-type" in parts.query:
             body = self._page(parse_qs(parts.query))
         else:
             body, status = (self.put[key], 200) if key in self.put else (TEXT, 206)
-        headers = {"Content-Length": str(len(body)), "Content-Type": "application/xml", "ETag": '"1"'}
+        headers: Any = HeadersDict({"Content-Length": str(len(body)), "Content-Type": "application/xml", "ETag": '"1"'})
         return AWSResponse(request.url, status, headers, _Raw(body))
 
     def _page(self, query: dict[str, list[str]]) -> bytes:

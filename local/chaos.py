@@ -154,7 +154,7 @@ def _unreliable(execute: Callable[..., Any], chances: Chances) -> Callable[..., 
         if fault:
             kind = KINDS[fault.kind]
             return {"body": {"errorType": kind.error, "errorMessage": kind.message}, "error": True, "log": ""}
-        body = result.get("body")
+        body = (result or {}).get("body")
         if isinstance(body, dict) and body.get("errorMessage") == "Worker process died":
             body["errorType"] = KINDS["Crash"].error
         return result

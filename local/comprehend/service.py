@@ -145,8 +145,10 @@ class Comprehend:
 
     def _new_job(self, request: dict[str, Any], account: str, region: str, recognizer: Recognizer | None) -> Job:
         token = request.get("ClientRequestToken")
-        seeded = self.settings.job_ids == "seeded" and token
-        job_id = hashlib.sha256(token.encode()).hexdigest()[:32] if seeded else uuid.uuid4().hex
+        if token and self.settings.job_ids == "seeded":
+            job_id = hashlib.sha256(token.encode()).hexdigest()[:32]
+        else:
+            job_id = uuid.uuid4().hex
         uri = request["OutputDataConfig"]["S3Uri"]
         if not uri.endswith("/") and (self.settings.output_join == "slash" or uri.count("/") == 2):
             uri += "/"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -24,7 +24,7 @@ INTERNAL = {"NOT_STARTED"}
 """A job status of outcomes, and no code."""
 
 
-def _subclasses(kind: type) -> Iterator[str]:
+def _subclasses(kind: type[Any]) -> Iterator[str]:
     for each in kind.__subclasses__():
         yield each.__name__
         yield from _subclasses(each)
