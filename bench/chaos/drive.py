@@ -264,7 +264,7 @@ class Drive:
             yield from (each["executionArn"] for each in page["executions"])
 
     def messages(self, queue: str) -> int:
-        """Return how many messages are in a queue, those that are read or late among them."""
-        names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible", "Delayed")]
+        """Return how many messages are in a queue, those that are being read among them, and those for later not."""
+        names = [f"ApproximateNumberOfMessages{part}" for part in ("", "NotVisible")]
         found = self._sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
         return sum(int(value) for value in found.values())
