@@ -211,12 +211,13 @@ def nothing_to_analyse(operator: Operator) -> None:
     for name, body in bodies.items():
         s3.put_object(Bucket=bucket, Key=f"uploads/book/{name}", Body=body)
 
-    def ended() -> list[Any]:
-        runs = operator("list", "--json").json
-        return [each for each in runs if (each.get("Outcome") or {}).get("Error", {}).get("Code") == "NothingToAnalyse"]
+    def ended() -> list[str]:
+        names = [each["ExecutionArn"].rpartition(":")[2] for each in operator("list", "--json").json]
+        batches = [name for name in names if name.startswith("Uploads-")]
+        return [name for name in batches if "NothingToAnalyse" in operator("show", name).out]
 
-    [run, *_] = wait_until(ended, awaited="the batch", seconds=PATIENCE_SECONDS, pause=2)
-    operator.shown(run["Name"], "NothingToAnalyse")
+    [name, *_] = wait_until(ended, awaited="the batch", seconds=PATIENCE_SECONDS, pause=2)
+    operator.shown(name, "NothingToAnalyse")
 
     def listed() -> bool:
         printed = operator("results", "errors", "--json").out
