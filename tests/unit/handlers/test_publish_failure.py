@@ -186,7 +186,7 @@ def test_an_aborted_executions_own_job_is_stopped_and_no_other(aws: Aws) -> None
 
 
 def test_an_aborted_execution_names_the_job_that_had_ended_before_it_was_published(aws: Aws) -> None:
-    """Found by make chaos: a completed job that no outcome named was paid for in vain."""
+    """A completed job that no outcome names was paid for in vain: what make chaos checks."""
     aws.job("of-another", "s3://out/jobs/run-11/", status="COMPLETED")
     aws.job("earlier", status="FAILED", SubmitTime=aws.now - timedelta(minutes=1))
     aws.job("done", status="COMPLETED")
