@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gzip
 import io
 import json
@@ -14,6 +15,7 @@ import pytest
 from bench.chaos import invariants
 from bench.chaos.drive import Drive
 from bench.chaos.invariants import FIGURES, Findings
+from local.waiting import wait_until
 
 RUN = "arn:aws:states:us-east-1:111122223333:execution:M:direct-1"
 SOURCE = "s3://in/input/direct-1/d0.txt"
@@ -109,8 +111,8 @@ class World:
 
 @pytest.fixture
 def world(monkeypatch: pytest.MonkeyPatch) -> World:
-    waited = invariants.wait_until
-    monkeypatch.setattr(invariants, "wait_until", lambda *given, **more: waited(*given, **{**more, "seconds": 0}))
+    at_once = functools.partial(wait_until, pause=0)
+    monkeypatch.setattr(invariants, "wait_until", lambda *given, **more: at_once(*given, **{**more, "seconds": 0}))
     return World()
 
 
