@@ -9,6 +9,7 @@ OUT =
 SEED = 1
 STEPS = 330
 MINUTES = 0
+.DEFAULT_GOAL := help
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -20,11 +21,15 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 # First: the CDK starts the app as `python3 app.py`, and Node stands beside our Python.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := $(CURDIR)/constructs:$(CURDIR)/lambdas:$(CURDIR)/cli:$(CURDIR)
+# What tools keep for later lies below this folder, too, and not in the home folder: `make clean` leaves nothing.
+CACHE := $(CURDIR)/.rehearsal/cache
+export PIP_NO_CACHE_DIR := 1
+export UV_CACHE_DIR := $(CACHE)/uv
+export npm_config_cache := $(CACHE)/npm
+# aws-cdk-lib and Chromium know no other place than the home folder (tests and the demo give them one by themselves).
+BENCH := HOME="$(CURDIR)/.rehearsal/home" $(BIN)/python -m
 
 .PHONY: $(shell sed -nE 's/^([a-z-]+):.*##.*/\1/p' $(firstword $(MAKEFILE_LIST))) setup setup-dev free-port
-
-help: ## show this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 24
 
 demo: free-port setup ## run documents through the workflow on a local AWS (DOCS=folder OUT=report.html PORT=4566)
 	@$(BIN)/python -m local.demo run --port $(PORT) $(if $(DOCS),--documents "$(DOCS)") $(if $(OUT),--output "$(OUT)")
@@ -32,10 +37,22 @@ demo: free-port setup ## run documents through the workflow on a local AWS (DOCS
 down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
 
-test: setup-dev check ## run every test that is not marked as long
+test: setup-dev $(CHECKOV)/.installed check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"
 
-test-all: setup-dev check ## run every test
+wheel: .venv/.installed-build ## build dist/*.whl
+	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
+	cp locks/*.cdx.json dist
+
+clean: down ## remove everything that was installed or made here
+	rm -rf .venv node_modules .rehearsal cdk.out dist build report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf examples/*/.venv examples/*/cdk.out examples/*/dist
+	find . -name .git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +
+
+help: ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 28
+
+test-all: setup-dev $(CHECKOV)/.installed check ## run every test, those that take long as well
 	$(PYTEST)
 
 check: setup-dev ## format, lint and types
@@ -49,18 +66,23 @@ test-bounds: setup-dev ## test the oldest and the newest packages that pyproject
 unit: setup-dev ## only the tests without I/O
 	$(PYTEST) tests/unit
 
-wheel: setup-dev ## build dist/*.whl
-	$(BIN)/python -m build --wheel --no-isolation --outdir dist .
-	cp locks/*.cdx.json dist
+package: setup-dev ## build the sdist and the wheel into dist/, byte for byte the same for a commit, and check them
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct) $(BIN)/python -m build --no-isolation --outdir dist .
+	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
+	$(BIN)/check-wheel-contents dist/*.whl
 
 lock: setup-dev ## pin what requirements files name, with hashes (locks/), and list what the wheel needs (SBOM)
 	$(COMPILE) requirements-dev.txt -o locks/requirements-dev.txt
 	$(COMPILE) requirements.txt -c locks/requirements-dev.txt -o locks/requirements.txt
+	$(COMPILE) requirements-build.txt -c locks/requirements-dev.txt -o locks/requirements-build.txt
 	$(COMPILE) pyproject.toml -c locks/requirements-dev.txt -o locks/wheel.txt
 	$(COMPILE) local/ministack-requirements.txt -o locks/ministack.txt
 	$(COMPILE) tests/checkov-requirements.txt -o locks/checkov.txt
 	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
 		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
+
+hooks: setup-dev ## have git format and lint what you commit
+	$(BIN)/uvx pre-commit@4.3.0 install
 
 audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is installed
 	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
@@ -68,65 +90,68 @@ audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is in
 	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
 
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
-	$(BIN)/python -m bench.conformance --write
+	$(BENCH) bench.conformance --write
 
 contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
-	$(BIN)/python -m bench.contracts --write
+	$(BENCH) bench.contracts --write
 
 prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
-	$(BIN)/python -m bench.prove_iam --write
+	$(BENCH) bench.prove_iam --write
 
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
-	$(BIN)/python -m bench.uploads
+	$(BENCH) bench.uploads
 
 bench-cost: setup-dev ## count the calls that uploads make, and price them
-	$(BIN)/python -m bench.upload_cost
+	$(BENCH) bench.upload_cost
 
 bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside gzip and the naive way
-	$(BIN)/python -m bench.publish
+	$(BENCH) bench.publish
 
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
-	$(BIN)/python -m bench.completion --write
+	$(BENCH) bench.completion --write
 
 rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
-	$(BIN)/python -m bench.rehearse_completion
+	$(BENCH) bench.rehearse_completion
 
 rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
-	$(BIN)/python -m bench.rehearse_failures
+	$(BENCH) bench.rehearse_failures
+
+bench-synth: setup-dev ## time the synthesis of the smallest workflow, beside the same resources by hand
+	$(BENCH) bench.synth
+
+bench-cold-start: setup-dev ## time the import of each Lambda handler, beside boto3
+	$(BENCH) bench.cold_start
 
 chaos: setup-dev ## run everything at once while all of it fails by chance (SEED=1 STEPS=330 MINUTES=0)
-	$(BIN)/python -m bench.chaos --seed $(SEED) --steps $(STEPS) --minutes $(MINUTES)
+	$(BENCH) bench.chaos --seed $(SEED) --steps $(STEPS) --minutes $(MINUTES)
 
 bench-capacity: setup-dev ## work out what limits 10, 1,000 and 20,000 uploads a second; writes docs/performance-limits.md
-	$(BIN)/python -m bench.capacity --write
+	$(BENCH) bench.capacity --write
 
 bench-inventory: setup-dev ## an input of 1,000,000 objects within the functions' memory and time
-	$(BIN)/python -m bench.large_inventory
+	$(BENCH) bench.large_inventory
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
-	$(BIN)/python -m bench.quota
+	$(BENCH) bench.quota
 
 bench-report: setup-dev ## write a report of 500,000 entities and open it in Chromium (CHROME=/path/to/chromium)
-	$(BIN)/python -m bench.report
+	$(BENCH) bench.report
 
 bench-emulator: setup-dev ## run 30 MB of books and 5,000 documents through the Comprehend emulator, for minutes
-	$(BIN)/python -m bench.emulator
+	$(BENCH) bench.emulator
 
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
-	$(BIN)/python -m bench.pictures
+	$(BENCH) bench.pictures
 
 load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
-	$(BIN)/python -m bench.load_uploads
+	$(BENCH) bench.load_uploads
 
 free-port:
 	@$(PYTHON) -m local.port $(PORT)
 
-setup: .venv/.installed node_modules/.installed $(MINISTACK)/.installed
+setup: .venv/.installed .venv/.installed-build node_modules/.installed $(MINISTACK)/.installed
 
-setup-dev: setup .venv/.installed-dev $(CHECKOV)/.installed
-
-clean: down ## remove everything that was installed or made
-	rm -rf .venv node_modules .rehearsal cdk.out examples/your_stack/cdk.out dist report.html
+setup-dev: setup .venv/.installed-dev
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
@@ -135,6 +160,11 @@ clean: down ## remove everything that was installed or made
 	@$(PYTHON) -c 'import ensurepip' 2>/dev/null || { \
 		echo "$(PYTHON) can't make virtual environments; on Debian and Ubuntu: apt install python3-venv"; exit 1; }
 	@$(PYTHON) -m venv .venv || { rm -rf .venv; exit 1; }
+
+.venv/.installed-build: locks/requirements-build.txt | .venv/bin/python
+	@echo "Installing what builds the wheel (once) ..."
+	@$(BIN)/python $(INSTALL) $<
+	@touch $@
 
 .venv/.installed: locks/requirements.txt | .venv/bin/python
 	@echo "Installing Python packages below this folder (once, a minute or two) ..."

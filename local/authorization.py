@@ -36,7 +36,9 @@ def _judge_comprehend() -> None:
         headers, body, region, account = call[2], call[3], call[5], call[6]
         if headers.get("x-amz-target", "").endswith(".ListEntitiesDetectionJobs"):
             return "*"
-        return f"arn:aws:comprehend:{region}:{account}:entities-detection-job/{_request(body).get('JobId', '*')}"
+        request = _request(body)
+        job = f"arn:aws:comprehend:{region}:{account}:entities-detection-job/{request.get('JobId', '*')}"
+        return str(request.get("ResourceArn", job))
 
     iam_actions.extract_resource_arn = job_arn
 
@@ -79,7 +81,7 @@ def start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
 def _request(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}
 

@@ -23,6 +23,8 @@ PAPER_TYPES = (
     "AWS::EC2::SecurityGroupIngress",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::CloudWatch::CompositeAlarm",
+    "AWS::EC2::FlowLog",
+    "AWS::Logs::QueryDefinition",
     # CDK's function for it needs the AWS SDK for JavaScript, and MiniStack deletes buckets that hold objects anyway.
     "Custom::S3AutoDeleteObjects",
 )

@@ -98,8 +98,7 @@ class Rehearsal:
         """
         if not _MINISTACK.exists():
             raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
-        # The clients of this process, too, go straight to loopback, whatever proxy the machine has.
-        os.environ.update(processes.OFFLINE)
+        processes.forget_account()
         end_rehearsal(self._folder)
         if processes.answers(self._port):
             raise RehearsalError(

@@ -18,10 +18,11 @@ from entities_job.contracts import COMPLETED, EVENT_DETAIL_TYPE, EVENT_SOURCE, F
 
 from ._checks import checked, filled
 from ._functions import METRICS_NAMESPACE
+from ._storage import Storage
 from .machine.task import execution_task
 from .network.job import JobNetwork
 from .network.lock import lock_bucket
-from .rights.access import same_account
+from .rights.access import same_account, together
 
 
 class WorkflowBase(Construct):
@@ -40,11 +41,26 @@ class WorkflowBase(Construct):
     network: JobNetwork | None
     output_bucket: s3.IBucket
     state_machine: sfn.StateMachine
+    _storage: Storage
 
     @property
     def service(self) -> str:
         """The name of this workflow in its logs, in the dimension ``service`` of its metrics, and in its tags."""
         return Names.unique_resource_name(self, max_length=64)
+
+    @property
+    def results_prefix(self) -> str:
+        """What published results lie under, in the output bucket."""
+        return self._storage.results.path
+
+    def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` put documents under the input prefix."""
+        return self._storage.documents.grant_write(grantee)
+
+    def grant_read_results(self, grantee: iam.IGrantable) -> iam.Grant:
+        """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
+        results = self._storage.results
+        return together(results.grant_list(grantee), results.grant_read(grantee))
 
     def grant_start_execution(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee``, of this account, start executions, and so pay for jobs."""

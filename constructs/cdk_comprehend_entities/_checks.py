@@ -86,7 +86,9 @@ def filled(name: str) -> Rule:
 def is_token(value: object) -> bool:
     """Return whether a text or number is not known before the template is deployed."""
     known = isinstance(value, float) and not math.isfinite(value)
-    return isinstance(value, str | int | float) and not known and Token.is_unresolved(value)
+    # A text without these characters is none, which saves a call of jsii.
+    plain = isinstance(value, str) and "${" not in value
+    return isinstance(value, str | int | float) and not known and not plain and Token.is_unresolved(value)
 
 
 def implements(value: object, interface: type) -> bool:

@@ -122,11 +122,11 @@ class FunctionFactory:
             },
         )
         self.hardening.function(function)
-        acknowledge(parts, "runtime")
+        acknowledge(function, "runtime")
         if not self.reserve_concurrency:
             acknowledge(function, "function-concurrency")
         if not dead_letter_queue:
-            acknowledge(parts, "no-dead-letters")
+            acknowledge(function, "no-dead-letters")
         return function
 
     def log_group(self, scope: Construct, *, name: str | None = None) -> logs.LogGroup:
@@ -197,16 +197,15 @@ def _copy(name: str, target: Path) -> None:
     """
     installed = distribution(name)
     files = [file for file in installed.files or [] if ".." not in file.parts and "__pycache__" not in file.parts]
+    files = [file for file in files if ".dist-info" not in file.parts[0] or "LICENSE" in file.name.upper()]
     if not any(file.suffix == ".py" for file in files):
         raise RuntimeError(
             f"{name} {installed.version} is installed without a list of its modules, as by Bazel, by a Linux "
             "distribution's own package or as editable, so that the asset would lack them; install it with pip"
         )
+    for folder in {file.parent for file in files}:
+        (target / folder).mkdir(parents=True, exist_ok=True)
     for file in files:
-        if ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper():
-            continue
         if file.suffix in _NATIVE:
             raise RuntimeError(f"{name} {installed.version} has the native file {file}, which the asset can't carry")
-        destination = target / file
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(str(file.locate()), destination)
+        shutil.copyfile(str(file.locate()), target / file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -20,6 +21,7 @@ class Field(NamedTuple):
     required: bool
 
 
+@cache
 def fields(contract: object) -> dict[str, Field]:
     """Return the keys of a TypedDict in the order of its definition; none for any other type.
 

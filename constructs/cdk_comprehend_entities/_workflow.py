@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import jsii
-from aws_cdk import RemovalPolicy, Size
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -20,40 +20,35 @@ from constructs import Construct
 from entities_job.job.schedule import PollSchedule
 
 from . import _rules
-from ._base import WorkflowBase
+from ._additions import WorkflowAdditions
 from ._checks import checked
 from ._functions import FunctionFactory, task_functions
-from ._settings import AcceptedValues, batch_settings, default_request, settings, trigger_request, warn_in_vain
-from ._storage import announce_objects, storage
+from ._settings import AcceptedValues, default_request, settings, warn_in_vain
+from ._storage import storage
 from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
 from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
-from .queries.catalog import ResultsCatalog
-from .rights.access import together
+from .rights.acknowledged import in_one_go
 from .rights.functions import grant_tasks
 from .rights.imported import warn_of_imported
 from .rights.job_role import data_access_role as new_data_access_role
 from .rights.job_role import grant_job
-from .uploads.dispatcher import UploadDispatcher
-from .uploads.trigger import MAXIMUM_DOCUMENTS, UploadTrigger
 
 
 @jsii.implements(ec2.IConnectable)
-class EntitiesDetectionWorkflow(WorkflowBase):
+class EntitiesDetectionWorkflow(WorkflowAdditions):
     """A state machine that runs entity-detection jobs, with everything they need.
 
     An execution's input is a job request in the API's own field names; only ``InputDataConfig.S3Uri`` is required.
     Omitted fields default to the settings given here.
 
-    Attributes, beside those of :class:`WorkflowBase`:
+    Attributes, beside those of :class:`WorkflowBase` and :class:`WorkflowAdditions`:
         output_key: encrypts all that is written into the output bucket.
         volume_key: encrypts the volumes of the machines that run a job.
         data_access_role: what the service assumes for a job.
-        functions: the Lambda functions, by name.
-        failing_polls_alarm: every poll of jobs has failed for 15 minutes.
 
     Example:
         >>> workflow = EntitiesDetectionWorkflow(stack, "Entities", limits=ExecutionLimits(cost_usd=5))
@@ -61,6 +56,7 @@ class EntitiesDetectionWorkflow(WorkflowBase):
     """
 
     @checked(_rules.workflow)
+    @in_one_go()
     def __init__(
         self,
         scope: Construct,
@@ -217,77 +213,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             self, functions, factory, settings=told, limits=limits, storage=stored, completion=completion
         )
         tag_parts(self.state_machine, self.service, stored, unreported)
-        OrphanedJobs(self, "OrphanedJobs", factory, stored, unreported=unreported, stop_on_delete=stop_jobs_on_delete)
+        orphans = OrphanedJobs(
+            self, "OrphanedJobs", factory, stored, unreported=unreported, stop_on_delete=stop_jobs_on_delete
+        )
         report_ends(self, self.state_machine, functions.publish_failure, unreported)
         self.failing_polls_alarm = failing_polls_alarm(self, functions.poll_job)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
         warn_of_imported(self, stored, self.data_access_role, notification_topic)
-        self._maximum_active_jobs = maximum_active_jobs
-        self._dispatcher: UploadDispatcher | None = None
-
-    @property
-    def results_prefix(self) -> str:
-        """What published results lie under, in the output bucket."""
-        return self._storage.results.path
-
-    def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` put documents under the input prefix."""
-        return self._storage.documents.grant_write(grantee)
-
-    def grant_read_results(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
-        results = self._storage.results
-        return together(results.grant_list(grantee), results.grant_read(grantee))
-
-    @checked(_rules.uploads)
-    def start_on_upload(
-        self,
-        trigger_id: str = "Uploads",
-        *,
-        prefix: str = "uploads/",
-        suffixes: Sequence[str] = (),
-        language_code: LanguageCode | str | None = None,
-        recognizer: Recognizer | None = None,
-        maximum_documents: int = MAXIMUM_DOCUMENTS,
-    ) -> UploadTrigger:
-        """Analyse each object put under a prefix of the input bucket, in batches that grow with the waiting time.
-
-        Args:
-            trigger_id: 1 to 32 letters and digits, unique in this workflow; its executions' names begin with it.
-            prefix: where uploads are put; ends in ``/``.
-            suffixes: an upload that ends in none of them is refused (default: all are taken).
-            language_code: the language of these documents (default: the workflow's).
-            recognizer: the model for these documents (default: the workflow's); needs ``allow_overrides``.
-            maximum_documents: the most documents of one batch, which keeps the workflow's other limits, too.
-
-        Raises:
-            ValueError: arguments that can't work, all of them, or the prefix overlaps another trigger's.
-        """
-        own, request = trigger_request(self._settings["Request"], language_code, recognizer)
-        warn_in_vain(self, request)
-        self._accepted.add({"language_code": language_code})
-        batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
-        if self._dispatcher is None:
-            if not self.node.try_find_child("InputBucket"):
-                announce_objects(self, self.input_bucket)
-            self.functions.start_job.add_environment("SLOTS_FOR_UPLOADS", "1")
-            stage, most = self.functions.stage, self._maximum_active_jobs
-            self._dispatcher = UploadDispatcher(
-                self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
-            )
-            self._dispatcher.hear(self.on_job_ended("BatchEnded"))
-        return UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
-
-    @checked(_rules.catalog)
-    def add_results_catalog(
-        self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
-    ) -> ResultsCatalog:
-        """Add tables and views for Athena, and a workgroup, so that published results answer SQL.
-
-        Args:
-            catalog_id: the id, unique in this workflow.
-            bytes_scanned_cutoff_per_query: a query that scans more is ended, at least 10 MB (default: 10 GiB).
-        """
-        cutoff = bytes_scanned_cutoff_per_query or Size.gibibytes(10)
-        return ResultsCatalog(self, catalog_id, storage=self._storage, bytes_scanned_cutoff_per_query=cutoff)
+        self._maximum_active_jobs, self._unreported = maximum_active_jobs, unreported
+        called = [completion.function] if completion else []
+        self._own_functions = [*vars(functions).values(), *called, orphans.function]

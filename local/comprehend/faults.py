@@ -13,7 +13,11 @@ OPERATIONS = (
     "DescribeEntitiesDetectionJob",
     "StopEntitiesDetectionJob",
     "ListEntitiesDetectionJobs",
+    "TagResource",
+    "UntagResource",
+    "ListTagsForResource",
 )
+"""The operations that the emulator serves."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

@@ -42,6 +42,10 @@ class Settings:
     """Region of unsigned requests; a signed request names its own."""
     clock_scale: float = 1.0
     """Real seconds that one virtual second takes: 0.01 runs a job of 6 minutes in 3.7 s."""
+    ended_clock: Literal["virtual", "real"] = "virtual"
+    """Seconds that pass after a job's end, by Describe's Date header: those of the scaled clock, or real ones. An event
+    that tells of the end takes real time on a local AWS, which a clock of 0.01 would count a hundred times.
+    """
 
     job_seconds: tuple[float, ...] = (366.5, 487.2, 608.2)
     """A job takes one of these from SubmitTime to EndTime, chosen at random."""

@@ -280,13 +280,13 @@ def no_free_slot(operator: Operator) -> None:
 
 CASES: list[tuple[tuple[str, ...], Callable[[Operator], None]]] = [
     (("COMPLETED",), completed),
-    (("COMPLETED_WITH_ERRORS", "ResultIncomplete", "UNSUPPORTED_ENCODING"), incomplete),
+    (("COMPLETED_WITH_ERRORS", "ResultIncomplete", "UNSUPPORTED_ENCODING", "DocumentErrors"), incomplete),
     (("NOT_RECEIVED",), not_received),
     (("STOPPED", "JobStopped"), stopped),
     (("TIMED_OUT", "JobTimedOut"), timed_out),
     (("JobNotBegun",), not_begun),
     (("JobNotStopped",), not_stopped),
-    (("NoFreeSlot", "SlotTaken"), no_free_slot),
+    (("NoFreeSlot", "SlotTaken", "SlotsTaken"), no_free_slot),
     (("UnknownJobStatus",), unknown_status),
     (("REFUSED", "RequestRefused"), refused),
     (("ABORTED", "ExecutionAborted"), aborted),
@@ -295,7 +295,7 @@ CASES: list[tuple[tuple[str, ...], Callable[[Operator], None]]] = [
     (("DeadLetters",), dead_letters),
     (("FailingPolls",), failing_polls),
     (("OldestUpload",), oldest_upload),
-    (("FAILED", "JobFailed"), failing_job("JobFailed")),
+    (("FAILED", "JobFailed", "FailedExecutions"), failing_job("JobFailed")),
     (("NO_READ_ACCESS_TO_INPUT",), failing_job("NO_READ_ACCESS_TO_INPUT")),
     (("NO_WRITE_ACCESS_TO_OUTPUT",), failing_job("NO_WRITE_ACCESS_TO_OUTPUT")),
     (("AccessDenied",), refused_start("AccessDeniedException")),
@@ -304,6 +304,10 @@ CASES: list[tuple[tuple[str, ...], Callable[[Operator], None]]] = [
 """Which entries each case causes and follows."""
 
 NOT_CAUSED = {
+    "LateResults",
+    "OrphanedJobs",
+    "UnreportedEnds",
+    "DailyCost",
     "ExecutionFailed",
     "TooManyRequestsException",
     "JobNotFoundException",

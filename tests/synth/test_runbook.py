@@ -9,6 +9,7 @@ from typing import Any, get_args
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_sns as sns
 from constructs import IConstruct
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow
@@ -50,6 +51,7 @@ def alarms() -> set[str]:
     stack = cdk.Stack(cdk.App(), "Stack")
     workflow = EntitiesDetectionWorkflow(stack, "Entities")
     workflow.start_on_upload()
+    workflow.monitor(alarm_topic=sns.Topic(stack, "Topic"), daily_cost_usd=1)
 
     def below(node: IConstruct) -> Iterator[str]:
         for child in node.node.children:
@@ -67,7 +69,7 @@ def test_every_code_and_status_has_an_entry() -> None:
 
 
 def test_every_alarm_has_an_entry() -> None:
-    assert {"FailingPolls", "OldestUpload", "DeadLetters"} <= alarms() <= set(ENTRIES)
+    assert {"FailingPolls", "OldestUpload", "DeadLetters", "DailyCost", "SlotsTaken"} <= alarms() <= set(ENTRIES)
 
 
 def test_no_entry_comes_twice() -> None:

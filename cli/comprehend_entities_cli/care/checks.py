@@ -114,7 +114,9 @@ def _key(aws: Aws, bucket: str, what: str) -> Iterator[Finding]:
         if state == "Enabled":
             yield Finding("ok", "", f"the key of {what} is enabled")
         else:
-            advice = f"aws kms cancel-key-deletion or enable-key --key-id {key}"
+            enable = f"aws kms enable-key --key-id {key}"
+            cancel = f"aws kms cancel-key-deletion --key-id {key} && "
+            advice = f"Run: {cancel if state == 'PendingDeletion' else ''}{enable}"
             yield Finding("problem", "", f"the key of {what} is {state}: nothing can be read or written", advice)
 
 

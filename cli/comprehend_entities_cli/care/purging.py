@@ -61,7 +61,8 @@ def remove(aws: Aws, kept: Kept) -> str:
         return f"removed {kept.name} and {number:,} versions of objects"
     if kept.kind == "key":
         aws.client("kms").schedule_key_deletion(KeyId=kept.name, PendingWindowInDays=_KEY_DAYS)
-        return f"{kept.name} will be deleted in {_KEY_DAYS} days; until then: aws kms cancel-key-deletion"
+        undo = f"aws kms cancel-key-deletion --key-id {kept.name}"
+        return f"{kept.name} will be deleted in {_KEY_DAYS} days; until then, this keeps it: {undo}"
     aws.client("logs").delete_log_group(logGroupName=kept.name)
     return f"removed {kept.name}"
 

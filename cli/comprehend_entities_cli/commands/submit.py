@@ -160,13 +160,24 @@ def _uploaded(use: Use, trigger: Trigger, known: set[str], documents: Documents,
         use.screen.say(f"{trigger.name} starts their job by itself. Follow it with: comprehend-entities watch")
         return 0
     use.go_on = "The uploads are analysed all the same. Look for them with: comprehend-entities list"
-    until = time.monotonic() + _BATCHED_SECONDS
     with use.screen.err.status("Waiting for the uploads to be batched ..."):
-        while time.monotonic() < until:
-            for each in runs(use.aws, use.deployment, most=100):
-                if each["executionArn"] not in known and each["name"].startswith(f"{trigger.name}-"):
-                    return _ended(use, each["executionArn"], wait=True)
-            time.sleep(1)
+        arn = _batch(use, trigger, known)
+    # The display of the wait has ended: the next one shows the execution.
+    return _ended(use, arn, wait=True)
+
+
+def _batch(use: Use, trigger: Trigger, known: set[str]) -> str:
+    """Wait for the next execution of a trigger; return its ARN.
+
+    Raises:
+        CommandError: none began in time.
+    """
+    until = time.monotonic() + _BATCHED_SECONDS
+    while time.monotonic() < until:
+        for each in runs(use.aws, use.deployment, most=100):
+            if each["executionArn"] not in known and each["name"].startswith(f"{trigger.name}-"):
+                return str(each["executionArn"])
+        time.sleep(1)
     raise CommandError(
         f"No execution of {trigger.name} began within {_BATCHED_SECONDS} s.",
         "It waits for a free slot, or the bucket announces nothing yet: comprehend-entities doctor tells.",

@@ -130,7 +130,7 @@ class Definition:
             "PollJob",
             function,
             contracts.PollJobInput,
-            {"JobId": _JOB_ID, **variables(*names)},
+            {"JobId": _JOB_ID, "Execution": EXECUTION, **variables(*names)},
             assign=assign,
             outputs=jsonata(RESULT),
             patience=3,
@@ -161,7 +161,8 @@ class Definition:
             "stopCode": jsonata("$stopCode = null ? 'JobTimedOut' : $stopCode"),
             "limit": jsonata(f"$stopCode = null ? $elapsed + {STOPPING_SECONDS} : $limit"),
         }
-        made = task(self._scope, "StopJob", function, contracts.StopJobInput, {"JobId": _JOB_ID}, assign=assign)
+        given = {"JobId": _JOB_ID, "Execution": EXECUTION}
+        made = task(self._scope, "StopJob", function, contracts.StopJobInput, given, assign=assign)
         return self._reported(made)
 
     def _step(self, **states: sfn.IChainable) -> sfn.Choice:

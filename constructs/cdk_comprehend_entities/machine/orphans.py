@@ -38,7 +38,7 @@ class OrphanedJobs(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         machine = scope.state_machine
-        function = factory.function(
+        self.function = function = factory.function(
             self, "StopOrphans", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
         grant_stop_orphans(function, machine, storage, scope.event_bus)

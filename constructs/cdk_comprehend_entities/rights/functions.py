@@ -20,8 +20,8 @@ from constructs import Construct
 from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
-from .access import NARROWER, SERVICE_GUIDE, Conditions, allow, cite, executions_arn, statement, via
-from .acknowledged import acknowledge
+from .access import NARROWER, SERVICE_GUIDE, Conditions, allow, executions_arn, statement, via
+from .acknowledged import acknowledge, cite
 
 if TYPE_CHECKING:
     from .._functions import Functions

@@ -15,6 +15,7 @@ from entities_job.contracts import BatchSettings
 
 from .._storage import Prefix, object_created
 from ..machine.machine import tag
+from ..monitoring.alarms import alarm
 from ..rights.acknowledged import acknowledge
 from .dispatcher import UploadDispatcher, deliver, encrypted_queue, wake
 
@@ -68,19 +69,18 @@ class UploadTrigger(Construct):
         )
         self.rule = self._rule(uploads, dispatcher.wake_queue)
         dispatcher.add(construct_id, uploads, self.queue, batches, dead=self.dead_letter_queue)
-        dead_letters = self.dead_letter_queue.queue_url
-        tag(dispatcher.state_machine, {f"uploads:{construct_id}": prefix, f"dead-letters:{construct_id}": dead_letters})
+        dead_url = self.dead_letter_queue.queue_url
+        tag(dispatcher.state_machine, {f"uploads:{construct_id}": prefix, f"dead-letters:{construct_id}": dead_url})
         event = f'{{"Backfill":{{"Trigger":"{construct_id}"}}}}'
+        # Versions 1 and 2 of the AWS CLI agree on no other form of a payload.
         self.backfill_command = (
-            f"aws lambda invoke --function-name {dispatcher.function.function_name} "
-            f"--cli-binary-format raw-in-base64-out --payload '{event}' /dev/stdout"
+            f"echo '{event}' | aws lambda invoke --function-name {dispatcher.function.function_name} "
+            "--payload fileb:///dev/stdin /dev/stdout"
         )
-        self.oldest_upload_alarm = self._alarm(
-            "OldestUpload", self.metric_oldest_upload_age(), _LATE.to_seconds(), "An upload has waited for half an hour"
-        )
-        self.dead_letter_alarm = self._alarm(
-            "DeadLetters", self.metric_dead_letters(), 0, "Uploads in the dead-letter queue need attention"
-        )
+        age, late = self.metric_oldest_upload_age(), "An upload has waited for half an hour"
+        self.oldest_upload_alarm = alarm(self, "OldestUpload", age, late, threshold=_LATE.to_seconds(), above=True)
+        dead_letters, lost = self.metric_dead_letters(), "Uploads in the dead-letter queue need attention"
+        self.dead_letter_alarm = alarm(self, "DeadLetters", dead_letters, lost, threshold=0, above=True)
 
     def _rule(self, uploads: Prefix, wake_queue: sqs.IQueue) -> events.Rule:
         put = object_created(uploads.bucket, {"prefix": uploads.path})
@@ -90,19 +90,6 @@ class UploadTrigger(Construct):
         deliver(rule, wake_queue, wake(self.node.id))
         acknowledge(rule, "uploads-rule")
         return rule
-
-    def _alarm(self, construct_id: str, metric: cloudwatch.Metric, above: float, description: str) -> cloudwatch.Alarm:
-        alarm = metric.create_alarm(
-            self,
-            construct_id,
-            threshold=above,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-            alarm_description=description,
-        )
-        acknowledge(alarm, "alarm-action")
-        return alarm
 
     def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
         """Let ``grantee`` put documents under the prefix, and so pay for jobs."""

@@ -104,6 +104,7 @@ class PollJobInput(TypedDict):
     """
 
     JobId: str
+    Execution: NotRequired[Execution]
     Settings: Settings
     Polls: int
     Attempt: int
@@ -137,6 +138,7 @@ class StopJobInput(TypedDict):
     """Payload of StopJob."""
 
     JobId: str
+    Execution: NotRequired[Execution]
 
 
 class StopJobOutput(TypedDict):

@@ -57,7 +57,8 @@ def end(execution_arn: str) -> Outcome | None:
     message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
     error = advised(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)
     made = report(execution, outcome(execution, _STATUSES.get(status, "FAILED"), job, error))
-    logger.error("execution ended without a result", extra={"status": made["Status"], "execution": execution_arn})
+    told = {"status": made["Status"], "execution": execution["Name"]}
+    logger.error("execution ended without a result", extra=told)
     return made
 
 

@@ -32,6 +32,7 @@ from ..job import marker
 from ..job.active import ACTIVE, active_jobs, names_since
 from ..job.executions import execution_arn
 from ..job.identity import folders, job_name
+from ..measure import measure
 from .backfill import backfill
 from .batch import Gathering, Trigger, Upload, UploadBatch
 from .queue import UploadQueue
@@ -189,6 +190,8 @@ class Account:
                 self._follow(run.following, {**made, "Resumed": record["Resumed"] + 1}, etag)
             elif self._records.keep(run, made, etag):
                 record = made
+                if made["State"] == "failed" and "Reason" in made:
+                    measure({"FailedBatches": 1})
         # Only what is recorded as failed is taken off the queue again. If the message is lost, the outcome comes again.
         if record and known and record["State"] == "failed":
             self._tell(run, record)
