@@ -6,6 +6,9 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
+SEED = 1
+STEPS = 330
+MINUTES = 0
 .DEFAULT_GOAL := help
 ALL =
 SEED =
@@ -130,6 +133,15 @@ bench-synth: setup-dev ## time the synthesis of the smallest workflow, beside th
 
 bench-cold-start: setup-dev ## time the import of each Lambda handler, beside boto3
 	$(BENCH) bench.cold_start
+
+chaos: setup-dev ## run everything at once while all of it fails by chance (SEED=1 STEPS=330 MINUTES=0)
+	$(BENCH) bench.chaos --seed $(SEED) --steps $(STEPS) --minutes $(MINUTES)
+
+bench-capacity: setup-dev ## work out what limits 10, 1,000 and 20,000 uploads a second; writes docs/performance-limits.md
+	$(BENCH) bench.capacity --write
+
+bench-inventory: setup-dev ## an input of 1,000,000 objects within the functions' memory and time
+	$(BENCH) bench.large_inventory
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
 	$(BENCH) bench.quota

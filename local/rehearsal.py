@@ -128,8 +128,11 @@ class Rehearsal:
             process.communicate()
         self._processes = []
 
-    def client(self, service: str, *, role_arn: str | None = None) -> Any:
-        """A boto3 client of this rehearsal, which may do everything, or what a role may."""
+    def client(self, service: str, *, role_arn: str | None = None, patience_seconds: float = 60) -> Any:
+        """A boto3 client of this rehearsal, which may do everything, or what a role may.
+
+        ``patience_seconds`` is how long it waits for an answer: an invoked function may take minutes.
+        """
         _check_loopback(self.environment["AWS_ENDPOINT_URL"])
         keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
         if role_arn:
@@ -143,7 +146,7 @@ class Rehearsal:
             aws_session_token=keys["SessionToken"],
             verify=str(self._certificate) if self._authorization else None,
             # MiniStack serves synchronous executions under the plain host name.
-            config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
+            config=Config(inject_host_prefix=False, retries={"mode": "standard"}, read_timeout=patience_seconds),
         )
 
     def cdk(self, *arguments: str, folder: Path = ROOT, python: Path = _PYTHON) -> str:
