@@ -6,6 +6,9 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
+PROFILE =
+REGION =
+RECORD =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -28,6 +31,12 @@ demo: free-port setup ## run documents through the workflow on a local AWS (DOCS
 
 down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
+
+acceptance: setup ## prove each point on a local AWS, or with PROFILE=name (REGION=name) on your own AWS account
+	@$(if $(PROFILE),cli/comprehend-entities accept --profile "$(PROFILE)" $(if $(REGION),--region "$(REGION)"),$(BIN)/python -m local.acceptance)
+
+acceptance-page: setup-dev ## take records of acceptance into docs/verified-on-aws.md (RECORD=acceptance-aws-....json)
+	$(BIN)/python -m bench.acceptance $(RECORD) --write
 
 test: setup-dev check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"

@@ -13,6 +13,9 @@ TEXT = _SENTENCE * 5
 PAIR = {"one.txt": TEXT, "two.txt": TEXT}
 """The shortest input of a job: together more than the 500 bytes that the service asks for."""
 
+LONGER = {f"{number}.txt": TEXT for number in range(12)}
+"""An input of a job that is stopped while it runs."""
+
 NAMES = {
     "ada.txt": TEXT,
     "two words.txt": TEXT,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .documents import LINES, NAMES, PAIR, SAME_NAMES, SHORT, TEXT, ZERO_BYTES, lines_of, units
+from .documents import LINES, LONGER, NAMES, PAIR, SAME_NAMES, SHORT, TEXT, ZERO_BYTES, lines_of, units
 from .scenarios import SLOTS
 
 MOST_DOLLARS = 0.10
@@ -13,7 +13,8 @@ MOST_DOLLARS = 0.10
 _UNIT, _CUSTOM_UNIT = 0.0001, 0.0005
 _HOURS = 1.5
 _MONTH_HOURS = 730
-_PAIRS = ("aborted", "stopped", "token", "stop_submitted", "denied_read", "denied_write", "orphan", "narrow")
+_PAIRS = ("token", "stop_submitted", "denied_read", "denied_write", "narrow")
+_LONGER = ("aborted", "stopped", "orphan")
 
 
 class Item(NamedTuple):
@@ -34,6 +35,7 @@ def plan(recognizer: str | None, *, fill_quota: bool) -> list[Item]:
     """Return all that costs money. Free tiers are not counted; jobs that are stopped count as completed."""
     comprehend = "https://aws.amazon.com/comprehend/pricing/"
     charged = units(NAMES) + units(SAME_NAMES) + units(ZERO_BYTES) + units(SHORT) + len(_PAIRS) * units(PAIR)
+    charged += len(_LONGER) * units(LONGER)
     charged += sum(units({"line": line}) for line in lines_of(LINES)) + 4 * units({"upload": TEXT})
     keys, executions = 4, 14
     items = [
@@ -54,7 +56,7 @@ def plan(recognizer: str | None, *, fill_quota: bool) -> list[Item]:
         Item("2 queries by Amazon Athena", 2 * 0.00005, "https://aws.amazon.com/athena/pricing/"),
     ]
     if fill_quota:
-        more = (SLOTS + 2) * units(PAIR)
+        more = (2 * SLOTS + 1) * units(PAIR)
         items.append(Item(f"analysis of {more} units to fill all slots", more * _UNIT, comprehend))
     if recognizer:
         more = units(PAIR)

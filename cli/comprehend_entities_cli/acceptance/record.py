@@ -100,8 +100,9 @@ class Record:
         lines = [
             f"# Acceptance on {where}, {self.region}, {self.begun[:10]}",
             "",
-            f"{counts['checks']} checks: {counts['passed']} passed, {counts['failed']} failed, {counts['not_here']} could"
-            f" not be had here. Left behind: {counts['left_behind']}. Keys in their waiting period: {self.keys_waiting}.",
+            f"{counts['checks']} checks: {counts['passed']} passed, {counts['failed']} failed, {counts['not_here']} "
+            f"could not be had here. Left behind: {counts['left_behind']}. "
+            f"Keys in their waiting period: {self.keys_waiting}.",
             *(["", "The run was interrupted."] if self.interrupted else []),
             "",
             f"Versions: {', '.join(f'{name} {value}' for name, value in self.versions.items())}.",

@@ -12,8 +12,8 @@ from entities_job import operation
 from ..aws import error_code
 from ..care.uploads import wake
 from ..executions import Run, look, runs
-from .documents import LINES, NAMES, PAIR, SAME_NAMES, SHORT, TEXT, ZERO_BYTES
-from .trial import CheckFailed, NotHere, Observed, Trial
+from .documents import LINES, LONGER, NAMES, PAIR, SAME_NAMES, SHORT, TEXT, ZERO_BYTES
+from .trial import BUSY, CheckFailed, NotHere, Observed, Trial
 
 SLOTS = 10
 """The quota of active jobs in an account and Region (Service Quotas, L-2B8ECCAB)."""
@@ -59,7 +59,7 @@ def custom(trial: Trial) -> Observed:
 
 def aborted(trial: Trial) -> Observed:
     """Stop an execution while its job runs."""
-    arn = trial.execute("aborted", {"InputDataConfig": {"S3Uri": trial.put("input/aborted/", PAIR)}})
+    arn = trial.execute("aborted", {"InputDataConfig": {"S3Uri": trial.put("input/aborted/", LONGER)}})
     job = trial.job_of(arn, "IN_PROGRESS")
     trial.aws.client("stepfunctions").stop_execution(executionArn=arn, error="ExecutionAborted", cause="acceptance")
     return Observed(trial.ended(arn), str(job.properties["JobId"]))
@@ -67,7 +67,7 @@ def aborted(trial: Trial) -> Observed:
 
 def stopped(trial: Trial) -> Observed:
     """Stop the job of an execution from outside."""
-    arn = trial.execute("stopped", {"InputDataConfig": {"S3Uri": trial.put("input/stopped/", PAIR)}})
+    arn = trial.execute("stopped", {"InputDataConfig": {"S3Uri": trial.put("input/stopped/", LONGER)}})
     job = trial.job_of(arn, "IN_PROGRESS")
     answer = operation.stop(trial.aws.client("comprehend"), job.properties["JobId"])
     return Observed(trial.ended(arn), str(job.properties["JobId"]), {"Answer": answer})
@@ -85,8 +85,8 @@ def too_short(trial: Trial) -> Observed:
 
 
 def denied_read(trial: Trial) -> Observed:
-    """Start a job whose role has no rights, and have an execution report its failure."""
-    started = trial.start_job("denied-read", trial.put("input/denied-read/", PAIR), **_denied(trial, "NoRights"))
+    """Start a job whose role may not read, and have an execution report its failure."""
+    started = trial.start_job("denied-read", trial.put("input/denied-read/", PAIR), **_denied(trial, "ReadsNothing"))
     trial.job_ended(started["JobId"])
     run = trial.ended(trial.execute("denied", {"JobId": started["JobId"]}))
     return Observed(run, started["JobId"], {"Started": started})
@@ -169,7 +169,7 @@ def zero_bytes(trial: Trial) -> Observed:
 
 def orphan(trial: Trial) -> Observed:
     """Start a job into the folder of an execution that has ended, and have the sweep run."""
-    uri = trial.put("input/orphan/", PAIR)
+    uri = trial.put("input/orphan/", LONGER)
     name = trial.observed("refused").run
     if name is None:
         raise CheckFailed("there is no ended execution whose folder could be used")
@@ -226,15 +226,19 @@ def quota(trial: Trial) -> Observed:
         raise NotHere("give --fill-quota: for some minutes no other job can start in the account and Region")
     client, uri = trial.aws.client("comprehend"), trial.put("input/quota/", PAIR)
     started: list[str] = []
-    answer = ""
+    answer, active = "", 0
     try:
-        active = sum(not each.ended for each in trial.watch.jobs().values())
-        while len(started) + active <= SLOTS and not answer:
+        # Some may end meanwhile, and a start that comes too soon after another is refused as well.
+        for _ in range(6 * SLOTS):
+            if answer or active > SLOTS or len(started) == 2 * SLOTS:
+                break
             try:
                 started.append(operation.start(client, trial.request(f"quota-{len(started)}", uri))["JobId"])
             except Exception as error:
-                answer = error_code(error) or str(error)
+                code = error_code(error) or str(error)
+                answer = code if active >= SLOTS or code not in BUSY else ""
             trial.pause(1 if trial.options.settling else 0.02)
+            active = len(set(started) - {job for job, seen in trial.watch.jobs().items() if seen.ended})
         arn = trial.execute("waits-for-slot", {"InputDataConfig": {"S3Uri": uri}})
         if answer:
             _state(trial, arn, "waiting for a free slot")
@@ -284,7 +288,7 @@ def _batch_with(trial: Trial, name: str) -> Run:
                     return seen[arn]
         return None
 
-    found = trial.wait(batch, f"the batch of uploads/{name}", seconds=max(trial.options.settling and 2400, 90))
+    found = trial.wait(batch, f"the batch of uploads/{name}")
     assert found is not None
     return found
 

@@ -23,7 +23,7 @@ class Acceptance(cdk.Stack):
 
     - ``Narrow``: a workflow with ``narrow_permissions`` in the same buckets.
     - ``Custom``: one with a custom recognizer, if there is one.
-    - Roles that Comprehend may assume, without rights and without the right to write: their jobs fail.
+    - Roles that Comprehend may assume, which can't read the input, or can't write the output: their jobs fail.
     - A key that the workflow has no rights on, for an upload that it can't read.
     """
 
@@ -49,7 +49,8 @@ class Acceptance(cdk.Stack):
         foreign = kms.Key(
             self, "Foreign", removal_policy=cdk.RemovalPolicy.DESTROY, pending_window=cdk.Duration.days(7)
         )
-        writes_nothing = self._role("WritesNothing")
+        reads_nothing, writes_nothing = self._role("ReadsNothing"), self._role("WritesNothing")
+        workflow.output_bucket.grant_put(reads_nothing)
         workflow.input_bucket.grant_read(writes_nothing)
         self._outputs(
             {
@@ -60,7 +61,7 @@ class Acceptance(cdk.Stack):
                 "OutputKeyArn": workflow.output_key.key_arn,
                 "VolumeKeyArn": workflow.volume_key.key_arn,
                 "ForeignKeyArn": foreign.key_arn,
-                "NoRightsRoleArn": self._role("NoRights").role_arn,
+                "ReadsNothingRoleArn": reads_nothing.role_arn,
                 "WritesNothingRoleArn": writes_nothing.role_arn,
                 "EndedQueueUrl": ended.queue_url,
                 "UploadQueueUrl": trigger.queue.queue_url,

@@ -23,7 +23,8 @@ from .stack import resources
 from .watching import Seen, Watch
 
 T = TypeVar("T")
-_BUSY = ("TooManyRequestsException", "ThrottlingException")
+BUSY = ("TooManyRequestsException", "ThrottlingException")
+"""Codes of the service for too many jobs at once, or too many calls a second."""
 
 
 class NotHere(Exception):
@@ -92,7 +93,7 @@ class Options:
     @classmethod
     def local(cls, recognizer: str | None, *, fill_quota: bool) -> Options:
         """Return the options for a local AWS, whose clock runs faster and whose events come at once."""
-        return cls(recognizer, fill_quota, pause=0.5, patience=120.0, at_once=4, settling=0.0)
+        return cls(recognizer, fill_quota, pause=0.5, patience=900.0, at_once=6, settling=0.0)
 
 
 class Trial:
@@ -193,7 +194,7 @@ class Trial:
             try:
                 answer: dict[str, Any] = operation.start(self.aws.client("comprehend"), request)
             except Exception as error:
-                if error_code(error) not in _BUSY:
+                if error_code(error) not in BUSY:
                     raise
                 return {}
             return answer
@@ -286,7 +287,11 @@ class Trial:
 
     def event(self, arn: str) -> dict[str, Any]:
         """Return the event of an execution's end."""
-        return self.wait(lambda: self.watch.events(arn), f"the event of {arn.rpartition(':')[2]}", seconds=90)[0]
+        return self.wait(
+            lambda: self.watch.events(arn),
+            f"the event of {arn.rpartition(':')[2]}",
+            seconds=min(self.options.patience, 600),
+        )[0]
 
     # --- what was published ---
 

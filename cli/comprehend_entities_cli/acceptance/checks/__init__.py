@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-# In this order the checks are numbered.
-from . import deployment, rights, service, input, workflow, uploads, results, end  # noqa: I001
+from importlib import import_module
+
 from .catalog import CHECKS, OPEN_POINTS, Check, Evidence
 
-__all__ = ["CHECKS", "OPEN_POINTS", "Check", "Evidence"]
+# In this order the checks are numbered.
+for _name in ("deployment", "rights", "service", "input", "workflow", "uploads", "results", "end"):
+    import_module(f"{__name__}.{_name}")
 
-_MODULES = (deployment, rights, service, input, workflow, uploads, results, end)
+__all__ = ["CHECKS", "OPEN_POINTS", "Check", "Evidence"]
