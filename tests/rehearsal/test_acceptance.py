@@ -13,12 +13,13 @@ from typing import Any
 
 import pytest
 
+from comprehend_entities_cli.acceptance.checks.running import chosen, run_checks
 from comprehend_entities_cli.acceptance.cleanup import clean_up
 from comprehend_entities_cli.acceptance.ledger import Ledger
 from comprehend_entities_cli.acceptance.record import Result
-from comprehend_entities_cli.acceptance.running import chosen, run_checks
 from comprehend_entities_cli.acceptance.stack import deploy, synthesize
-from comprehend_entities_cli.acceptance.trial import Options, Trial
+from comprehend_entities_cli.acceptance.terms import Options
+from comprehend_entities_cli.acceptance.trial import Trial
 from comprehend_entities_cli.aws import Aws
 from local.acceptance import CLOCK_SCALE, command, prepare
 from local.rehearsal import ACCOUNT, REGION, Rehearsal

@@ -13,12 +13,13 @@ from types import FrameType
 
 from ..aws import Aws
 from .checks import Check
+from .checks.running import run_checks
 from .cleanup import clean_up
 from .ledger import STACK_PREFIX, Ledger
 from .record import Record, Result, versions
-from .running import run_checks
 from .stack import deploy, synthesize
-from .trial import Options, Trial
+from .terms import Options
+from .trial import Trial
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 

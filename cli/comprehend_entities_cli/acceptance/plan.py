@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .documents import LINES, LONGER, NAMES, PAIR, SAME_NAMES, SHORT, TEXT, ZERO_BYTES, lines_of, units
-from .scenarios import SLOTS
+from .scenarios.documents import LINES, LONGER, NAMES, PAIR, SAME_NAMES, SHORT, TEXT, ZERO_BYTES, lines_of, units
+from .scenarios.slots import SLOTS
 
 MOST_DOLLARS = 0.10
 """The most that a run may cost unless its caller allows more."""

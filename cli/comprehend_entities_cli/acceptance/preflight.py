@@ -8,7 +8,7 @@ from typing import Any
 from ..aws import Aws, error_code, explain
 from ..care.checks import Finding
 from ..console import count
-from .scenarios import SLOTS
+from .scenarios.slots import SLOTS
 from .stack import BOOTSTRAP_PARAMETER, bootstrap_bucket
 
 _BOOTSTRAP_VERSION = 6

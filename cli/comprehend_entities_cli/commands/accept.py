@@ -46,9 +46,9 @@ def accept(
 ) -> int:
     """Deploy the workflow under a name of its own, prove each point on this account, and remove everything."""
     from ..acceptance.accept import accept as accepted
+    from ..acceptance.checks.running import chosen
     from ..acceptance.preflight import account_of
-    from ..acceptance.running import chosen
-    from ..acceptance.trial import Options
+    from ..acceptance.terms import Options
 
     checks = chosen(check or [])
     account = account_of(use.aws)
@@ -68,7 +68,7 @@ def _finished(use: Use, account: str, options: object, *, others: bool) -> list[
     """Finish the clean-up of interrupted runs; return what is left of them."""
     from ..acceptance.accept import finish
     from ..acceptance.cleanup import found_runs
-    from ..acceptance.trial import Options
+    from ..acceptance.terms import Options
 
     assert isinstance(options, Options)
     own, foreign = found_runs(use.aws, account)

@@ -7,7 +7,8 @@ from typing import Any
 
 from ...aws import error_code
 from ...deployment import deployments
-from ..trial import CheckFailed, NotHere, Trial, expect
+from ..terms import CheckFailed, NotHere, expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 _NEW_ACCOUNTS_MEGABYTES = 3008

@@ -6,7 +6,8 @@ import re
 
 from ...care.checks import findings
 from ...care.uploads import messages
-from ..trial import Trial, expect
+from ..terms import expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 _DENIED = '?"not authorized to perform" ?AccessDenied ?"(403) when calling"'

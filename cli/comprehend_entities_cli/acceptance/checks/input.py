@@ -9,8 +9,9 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from ...published import Place, read
-from ..documents import LINES, NAMES, SAME_NAMES, ZERO_BYTES, lines_of
-from ..trial import Trial, expect
+from ..scenarios.documents import LINES, NAMES, SAME_NAMES, ZERO_BYTES, lines_of
+from ..terms import expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 

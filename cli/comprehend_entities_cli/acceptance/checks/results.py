@@ -10,8 +10,9 @@ from ...command import Use
 from ...console import Screen
 from ...published import Choice, Place, keys, read
 from ...tables import Results
-from ..documents import NAMES
-from ..trial import CheckFailed, NotHere, Trial, expect
+from ..scenarios.documents import NAMES
+from ..terms import CheckFailed, NotHere, expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 _TABLES = {"documents", "refused", "summaries", "unparsed"}

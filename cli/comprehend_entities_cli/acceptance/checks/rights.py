@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ...aws import error_code
-from ..trial import CheckFailed, NotHere, Trial, expect
+from ..terms import CheckFailed, NotHere, expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 

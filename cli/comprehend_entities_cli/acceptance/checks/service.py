@@ -12,8 +12,9 @@ from entities_job import operation
 
 from ...aws import error_code
 from ...published import Place, keys, read
-from ..scenarios import SLOTS
-from ..trial import CheckFailed, NotHere, Trial, expect
+from ..scenarios.slots import SLOTS
+from ..terms import CheckFailed, NotHere, expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 _FAILED_WITHIN_SECONDS = 120

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..scenarios import FOREIGN, MARKER, ODD_UPLOAD, OLD_UPLOAD
-from ..trial import NotHere, Trial, expect
+from ..scenarios.uploads import FOREIGN, MARKER, ODD_UPLOAD, OLD_UPLOAD
+from ..terms import NotHere, expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 _LONE_UPLOAD_SECONDS = 240

@@ -7,8 +7,9 @@ from typing import Any, NotRequired, get_origin, get_type_hints
 
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, SCHEMA_VERSION, Outcome
 
-from ..documents import NAMES
-from ..trial import NotHere, Observed, Trial, expect
+from ..scenarios.documents import NAMES
+from ..terms import NotHere, Observed, expect
+from ..trial import Trial
 from .catalog import Evidence, check
 
 _FIELDS = get_type_hints(Outcome, include_extras=True)

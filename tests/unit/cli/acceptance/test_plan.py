@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from comprehend_entities_cli.acceptance.documents import LINES, NAMES, PAIR, TEXT, lines_of, units
 from comprehend_entities_cli.acceptance.plan import MOST_DOLLARS, plan, total
+from comprehend_entities_cli.acceptance.scenarios.documents import LINES, NAMES, PAIR, TEXT, lines_of, units
 from tests.command_line import typed
 from tests.unit.cli.acceptance.conftest import TestAccount
 

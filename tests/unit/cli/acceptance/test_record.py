@@ -10,8 +10,8 @@ import pytest
 
 from bench import acceptance as bench
 from comprehend_entities_cli.acceptance.checks import CHECKS, OPEN_POINTS
+from comprehend_entities_cli.acceptance.checks.running import chosen
 from comprehend_entities_cli.acceptance.record import Record, Result, versions, without_accounts
-from comprehend_entities_cli.acceptance.running import chosen
 from comprehend_entities_cli.acceptance.scenarios import SCENARIOS
 
 KEY = "arn:aws:kms:eu-west-1:111122223333:key/11112222-3333-4444-5555-666677778888"

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..aws import CommandError, explain
-from .checks import CHECKS, Check
-from .record import Result
-from .scenarios import SCENARIOS, quota
-from .trial import CheckFailed, NotHere, Trial
-
-_AFTER = {"orphan": ("refused",), "upload": ("backfill",)}
-"""Scenarios that wait for others."""
+from ...aws import CommandError, explain
+from ..record import Result
+from ..scenarios import AFTER, ALONE, SCENARIOS
+from ..terms import CheckFailed, NotHere
+from ..trial import Trial
+from . import CHECKS, Check
 
 
 def chosen(names: Sequence[str]) -> list[tuple[int, Check]]:
@@ -30,7 +28,7 @@ def chosen(names: Sequence[str]) -> list[tuple[int, Check]]:
 def run_checks(trial: Trial, checks: Sequence[tuple[int, Check]], told: Callable[[Result], None]) -> None:
     """Run checks; ``told`` gets the result of each at once."""
     wanted = {name for _, check in checks for name in check.needs}
-    wanted |= {name for each in wanted for name in _AFTER.get(each, ())}
+    wanted |= {name for each in wanted for name in AFTER.get(each, ())}
     for name, scenario in SCENARIOS.items():
         if name in wanted:
             trial.begin(name, scenario)
@@ -39,7 +37,7 @@ def run_checks(trial: Trial, checks: Sequence[tuple[int, Check]], told: Callable
         if due and stage:
             trial.settle()
         if due and stage == 1:
-            trial.begin(quota.__name__, quota)
+            trial.begin(ALONE.__name__, ALONE)
         for number, check in due:
             told(_result(trial, number, check))
 

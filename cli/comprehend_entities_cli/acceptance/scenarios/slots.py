@@ -1,0 +1,71 @@
+"""All slots of active jobs filled: what the next start is answered, and an execution that has to wait."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+from entities_job import operation
+
+from ...aws import error_code
+from ...executions import look
+from ..terms import BUSY, NotHere, Observed
+from ..trial import Trial
+from .documents import PAIR
+
+SLOTS = 10
+"""The quota of active jobs in an account and Region (Service Quotas, L-2B8ECCAB)."""
+
+
+def quota(trial: Trial) -> Observed:
+    """Fill all slots, start one job more, and an execution, which has to wait for a slot.
+
+    Raises:
+        NotHere: it was not asked for.
+    """
+    if not trial.options.fill_quota:
+        raise NotHere("give --fill-quota: for some minutes no other job can start in the account and Region")
+    client, uri = trial.aws.client("comprehend"), trial.put("input/quota/", PAIR)
+    started: list[str] = []
+    answer, active = "", 0
+
+    def start(number: int) -> tuple[str, str]:
+        try:
+            return operation.start(client, trial.request(f"quota-{number}", uri))["JobId"], ""
+        except Exception as error:
+            return "", error_code(error) or str(error)
+
+    # On AWS one a second; jobs of a local AWS end within seconds.
+    together = SLOTS + 1 if trial.aws.is_local else 1
+    try:
+        for first in range(0, 6 * SLOTS, together):
+            # Some may end meanwhile.
+            if answer or active > SLOTS or len(started) >= 2 * SLOTS:
+                break
+            with ThreadPoolExecutor(together) as pool:
+                found = list(pool.map(start, range(first, first + together)))
+            started += [job_id for job_id, _ in found if job_id]
+            trial.pause(0.05 if trial.aws.is_local else 1)
+            active = len(set(started) - {job for job, seen in trial.watch.jobs().items() if seen.ended})
+            # A start that comes too soon after another is refused as well.
+            refused = [code for _, code in found if code and (active >= SLOTS or code not in BUSY)]
+            answer = refused[0] if refused else ""
+        arn = trial.execute("waits-for-slot", {"InputDataConfig": {"S3Uri": uri}})
+        if answer:
+            _state(trial, arn, "waiting for a free slot")
+    finally:
+        for job_id in started:
+            _stop(trial, job_id)
+    run = trial.ended(arn)
+    return Observed(run, str(run.job.get("JobId", "")), {"Started": len(started), "Active": active, "Answer": answer})
+
+
+def _state(trial: Trial, arn: str, state: str) -> None:
+    trial.wait(lambda: look(trial.aws, arn).state == state, f"{arn.rpartition(':')[2]} to be {state}")
+
+
+def _stop(trial: Trial, job_id: str) -> None:
+    try:
+        operation.stop(trial.aws.client("comprehend"), job_id)
+    except Exception as error:
+        if error_code(error) != "InvalidRequestException":
+            raise
