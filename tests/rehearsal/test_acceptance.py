@@ -253,7 +253,7 @@ def test_what_is_broken_is_named_by_the_check_that_is_about_it(
 ) -> None:
     aws, ledger, outputs = deployed
     results: list[Result] = []
-    options = Options(pause=0.5, patience=300.0, at_once=4, settling=0.0)
+    options = Options(pause=0.5, patience=300.0, propagation=0.0, at_once=4, settling=0.0)
     with Trial(aws, ledger.stack, ACCOUNT, outputs, options) as trial:
         mend = broken(trial, aws)
         try:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 import signal
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
-from ..aws import Aws
+from ..aws import Aws, CommandError, explain
 from .checks import Check
 from .checks.running import run_checks
 from .cleanup import clean_up
@@ -35,6 +35,8 @@ def accept(
 ) -> Record:
     """Deploy, check and remove; return the record, which says if it was interrupted.
 
+    A deployment that fails is a failed check, number 0.
+
     Args:
         aws: the account's clients.
         account: its number.
@@ -42,9 +44,6 @@ def accept(
         options: what the caller allows and brings.
         told: gets the result of each check at once.
         doing: gets what is done now, in words.
-
-    Raises:
-        CommandError: the stack can't be synthesized or deployed; what was made is removed.
     """
     record = Record("local" if aws.is_local else "aws", aws.region, datetime.now(UTC).isoformat()[:19], versions())
     ledger = Ledger(f"{STACK_PREFIX}{secrets.token_hex(3)}", account, aws.region)
@@ -53,15 +52,12 @@ def accept(
         record.results.append(result)
         told(result)
 
-    with ledger.held():
+    signals = _Signals(doing)
+    with ledger.held(), signals:
         try:
-            with _interruptible():
-                ledger.write()
-                doing("synthesizing the stack")
-                with tempfile.TemporaryDirectory() as folder:
-                    assembly = synthesize(Path(folder) / "assembly", ledger.stack, options.recognizer)
-                    doing(f"deploying {ledger.stack}")
-                    outputs = deploy(aws, assembly, ledger, pause=options.pause, told=lambda status: None)
+            ledger.write()
+            outputs = _deployed(aws, ledger, options, doing, keep)
+            if outputs is not None:
                 doing("running the checks")
                 with Trial(aws, ledger.stack, account, outputs, options) as trial:
                     run_checks(trial, checks, keep)
@@ -69,55 +65,64 @@ def accept(
             record.interrupted = True
             doing("interrupted; everything is removed first")
         finally:
-            with _undisturbed(doing):
-                cleaned = clean_up(aws, ledger, pause=options.pause, told=doing)
+            signals.ends_nothing = True
+            cleaned = clean_up(aws, ledger, pause=options.pause, told=doing)
     record.results.sort(key=lambda each: each.number)
     record.left_behind, record.keys_waiting = cleaned.left, len(cleaned.keys_waiting)
     return record
 
 
-@contextmanager
-def _interruptible() -> Iterator[None]:
-    """Turn each signal that ends a process into KeyboardInterrupt."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    with _handled(interrupt):
-        yield
-
-
-@contextmanager
-def _undisturbed(doing: Callable[[str], None]) -> Iterator[None]:
-    """Go on whatever signal comes: what is not removed costs money."""
-
-    def wait(number: int, frame: FrameType | None) -> None:
-        doing("everything is being removed; if it must end now, `comprehend-entities accept --clean-up` goes on later")
-
-    with _handled(wait):
-        yield
-
-
-@contextmanager
-def _handled(handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    before = {each: signal.signal(each, handler) for each in _SIGNALS}
+def _deployed(
+    aws: Aws, ledger: Ledger, options: Options, doing: Callable[[str], None], told: Callable[[Result], None]
+) -> dict[str, str] | None:
+    """Deploy the stack and return its outputs; if it can't be, tell so as a failed check, and return nothing."""
     try:
-        yield
-    finally:
-        for each, old in before.items():
+        doing("synthesizing the stack")
+        with tempfile.TemporaryDirectory() as folder:
+            assembly = synthesize(Path(folder) / "assembly", ledger.stack, options.recognizer)
+            doing(f"deploying {ledger.stack}")
+            return deploy(aws, assembly, ledger, pause=options.pause, told=lambda status: None)
+    except Exception as error:
+        text = str(error) if isinstance(error, CommandError) else ". ".join(filter(None, explain(error)))
+        told(Result(0, "deployment", "The stack is deployed", (), "failed", text))
+        return None
+
+
+class _Signals:
+    """The signals that end a process: the first one is a KeyboardInterrupt, the others change nothing; a context.
+
+    Attributes:
+        ends_nothing: whether a signal only says what goes on, for what is not removed costs money.
+    """
+
+    def __init__(self, doing: Callable[[str], None]) -> None:
+        self.ends_nothing = False
+        self._doing = doing
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> None:
+        self._before = {each: signal.signal(each, self._handle) for each in _SIGNALS}
+
+    def __exit__(self, *_: object) -> None:
+        for each, old in self._before.items():
             signal.signal(each, old)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        if self.ends_nothing:
+            self._doing(
+                "removing everything; if it must end now, `comprehend-entities accept --clean-up` goes on later"
+            )
+            return
+        self.ends_nothing = True
+        raise KeyboardInterrupt
 
 
 def finish(aws: Aws, runs: Sequence[Ledger], options: Options, doing: Callable[[str], None]) -> list[str]:
-    """Clean up interrupted runs; return what is left behind of them.
-
-    Raises:
-        CommandError: another process has begun to do so.
-    """
-    left = []
+    """Clean up interrupted runs; return what is left behind of them."""
+    left, signals = [], _Signals(doing)
+    signals.ends_nothing = True
     for ledger in runs:
-        with ledger.held():
+        with ledger.held(), signals:
             doing(f"cleaning up {ledger.stack}")
-            with _undisturbed(doing):
-                left += clean_up(aws, ledger, pause=options.pause, told=doing).left
+            left += clean_up(aws, ledger, pause=options.pause, told=doing).left
     return left

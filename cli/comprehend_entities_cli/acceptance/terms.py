@@ -63,6 +63,8 @@ class Options:
         fill_quota: whether all slots of active jobs may be filled for some minutes.
         pause: seconds between two looks at something.
         patience: seconds after which something has taken too long.
+        propagation: seconds after the deployment before which no job is started by hand: the service finds new roles
+            after up to two minutes (Terraform's provider of AWS, internal/service/comprehend/consts.go).
         at_once: how many scenarios run at once.
         settling: seconds after the deployment at which S3 sends its events (Amazon S3 User Guide,
             enable-event-notifications-eventbridge: around five minutes).
@@ -72,10 +74,11 @@ class Options:
     fill_quota: bool = False
     pause: float = 5.0
     patience: float = 3600.0
+    propagation: float = 120.0
     at_once: int = 24
     settling: float = 330.0
 
     @classmethod
     def local(cls, recognizer: str | None, *, fill_quota: bool) -> Options:
         """Return the options for a local AWS, whose clock runs faster and whose events come at once."""
-        return cls(recognizer, fill_quota, pause=0.5, patience=900.0, at_once=6, settling=0.0)
+        return cls(recognizer, fill_quota, pause=0.5, patience=900.0, propagation=0.0, at_once=6, settling=0.0)

@@ -44,7 +44,9 @@ class Trial:
         return self
 
     def __exit__(self, *_: object) -> None:
+        # First all are told to end, then waited for: a signal may interrupt the waiting.
         self._stopping.set()
+        self.watch.stop()
         self._pool.shutdown(cancel_futures=True)
         self.watch.__exit__()
 
@@ -118,6 +120,7 @@ class Trial:
     def start_job(self, name: str, uri: str, **more: Any) -> dict[str, Any]:
         """Start a job as a user would by hand, once a slot is free; return the service's answer."""
         request = self.request(name, uri, **more)
+        self.pause(max(0.0, self._deployed + self.options.propagation - time.monotonic()))
 
         def started() -> dict[str, Any]:
             try:

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from entities_job import operation
 
 from ...aws import error_code
-from ...executions import look
+from ...executions import Run, look
 from ..terms import BUSY, NotHere, Observed
 from ..trial import Trial
 from .documents import PAIR
@@ -50,17 +50,23 @@ def quota(trial: Trial) -> Observed:
             refused = [code for _, code in found if code and (active >= SLOTS or code not in BUSY)]
             answer = refused[0] if refused else ""
         arn = trial.execute("waits-for-slot", {"InputDataConfig": {"S3Uri": uri}})
-        if answer:
-            _state(trial, arn, "waiting for a free slot")
+        waited = bool(answer) and _waits(trial, arn)
     finally:
         for job_id in started:
             _stop(trial, job_id)
     run = trial.ended(arn)
-    return Observed(run, str(run.job.get("JobId", "")), {"Started": len(started), "Active": active, "Answer": answer})
+    return Observed(run, str(run.job.get("JobId", "")), {"Active": active, "Answer": answer, "Waited": waited})
 
 
-def _state(trial: Trial, arn: str, state: str) -> None:
-    trial.wait(lambda: look(trial.aws, arn).state == state, f"{arn.rpartition(':')[2]} to be {state}")
+def _waits(trial: Trial, arn: str) -> bool:
+    """Return whether an execution waits for a slot before it has a job."""
+
+    def seen() -> Run | None:
+        run = look(trial.aws, arn)
+        return run if run.job or run.outcome or run.state == "waiting for a free slot" else None
+
+    found = trial.wait(seen, f"{arn.rpartition(':')[2]} to wait for a free slot")
+    return found is not None and not found.job and not found.outcome
 
 
 def _stop(trial: Trial, job_id: str) -> None:
