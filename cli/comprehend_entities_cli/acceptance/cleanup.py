@@ -17,6 +17,7 @@ from .stack import TAG, described, failures, resources, settled
 
 _ATTEMPTS = 3
 _JOBS_SECONDS = 1200.0
+_QUEUE_LOOKS = 15
 _MACHINE, _BUCKET = "AWS::StepFunctions::StateMachine", "AWS::S3::Bucket"
 
 
@@ -58,7 +59,7 @@ def clean_up(aws: Aws, ledger: Ledger, *, pause: float, told: Callable[[str], No
     step("removing assets", lambda: _remove_assets(aws, ledger))
     told("looking for what is left")
     try:
-        done.left += _left(aws, ledger)
+        done.left += _left(aws, ledger, pause)
         done.keys_waiting += _keys_waiting(aws, ledger)
     except Exception as error:
         done.left.append(f"could not look for what is left: {'. '.join(filter(None, explain(error)))}")
@@ -158,7 +159,7 @@ def _remove_assets(aws: Aws, ledger: Ledger) -> None:
             s3.delete_object(Bucket=bucket, Key=version["Key"], VersionId=version["VersionId"])
 
 
-def _left(aws: Aws, ledger: Ledger) -> list[str]:
+def _left(aws: Aws, ledger: Ledger, pause: float) -> list[str]:
     found = []
     if status := described(aws, ledger.stack).get("StackStatus"):
         found.append(f"the stack {ledger.stack}: {status}")
@@ -166,13 +167,7 @@ def _left(aws: Aws, ledger: Ledger) -> list[str]:
         for name in _of_kind(ledger, kind):
             if kept := still_there(aws, word, name):
                 found.append(f"{word} {name}: {kept.holds}")
-    for queue in _of_kind(ledger, "AWS::SQS::Queue"):
-        try:
-            aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
-            found.append(f"queue {queue}")
-        except Exception as error:
-            if "NonExistentQueue" not in error_code(error):
-                raise
+    found += [f"queue {each}" for each in _of_kind(ledger, "AWS::SQS::Queue") if not _queue_is_gone(aws, each, pause)]
     if alarms := _of_kind(ledger, "AWS::CloudWatch::Alarm"):
         answer = aws.client("cloudwatch").describe_alarms(AlarmNames=alarms)
         found += [f"alarm {each['AlarmName']}" for each in answer["MetricAlarms"]]
@@ -181,6 +176,19 @@ def _left(aws: Aws, ledger: Ledger) -> list[str]:
         if aws.client("s3").list_object_versions(Bucket=bucket, Prefix=key).get("Versions"):
             found.append(f"asset s3://{bucket}/{key}")
     return found
+
+
+def _queue_is_gone(aws: Aws, queue: str, pause: float) -> bool:
+    """Return whether a queue is gone; one that was deleted answers for up to 60 seconds (SQS API, DeleteQueue)."""
+    for _ in range(_QUEUE_LOOKS):
+        try:
+            aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"])
+        except Exception as error:
+            if "NonExistentQueue" not in error_code(error):
+                raise
+            return True
+        time.sleep(pause)
+    return False
 
 
 def _keys_waiting(aws: Aws, ledger: Ledger) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import re
 import tarfile
 from datetime import UTC, datetime
@@ -237,14 +238,16 @@ def keys_are_used_by(trial: Trial) -> Evidence:
     if trial.aws.is_local:
         raise NotHere("the local AWS records no use of keys")
     seen: dict[str, set[str]] = {}
+    roles = {physical: logical for kind, logical, physical in trial.parts if kind == "AWS::IAM::Role"}
     for name in ("OutputKeyArn", "VolumeKeyArn"):
         pages = trial.aws.client("cloudtrail").get_paginator("lookup_events")
         by = [{"AttributeKey": "ResourceName", "AttributeValue": trial.outputs[name]}]
         for page in pages.paginate(LookupAttributes=by, PaginationConfig={"MaxItems": 500}):
             for event in page["Events"]:
-                seen.setdefault(f"{name.removesuffix('Arn')} {event['EventName']}", set()).add(
-                    event.get("Username", "")
-                )
+                who = _role_of(json.loads(event["CloudTrailEvent"])["userIdentity"])
+                # The record names nobody of the account.
+                call = f"{name.removesuffix('Arn')} {event['EventName']}"
+                seen.setdefault(call, set()).add(roles.get(who, "not a role of the stack"))
     if not any(each.endswith("CreateGrant") for each in seen):
         raise NotHere("CloudTrail shows no grant on the volume key yet; its events come up to 15 minutes late")
     return {name: sorted(users) for name, users in sorted(seen.items())}
@@ -255,6 +258,11 @@ def least_charge(trial: Trial) -> Evidence:
     raise NotHere(
         "bills come a day later: compare the usage of DetectEntities in Cost Explorer with the record's units"
     )
+
+
+def _role_of(identity: dict[str, Any]) -> str:
+    """Return the name of the role whose session made a call (AWS CloudTrail User Guide, userIdentity element)."""
+    return str(identity.get("sessionContext", {}).get("sessionIssuer", {}).get("userName", ""))
 
 
 def _seconds(properties: dict[str, Any]) -> float | None:
