@@ -118,11 +118,11 @@ class Started:
 
     def ended(self) -> tuple[int, str]:
         """Return the exit code and the last line."""
-        assert self.process.stdout is not None
-        out = self.process.stdout.read()
-        code = self.process.wait()
-        self._listener.join()
-        return code, (out.splitlines() or [""])[-1]
+        with self.process:
+            assert self.process.stdout is not None
+            out = self.process.stdout.read()
+            self._listener.join()
+        return self.process.returncode, (out.splitlines() or [""])[-1]
 
 
 @pytest.mark.long
@@ -191,8 +191,11 @@ def without(role: str, action: str) -> Callable[[Any, Aws], Callable[[], None]]:
     def broken(trial: Trial, aws: Aws) -> Callable[[], None]:
         iam = aws.client("iam")
         [name] = trial.physical("AWS::IAM::Role", role)
-        [policy] = iam.list_role_policies(RoleName=name)["PolicyNames"]
-        whole = iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+        policies = {
+            policy: iam.get_role_policy(RoleName=name, PolicyName=policy)["PolicyDocument"]
+            for policy in iam.list_role_policies(RoleName=name)["PolicyNames"]
+        }
+        [(policy, whole)] = [each for each in policies.items() if f'"{action}"' in json.dumps(each[1])]
         less = json.loads(json.dumps(whole))
         for statement in less["Statement"]:
             actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]

@@ -139,7 +139,8 @@ def _policies(aws: Aws, account: str) -> Iterator[Finding]:
     if caller.endswith(f":{account}:root") or caller.endswith(":root"):
         yield Finding("ok", "", "the caller is the account's root: only a policy of an organization can be in the way")
         return
-    denied, forbidden = [], []
+    denied: list[str] = []
+    forbidden: list[str] = []
     answer = aws.client("iam").simulate_principal_policy(
         PolicySourceArn=_role_of(aws, caller), ActionNames=list(_ACTIONS)
     )

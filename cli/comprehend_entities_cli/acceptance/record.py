@@ -78,13 +78,13 @@ class Record:
         verdicts = [each.verdict for each in self.results]
         return {
             "checks": len(verdicts),
-            **{name: verdicts.count(name) for name in ("passed", "failed", "not_here")},  # type: ignore[arg-type]
+            **{name: verdicts.count(name) for name in ("passed", "failed", "not_here")},
             "left_behind": len(self.left_behind),
         }
 
     def as_json(self) -> dict[str, Any]:
         """Return it as it is written."""
-        return without_accounts({"schema_version": SCHEMA_VERSION, **asdict(self)})
+        return dict(without_accounts({"schema_version": SCHEMA_VERSION, **asdict(self)}))
 
     def write(self, path: Path) -> list[Path]:
         """Write ``path`` with the suffixes ``.json`` and ``.md``; return both files."""

@@ -124,12 +124,11 @@ class Trial:
 
         def started() -> dict[str, Any]:
             try:
-                answer: dict[str, Any] = operation.start(self.aws.client("comprehend"), request)
+                return dict(operation.start(self.aws.client("comprehend"), request))
             except Exception as error:
                 if error_code(error) not in BUSY:
                     raise
                 return {}
-            return answer
 
         # One at a time: the service takes one start a second.
         with self._starting:

@@ -44,7 +44,7 @@ def role_has_its_rights(trial: Trial) -> Evidence:
     s3 = f"arn:{trial.partition}:s3:::"
     bucket, output = trial.outputs["InputBucket"], trial.outputs["OutputBucket"]
     via = {"kms:ViaService": f"s3.{trial.aws.region}.amazonaws.com"}
-    wanted = [
+    wanted: list[tuple[str, str, dict[str, str]]] = [
         ("s3:ListBucket", f"{s3}{bucket}", {}),
         ("s3:GetObject", f"{s3}{bucket}/input/x.txt", {}),
         ("s3:PutObject", f"{s3}{output}/jobs/x/output/output.tar.gz", {}),

@@ -55,8 +55,9 @@ def _batch_with(trial: Trial, name: str) -> Run:
             arn = each["executionArn"]
             if each["name"].startswith("Uploads-") and each["status"] != "RUNNING" and arn not in seen:
                 seen[arn] = trial.ended(arn)
-                result = (seen[arn].outcome or {}).get("Result")
-                if result and any(name in str(record["Source"]) for record in trial.records(result["DocumentsUri"])):
+                outcome = seen[arn].outcome
+                records = trial.records(outcome["Result"]["DocumentsUri"]) if outcome and "Result" in outcome else []
+                if any(name in str(record["Source"]) for record in records):
                     return seen[arn]
         return None
 
