@@ -33,6 +33,7 @@ SHORT = (
 NOT_HERE = {
     "views_answer",
     "dispatcher_may_wake_itself",
+    "job_is_tagged",
     "jobs_are_remembered",
     "keys_are_used_by",
     "least_charge",
