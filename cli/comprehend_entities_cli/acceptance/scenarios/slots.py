@@ -52,7 +52,7 @@ def quota(trial: Trial) -> Observed:
             active = len(set(started) - {job for job, seen in trial.watch.jobs().items() if seen.ended})
             # A start that comes too soon after another is refused as well.
             refused = [code for _, code in found if code and (active >= SLOTS or code not in BUSY)]
-            answer = refused[0] if refused else ""
+            answer = BUSY[0] if BUSY[0] in refused else refused[0] if refused else ""
         arn = trial.execute("waits-for-slot", {"InputDataConfig": {"S3Uri": uri}})
         waited = bool(answer) and _waits(trial, arn)
     finally:
