@@ -6,12 +6,14 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
-SEED = 1
-STEPS = 330
-MINUTES = 0
 .DEFAULT_GOAL := help
 ALL =
 SEED =
+STEPS =
+MINUTES =
+PROFILE =
+REGION =
+RECORD =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -39,6 +41,12 @@ demo: free-port setup ## run documents through the workflow on a local AWS (DOCS
 
 down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
+
+acceptance: setup ## prove each point on a local AWS, or with PROFILE=name (REGION=name) on your own AWS account
+	@$(if $(PROFILE),cli/comprehend-entities accept --profile "$(PROFILE)" $(if $(REGION),--region "$(REGION)"),$(BIN)/python -m local.acceptance)
+
+acceptance-page: setup-dev ## take records of acceptance into docs/verified-on-aws.md (RECORD=acceptance-aws-....json)
+	$(BENCH) bench.acceptance $(RECORD) --write
 
 test: setup-dev $(CHECKOV)/.installed check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"
@@ -135,7 +143,7 @@ bench-cold-start: setup-dev ## time the import of each Lambda handler, beside bo
 	$(BENCH) bench.cold_start
 
 chaos: setup-dev ## run everything at once while all of it fails by chance (SEED=1 STEPS=330 MINUTES=0)
-	$(BENCH) bench.chaos --seed $(SEED) --steps $(STEPS) --minutes $(MINUTES)
+	$(BENCH) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench-capacity: setup-dev ## work out what limits 10, 1,000 and 20,000 uploads a second; writes docs/performance-limits.md
 	$(BENCH) bench.capacity --write

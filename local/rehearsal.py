@@ -191,10 +191,7 @@ class Rehearsal:
         One that is deployed already is updated.
         """
         assets = json.loads((assembly / f"{stack}.assets.json").read_text())
-        storage, formation, parameters = self.client("s3"), self.client("cloudformation"), self.client("ssm")
-        parameters.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True)
-        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
-        storage.create_bucket(Bucket=bucket)
+        storage, formation, bucket = self.client("s3"), self.client("cloudformation"), self.stand_in_for_bootstrap()
         for file in assets["files"].values():
             source = assembly / file["source"]["path"]
             key = next(iter(file["destinations"].values()))["objectKey"]
@@ -220,6 +217,15 @@ class Rehearsal:
             reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
             raise RehearsalError(f"the stack {stack} ended as {status}:\n" + "\n".join(reasons[:20]))
         return self.outputs(stack)
+
+    def stand_in_for_bootstrap(self) -> str:
+        """Make what deployments need of ``cdk bootstrap``, without the command line; returns the assets' bucket."""
+        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+        self.client("ssm").put_parameter(
+            Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True
+        )
+        self.client("s3").create_bucket(Bucket=bucket)
+        return bucket
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a deployed stack."""
