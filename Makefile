@@ -1,4 +1,4 @@
-# Everything starts here: `make demo` shows the main job end to end on loopback, `make test` runs every test.
+# Everything starts here: `make demo` shows the workflow from end to end on 127.0.0.1, `make test` runs every test.
 # Needs Python 3.11 or newer, git and make; Node, the CDK and MiniStack are installed below this folder.
 
 PYTHON ?= python3
@@ -6,13 +6,18 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
-SEED = 1
-STEPS = 330
-MINUTES = 0
 .DEFAULT_GOAL := help
+ALL =
+SEED =
+STEPS =
+MINUTES =
+PROFILE =
+REGION =
+RECORD =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
+SITE := .rehearsal/docs
 # A file's tests run in one process, which shares what they deploy; the files that take longest begin.
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 PIP := -m pip --quiet --disable-pip-version-check
@@ -37,6 +42,12 @@ demo: free-port setup ## run documents through the workflow on a local AWS (DOCS
 down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
 
+acceptance: setup ## prove each point on a local AWS, or with PROFILE=name (REGION=name) on your own AWS account
+	@$(if $(PROFILE),cli/comprehend-entities accept --profile "$(PROFILE)" $(if $(REGION),--region "$(REGION)"),$(BIN)/python -m local.acceptance)
+
+acceptance-page: setup-dev ## take records of acceptance into docs/verified-on-aws.md (RECORD=acceptance-aws-....json)
+	$(BENCH) bench.acceptance $(RECORD) --write
+
 test: setup-dev $(CHECKOV)/.installed check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"
 
@@ -45,7 +56,7 @@ wheel: .venv/.installed-build ## build dist/*.whl
 	cp locks/*.cdx.json dist
 
 clean: down ## remove everything that was installed or made here
-	rm -rf .venv node_modules .rehearsal cdk.out dist build report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
+	rm -rf .venv node_modules .rehearsal site cdk.out dist build report.html .mypy_cache .ruff_cache .pytest_cache .hypothesis .coverage
 	rm -rf examples/*/.venv examples/*/cdk.out examples/*/dist
 	find . -name .git -prune -o \( -name __pycache__ -o -name '*.egg-info' \) -prune -exec rm -rf {} +
 
@@ -71,31 +82,40 @@ package: setup-dev ## build the sdist and the wheel into dist/, byte for byte th
 	$(BIN)/twine check --strict dist/*.whl dist/*.tar.gz
 	$(BIN)/check-wheel-contents dist/*.whl
 
-lock: setup-dev ## pin what requirements files name, with hashes (locks/), and list what the wheel needs (SBOM)
+lock: setup-dev ## pin the packages of requirements files, with hashes (locks/), and list what the wheel needs (SBOM)
 	$(COMPILE) requirements-dev.txt -o locks/requirements-dev.txt
 	$(COMPILE) requirements.txt -c locks/requirements-dev.txt -o locks/requirements.txt
 	$(COMPILE) requirements-build.txt -c locks/requirements-dev.txt -o locks/requirements-build.txt
 	$(COMPILE) pyproject.toml -c locks/requirements-dev.txt -o locks/wheel.txt
 	$(COMPILE) local/ministack-requirements.txt -o locks/ministack.txt
 	$(COMPILE) tests/checkov-requirements.txt -o locks/checkov.txt
+	$(COMPILE) docs/requirements.txt -o locks/docs.txt
 	$(BIN)/uvx --from cyclonedx-bom==7.5.0 cyclonedx-py requirements locks/wheel.txt --pyproject pyproject.toml \
 		--output-reproducible --output-file locks/cdk-comprehend-entities.cdx.json
 
 hooks: setup-dev ## have git format and lint what you commit
 	$(BIN)/uvx pre-commit@4.3.0 install
 
-audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of what is installed
+audit: setup-dev ## ask pypi.org and npm for known vulnerabilities of installed packages
 	@$(BIN)/uvx pip-audit==2.10.1 --strict --disable-pip --require-hashes --progress-spinner off \
 		-r locks/requirements-dev.txt || { echo "Not audited, or vulnerable: see above."; exit 1; }
 	@$(BIN)/npm audit || { echo "Not audited, or vulnerable: see above."; exit 1; }
 
+docs: $(SITE)/.installed ## build the documentation site into site/, strict, and check every link in it
+	@$(SITE)/bin/zensical build --strict --clean
+	@$(SITE)/bin/python -m bench.site
+	@echo "To read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site, then http://127.0.0.1:8000"
+
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BENCH) bench.conformance --write
 
-contracts: setup-dev ## write docs/event-schema.json, the payloads of docs/architecture.md, the columns of docs/queries.md
+contracts: setup-dev ## write the parts of docs/ that are made from types and hints
 	$(BENCH) bench.contracts --write
 
-prove-iam: setup-dev ## take away every right, see what fails; writes docs/permissions.md
+mutate: setup-dev ## run a sample of 300 mutants of the functions against the unit tests (ALL=1 SEED=19)
+	$(BENCH) bench.mutate $(if $(ALL),--all) $(if $(SEED),--seed $(SEED))
+
+prove-iam: setup-dev ## remove every permission and show what fails; writes docs/permissions.md
 	$(BENCH) bench.prove_iam --write
 
 bench-uploads: setup-dev ## simulate two hours of uploads at several rates
@@ -110,10 +130,10 @@ bench-publish: setup-dev ## publish archives of 0.1, 1 and 5 GB and more, beside
 bench-completion: setup-dev ## simulate how the end of a job is noticed; writes docs/completion.md
 	$(BENCH) bench.completion --write
 
-rehearse-completion: setup-dev ## 100 jobs on a rehearsal: how soon their end is seen, however events come
+rehearse-completion: setup-dev ## run 100 jobs on the local AWS: how soon their end is seen, with late and lost events
 	$(BENCH) bench.rehearse_completion
 
-rehearse-failures: setup-dev ## let every task fail in every way on a rehearsal: all ends are as documented
+rehearse-failures: setup-dev ## let every task fail in every way on the local AWS: all ends are as documented
 	$(BENCH) bench.rehearse_failures
 
 bench-synth: setup-dev ## time the synthesis of the smallest workflow, beside the same resources by hand
@@ -123,7 +143,7 @@ bench-cold-start: setup-dev ## time the import of each Lambda handler, beside bo
 	$(BENCH) bench.cold_start
 
 chaos: setup-dev ## run everything at once while all of it fails by chance (SEED=1 STEPS=330 MINUTES=0)
-	$(BENCH) bench.chaos --seed $(SEED) --steps $(STEPS) --minutes $(MINUTES)
+	$(BENCH) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(MINUTES),--minutes $(MINUTES))
 
 bench-capacity: setup-dev ## work out what limits 10, 1,000 and 20,000 uploads a second; writes docs/performance-limits.md
 	$(BENCH) bench.capacity --write
@@ -140,10 +160,13 @@ bench-report: setup-dev ## write a report of 500,000 entities and open it in Chr
 bench-emulator: setup-dev ## run 30 MB of books and 5,000 documents through the Comprehend emulator, for minutes
 	$(BENCH) bench.emulator
 
+diagrams: setup-dev ## draw the diagrams of docs/concepts.md from a template (needs Graphviz)
+	$(BENCH) bench.diagrams
+
 pictures: setup-dev ## make the pictures of docs/images from report.html (CHROME=/path/to/chromium)
 	$(BENCH) bench.pictures
 
-load-uploads: setup-dev ## put 10,000 uploads into a rehearsal whose calls fail at random
+load-uploads: setup-dev ## put 10,000 uploads into a local AWS whose calls fail at random
 	$(BENCH) bench.load_uploads
 
 free-port:
@@ -193,4 +216,11 @@ $(CHECKOV)/.installed: locks/checkov.txt | .venv/bin/python
 	@echo "Installing checkov (once, a minute) ..."
 	@$(BIN)/python -m venv --clear $(CHECKOV)
 	@$(CHECKOV)/bin/python $(INSTALL) $<
+	@touch $@
+
+# It needs nothing of the package: the reference is read from the sources.
+$(SITE)/.installed: locks/docs.txt | .venv/bin/python
+	@echo "Installing what builds the documentation (once) ..."
+	@$(BIN)/python -m venv --clear $(SITE)
+	@$(SITE)/bin/python $(INSTALL) $<
 	@touch $@

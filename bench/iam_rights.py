@@ -48,7 +48,7 @@ class Right(NamedTuple):
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """What is said where the right is missing: the action, if its service names it."""
+        """The error without the permission: the action, if its service names it."""
         match self.action:
             case "sts:AssumeRole":
                 return ("does not trust",)

@@ -36,7 +36,7 @@ _RAISED = "@@raised@@"
 if version("ministack") != PINNED:
     sys.exit(
         f"this launcher touches the insides of MiniStack {PINNED}, but {version('ministack')} is installed: install "
-        f"ministack=={PINNED} (`make clean setup` does), or mend local/launcher.py and its PINNED version"
+        f"ministack=={PINNED} (`make clean setup` does), or fix local/launcher.py and its PINNED version"
     )
 
 from ministack import app  # noqa: E402  (the check above must come first)

@@ -14,7 +14,9 @@ DEMO = ROOT / ".rehearsal" / "demo"
 def main(port: int) -> None:
     """End the process with a message if another program serves the port; the demo's own servers are replaced."""
     if answers(port) and not _serves(DEMO, port):
-        sys.exit(f"Port {port} is in use by another program. Stop it, or give another one: make demo PORT={port + 1}")
+        sys.exit(
+            f"Port {port} is in use by another program. Stop it, or choose another port: make demo PORT={port + 1}"
+        )
 
 
 def _serves(folder: Path, port: int) -> bool:

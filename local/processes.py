@@ -75,7 +75,7 @@ def _end_with_stdin() -> None:
 
 
 def running(folder: Path) -> bool:
-    """Whether a rehearsal whose process ids stand in ``folder`` is running."""
+    """Return True if a local AWS whose process ids are in ``folder`` is running."""
     record = folder / "rehearsal.json"
     return record.exists() and any(_held(folder / log) for log in json.loads(record.read_text())["processes"])
 
@@ -133,7 +133,7 @@ def forget_account() -> None:
 
 
 def answers(port: int) -> bool:
-    """Whether somebody serves a port, and goes on to: one that was just killed may take a moment to go."""
+    """Return True if a process serves a port and goes on to: a killed one may take a moment to end."""
     for _ in range(5):
         with socket.socket() as probe:
             if probe.connect_ex((LOOPBACK, port)):

@@ -48,6 +48,10 @@ class Aws:
                 self._clients[service] = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
             return self._clients[service]
 
+    def client_of(self, service: str, **options: Any) -> Any:
+        """Return a new client with options of its own, of AWS's own endpoint unless one was given."""
+        return self._session.client(service, **{"endpoint_url": self._endpoint_url, **options})
+
     @property
     def region(self) -> str:
         """The Region of all clients."""
@@ -55,7 +59,7 @@ class Aws:
 
     @property
     def is_local(self) -> bool:
-        """Whether the endpoint is on this machine."""
+        """True if the endpoint is on this machine."""
         url = str(self.client("stepfunctions").meta.endpoint_url)
         return url.split("/")[2].rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 

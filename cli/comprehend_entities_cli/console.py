@@ -1,4 +1,4 @@
-"""What commands print: answers on standard output, for people or as JSON; progress and errors beside it."""
+"""Output of commands: answers on standard output, for people or as JSON; progress and errors beside it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Screen:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody can be asked."""
+        """True if the user can be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def answer(self, value: Any) -> None:

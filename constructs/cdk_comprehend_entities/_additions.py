@@ -65,15 +65,19 @@ class WorkflowAdditions(WorkflowBase):
         """Analyse each object put under a prefix of the input bucket, in batches that grow with the waiting time.
 
         Args:
-            trigger_id: 1 to 32 letters and digits, unique in this workflow; its executions' names begin with it.
-            prefix: where uploads are put; ends in ``/``.
-            suffixes: an upload that ends in none of them is refused (default: all are taken).
+            trigger_id: 1 to 32 letters and digits, unique in this workflow; its executions' names begin with it
+                (default: ``Uploads``).
+            prefix: prefix of the uploads; ends in ``/`` (default: ``uploads/``).
+            suffixes: reject an upload whose name ends in none of them (default: accept all).
             language_code: the language of these documents (default: the workflow's).
-            recognizer: the model for these documents (default: the workflow's); needs ``allow_overrides``.
-            maximum_documents: the most documents of one batch, which keeps the workflow's other limits, too.
+            recognizer: the model for these documents; needs ``allow_overrides`` (default: the workflow's).
+            maximum_documents: the most documents of one batch, beside the workflow's other limits (default: 100,000).
 
         Raises:
             ValueError: arguments that can't work, all of them, or the prefix overlaps another trigger's.
+
+        Examples:
+            >>> trigger = workflow.start_on_upload("Spanish", prefix="spanish/", language_code="es")
         """
         own, request = trigger_request(self._settings["Request"], language_code, recognizer)
         warn_in_vain(self, request)
@@ -102,8 +106,11 @@ class WorkflowAdditions(WorkflowBase):
         """Add tables and views for Athena, and a workgroup, so that published results answer SQL.
 
         Args:
-            catalog_id: the id, unique in this workflow.
-            bytes_scanned_cutoff_per_query: a query that scans more is ended, at least 10 MB (default: 10 GiB).
+            catalog_id: the id, unique in this workflow (default: ``Catalog``).
+            bytes_scanned_cutoff_per_query: cancel a query that scans more; at least 10 MB (default: 10 GiB).
+
+        Examples:
+            >>> catalog = workflow.add_results_catalog(bytes_scanned_cutoff_per_query=Size.gibibytes(1))
         """
         cutoff = bytes_scanned_cutoff_per_query or Size.gibibytes(10)
         return ResultsCatalog(self, catalog_id, storage=self._storage, bytes_scanned_cutoff_per_query=cutoff)
@@ -121,7 +128,7 @@ class WorkflowAdditions(WorkflowBase):
         """Add a dashboard, alarms and saved queries of the logs, for upload triggers that come later, too.
 
         Args:
-            monitoring_id: the id, unique in this workflow.
+            monitoring_id: the id, unique in this workflow (default: ``Monitoring``).
             alarm_topic: gets a message when an alarm rings, and when it is over (default: alarms show their state).
                 If a KMS key encrypts the topic, the key's policy must let cloudwatch.amazonaws.com use it.
             runbook_url: where alarms' descriptions find the runbook (default: ``docs/runbook.md`` of this project).
@@ -130,8 +137,8 @@ class WorkflowAdditions(WorkflowBase):
         Raises:
             ValueError: arguments that can't work, all of them.
 
-        Example:
-            >>> workflow.monitor(alarm_topic=topic, daily_cost_usd=20)
+        Examples:
+            >>> monitoring = workflow.monitor(alarm_topic=topic, daily_cost_usd=20)
         """
         self._monitoring = WorkflowMonitoring(
             self,

@@ -49,8 +49,8 @@ class FunctionFactory:
     Attributes:
         service: the name that the workflow bears in logs and metrics.
         event_bus_name: the bus that gets the events.
-        jobs_uri: what the output of all jobs lies under.
-        work_uri: what the functions' own files lie under.
+        jobs_uri: the prefix of the output of all jobs.
+        work_uri: the prefix of the functions' own files.
         bucket_keys: the keys that objects in the workflow's buckets are encrypted with, as the functions take them.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
@@ -139,7 +139,20 @@ class FunctionFactory:
 
 @dataclass(frozen=True)
 class Functions:
-    """The functions that the state machine calls, under the names of their modules."""
+    """The Lambda functions that the state machine calls; each has a role of its own.
+
+    Attributes:
+        inspect_input: completes and checks the request, and lists the input.
+        start_job: starts the job.
+        poll_job: reads the job's status.
+        stop_job: stops the job.
+        publish_result: publishes the records of the job's archive.
+        publish_failure: reports an execution that ends without a result.
+        stage: copies documents under unique names.
+
+    Examples:
+        >>> grant = key.grant(workflow.functions.start_job, "kms:CreateGrant", "kms:DescribeKey")
+    """
 
     inspect_input: lambda_.Function
     start_job: lambda_.Function
@@ -151,7 +164,7 @@ class Functions:
 
 
 def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
-    """Return the functions that the state machine calls, sized for their work; none has a right of its own yet."""
+    """Return the functions that the state machine calls, sized for their work; none has a permission of its own yet."""
     make = factory.function
     return Functions(
         # Listing a million documents takes minutes.

@@ -25,7 +25,7 @@ class Field(NamedTuple):
 def fields(contract: object) -> dict[str, Field]:
     """Return the keys of a TypedDict in the order of its definition; none for any other type.
 
-    ``__required_keys__`` can't tell: it does not see ``NotRequired`` in annotations that are texts.
+    ``__required_keys__`` does not know: it does not see ``NotRequired`` in annotations that are texts.
     """
     if not is_typeddict(contract):
         return {}

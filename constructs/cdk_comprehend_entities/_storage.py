@@ -1,6 +1,6 @@
-"""Buckets, keys, and the prefixes in them: rights are given on a prefix, never on a bucket.
+"""Buckets, keys, and the prefixes in them: permissions are given on a prefix, never on a bucket.
 
-Sources of the rights: Amazon S3 User Guide, using-with-s3-policy-actions (what each call needs), amazon-s3-policy-keys
+Sources: Amazon S3 User Guide, using-with-s3-policy-actions (what each call needs), amazon-s3-policy-keys
 (``s3:prefix``) and mpuoverview#mpuAndPermissions (keys of multipart uploads).
 """
 

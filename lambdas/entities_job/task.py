@@ -48,7 +48,7 @@ def _correlation(event: object) -> dict[str, str]:
 
 
 def _check_contract(event: object) -> None:
-    """Refuse what a definition of another version sends: a running execution keeps the definition it began with.
+    """Reject payloads of a definition of another version: a running execution keeps the definition it began with.
 
     Raises:
         ContractNotUnderstood: the versions differ.

@@ -55,7 +55,7 @@ class JobFailure(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """What a job has found: a record a document, or a name and a file a document for semi-structured input."""
+    """Findings of a job: a record a document, or a name and a file a document for semi-structured input."""
 
     records: Sequence[dict[str, Any]]
     files: Sequence[tuple[str, object]] = ()

@@ -36,7 +36,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The address at which it answers."""
         return f"http://{LOOPBACK}:{self.server_port}"
 
 

@@ -35,7 +35,7 @@ _Operation = Callable[[dict[str, Any], str, str], Answer]
 
 
 class Account(Roles, Protocol):
-    """What the service needs from AWS: see :class:`.aws.Aws`."""
+    """Calls that the service makes to AWS: see :class:`.aws.Aws`."""
 
     def check_key(self, key_id: str, account: str, region: str) -> None: ...
 

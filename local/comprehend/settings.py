@@ -29,8 +29,9 @@ FAILURE_MESSAGES = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the emulator behaves. Seconds are virtual, sizes are bytes. Where two values of a choice are offered, the
-    documentation does not say which one the service shows; the first one is the default.
+    """Settings of the emulator's behaviour. Seconds are virtual, sizes are bytes.
+
+    If a choice has two values, the documentation does not say which one the service shows; the first is the default.
 
     Raises:
         ValueError: a value is not one of those offered.

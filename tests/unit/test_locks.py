@@ -14,6 +14,7 @@ LOCKS = {
     "requirements-dev.txt": "requirements-dev.txt",
     "local/ministack-requirements.txt": "ministack.txt",
     "tests/checkov-requirements.txt": "checkov.txt",
+    "docs/requirements.txt": "docs.txt",
 }
 
 

@@ -169,6 +169,6 @@ def test_an_event_that_the_bus_refuses_is_not_measured(
 ) -> None:
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]}
     monkeypatch.setattr(bucket.account, "_PutEvents", lambda given: refused)
-    with pytest.raises(Exception, match="the event bus refused the event"):
+    with pytest.raises(Exception, match="the event bus did not accept the event"):
         publish(bucket, {"output": lines({"File": "a.txt", "Entities": []})}, [entry("a.txt")])
     assert '{"_aws"' not in capsys.readouterr().out

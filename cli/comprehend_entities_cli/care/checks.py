@@ -1,4 +1,4 @@
-"""What ``doctor`` checks: the account, and everything that a deployment needs to work."""
+"""Checks of ``doctor``: the account, and everything that a deployment needs to work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 
 def findings(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
-    """Check one thing after another; a check that may not be made is told as unknown."""
+    """Check one thing after another; a check without permission is reported as unknown."""
     checks: dict[str, Callable[[Aws, Deployment], Iterator[Finding]]] = {
         "Region": _region,
         "Version": _version,
@@ -155,7 +155,7 @@ def _jobs(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         ):
             orphans.append(job["JobId"])
     if orphans:
-        # A running execution may have taken up a job, or have a caller's own ClientRequestToken.
+        # A running execution may have resumed a job, or have a caller's own ClientRequestToken.
         inputs = [client.describe_execution(executionArn=each["executionArn"]).get("input") or "" for each in running]
         orphans = [
             each for each in orphans if not any(each in given or "ClientRequestToken" in given for given in inputs)

@@ -1,4 +1,4 @@
-"""How the end of a job is noticed at once: the event of its output wakes the execution that waits for it.
+"""Completion events: the event of a job's output wakes the execution that waits for it.
 
 Lost events cost time only: the wait ends with the next poll of the schedule at the latest.
 """
@@ -50,7 +50,7 @@ class CompletionEvents(Construct):
             poll: the name of the state that comes next.
             without: the name of the state that waits if the function fails.
         """
-        # CDK renders a JSONata state's timeout as TimeoutSecondsPath, which Step Functions refuses there.
+        # CDK renders a JSONata state's timeout as TimeoutSecondsPath, which Step Functions rejects there.
         return sfn.CustomState(
             self,
             "WaitForOutput",

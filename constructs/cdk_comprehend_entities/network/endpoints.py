@@ -104,7 +104,7 @@ def interface_endpoints(
             open=False,
         )
         actions = [f"{prefix}:{each}" for each in operations]
-        # The functions' roles say on what: an endpoint's policy adds no right.
+        # The functions' roles say on what: an endpoint's policy adds no permission.
         source = "AWS PrivateLink Guide, vpc-endpoints-access"
         endpoint.add_to_policy(statement(*actions, on=["*"], to=iam.AnyPrincipal(), when=own, source=source))
         endpoints.append(endpoint)

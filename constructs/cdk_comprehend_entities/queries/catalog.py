@@ -1,4 +1,4 @@
-"""Published results as tables and views of Amazon Athena; the views' SQL lies in ``views/``, one file a view."""
+"""Published results as tables and views of Amazon Athena; the views' SQL is in ``views/``, one file a view."""
 
 from __future__ import annotations
 
@@ -38,9 +38,14 @@ class ResultsCatalog(Construct):
     Partitions are projected, so that there is no crawler and a result can be queried as soon as it is published.
 
     Attributes:
-        database_name: the Glue database: tables documents, refused, unparsed, summaries; views entities, top_entities,
-            documents_by_entity, errors.
-        work_group: encrypts what queries answer, and ends those that scan too much.
+        database_name (str): the Glue database: tables documents, refused, unparsed, summaries; views entities,
+            top_entities, documents_by_entity, errors.
+        work_group (athena.CfnWorkGroup): the Athena workgroup: encrypts answers of queries, and cancels queries that
+            scan too much.
+
+    Examples:
+        >>> catalog = workflow.add_results_catalog()
+        >>> output = cdk.CfnOutput(stack, "DatabaseName", value=catalog.database_name)
     """
 
     def __init__(
@@ -89,7 +94,14 @@ class ResultsCatalog(Construct):
         )
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer."""
+        """Let a principal of this account query the results in this workgroup, read them, and read its answers.
+
+        Args:
+            grantee: the principal.
+
+        Examples:
+            >>> grant = workflow.add_results_catalog().grant_query(role)
+        """
         stack, answers = Stack.of(self), self._answers
         work_group = stack.format_arn(service="athena", resource="workgroup", resource_name=self.work_group.name)
         catalog = [
@@ -119,8 +131,8 @@ class ResultsCatalog(Construct):
             made = iam.Grant.drop(grantee, "of another account")
         if not made.success:
             text = (
-                "grant_query gave no rights to query: it was given no role or user of this account whose policies CDK "
-                "can change, and a workgroup has no policy of its own to name others; let them assume a role of this "
+                "grant_query gave no permissions: it was given no role or user of this account whose policies CDK can "
+                "change, and a workgroup has no policy of its own to name others; let them assume a role of this "
                 "account"
             )
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:query", text)

@@ -1,4 +1,4 @@
-"""How this library gives rights: one call names actions, resources, conditions, the source, and why ARNs are wide."""
+"""Grants: one call has actions, resources, conditions, the source, and the reason of wide ARNs."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from constructs import Construct, IConstruct
 from .acknowledged import acknowledge, cite
 
 NARROWER = "narrower than documented"
-"""A source: the AWS document shows a wider right, or nothing this narrow."""
+"""A source: the AWS document shows a wider permission, or nothing this narrow."""
 
 SERVICE_GUIDE = "service-guide"
-"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for rights on ``*`` that IAM could narrow, and the guide doesn't."""
+"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for permissions on ``*`` that IAM could narrow; the guide doesn't."""
 
 C = TypeVar("C")
 T = TypeVar("T")
@@ -54,7 +54,7 @@ def allow(
     """Let ``grantee`` call ``actions`` on the ARNs ``on``.
 
     Args:
-        grantee: who gets the right.
+        grantee: gets the permission.
         actions: IAM actions.
         on: ARNs of the resources.
         source: the AWS document that shows the statement, or :data:`NARROWER` with the one that shows a wider one.

@@ -1,4 +1,4 @@
-"""What checkers of templates (cdk-nag, checkov) are told: each finding that is meant to be, with the reason."""
+"""Accepted findings of checkers of templates (cdk-nag, checkov), each with its reason."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def in_one_go() -> Iterator[None]:
 
 
 def acknowledge(scope: IConstruct, name: str, *, arns: Sequence[str] = ("",)) -> None:
-    """Tell checkers why what they find under ``scope`` is meant to be: the entry ``name`` of :data:`ACKNOWLEDGED`.
+    """Give checkers the reason of findings under ``scope``: the entry ``name`` of :data:`ACKNOWLEDGED`.
 
     Args:
         scope: where it is found. Checkov reads it in the template, of one resource: ``scope`` is that, or has it as

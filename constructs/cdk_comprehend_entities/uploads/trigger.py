@@ -23,7 +23,7 @@ MAXIMUM_DOCUMENTS = 100_000
 """Most uploads of one job: more would make jobs so long that results come later, not sooner."""
 
 _VISIBILITY = Duration.minutes(10)
-# The dispatcher itself tells what is dead. SQS's own redrive needs a policy, and does not move what it gave back often.
+# The dispatcher itself decides what is dead. SQS's own redrive needs a policy, and keeps what returns often.
 _RECEIVES = 1000
 _KEPT = Duration.days(14)
 _LATE = Duration.minutes(30)
@@ -33,13 +33,18 @@ class UploadTrigger(Construct):
     """Analyses every object put under a prefix, in batches that grow with the waiting time.
 
     Attributes:
-        queue: where uploads wait.
-        dead_letter_queue: what could not be made part of a batch, or not be delivered; see docs/uploads.md.
-        rule: what announces uploads.
-        backfill_command: analyses what lay under the prefix before, or was put in the first five minutes after it was
-            deployed, when S3 does not send events yet: worth an output of your stack.
-        oldest_upload_alarm: an upload has waited for half an hour.
-        dead_letter_alarm: an upload is in the dead-letter queue.
+        queue (sqs.Queue): the queue in which uploads wait.
+        dead_letter_queue (sqs.Queue): uploads that could not become part of a batch, or be delivered.
+        rule (events.Rule): the rule that announces uploads.
+        backfill_command (str): a command that analyses what was under the prefix before, or was put in the first five
+            minutes after the deployment, when S3 does not send events yet; make it an output of your stack.
+        oldest_upload_alarm (cloudwatch.Alarm): an upload has waited for half an hour.
+        dead_letter_alarm (cloudwatch.Alarm): an upload is in the dead-letter queue.
+
+    Examples:
+        >>> trigger = workflow.start_on_upload()
+        >>> output = cdk.CfnOutput(stack, "BackfillCommand", value=trigger.backfill_command)
+        >>> trigger.dead_letter_alarm.add_alarm_action(actions.SnsAction(topic))
     """
 
     def __init__(
@@ -92,17 +97,45 @@ class UploadTrigger(Construct):
         return rule
 
     def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` put documents under the prefix, and so pay for jobs."""
+        """Let a principal put documents under the prefix, and so cause the cost of jobs.
+
+        Args:
+            grantee: the principal.
+
+        Examples:
+            >>> grant = workflow.start_on_upload().grant_upload(role)
+        """
         return self._uploads.grant_write(grantee)
 
     def metric_oldest_upload_age(self, **options: Any) -> cloudwatch.Metric:
-        """Return the seconds that the oldest upload has waited; ``options`` are those of ``cloudwatch.Metric``."""
+        """Return the seconds that the oldest upload has waited.
+
+        Args:
+            **options: those of ``cloudwatch.Metric``.
+
+        Examples:
+            >>> age = workflow.start_on_upload().metric_oldest_upload_age()
+        """
         return self.queue.metric_approximate_age_of_oldest_message(**options)
 
     def metric_waiting_uploads(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of uploads that wait; ``options`` are those of ``cloudwatch.Metric``."""
+        """Return the number of uploads that wait.
+
+        Args:
+            **options: those of ``cloudwatch.Metric``.
+
+        Examples:
+            >>> waiting = workflow.start_on_upload().metric_waiting_uploads()
+        """
         return self.queue.metric_approximate_number_of_messages_visible(**options)
 
     def metric_dead_letters(self, **options: Any) -> cloudwatch.Metric:
-        """Return the number of uploads in the dead-letter queue; ``options`` are those of ``cloudwatch.Metric``."""
+        """Return the number of uploads in the dead-letter queue.
+
+        Args:
+            **options: those of ``cloudwatch.Metric``.
+
+        Examples:
+            >>> dead = workflow.start_on_upload().metric_dead_letters()
+        """
         return self.dead_letter_queue.metric_approximate_number_of_messages_visible(**options)

@@ -1,4 +1,4 @@
-"""StopOrphans: reports executions and stops jobs that no one looks after: every now and then, and with the stack."""
+"""StopOrphans: reports ends that were not reported and stops orphaned jobs: on a schedule, and with the stack."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def handler(event: StopOrphansInput | CustomResourceEvent, context: LambdaContex
     if "StateMachineArn" in event:
         return _sweep(event["StateMachineArn"])
     try:
-        # What comes of a job whose stack is gone is published by no one.
+        # Without the stack, no function would publish the job's result.
         deleted = event["RequestType"] == "Delete"
         machine_arn = event["ResourceProperties"]["StateMachineArn"]
         jobs = _own_jobs(machine_arn, running_jobs()) if deleted else []

@@ -1,6 +1,6 @@
 """The end of an execution: what runs is asked to stop, and exactly one outcome is written, emitted and closed.
 
-Whoever ends an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
+Every end of an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def stop_running(execution: Execution, job: Job, code: str | None) -> tuple[Job,
         code: the error that it ends with, if any.
 
     Returns:
-        The job, with its status after that, and what was done, in words. A failure is told, not raised.
+        The job, with its status after that, and what was done, in words. A failure is described, not raised.
     """
     # A refused execution has started none, and the job that it named is not its own.
     if job.get("JobStatus") in ENDED or code == RequestRefused.__name__:

@@ -70,7 +70,7 @@ class Row(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What is known of the source of a document.
+    """The known source of a document.
 
     Attributes:
         uri: of its object, or None if several objects, or none, bear the name.

@@ -27,7 +27,7 @@ from ..errors import EventNotAccepted, hint
 from ..measure import measure
 
 NOTHING: dict[str, Status] = {"NothingToAnalyse": "COMPLETED_WITH_ERRORS", "NothingNew": "COMPLETED"}
-"""Why a batch of uploads needs no job, and the status of its outcome: all were refused, or analysed before."""
+"""Why a batch of uploads needs no job, and the status of its outcome: all were rejected, or analysed before."""
 
 LISTED_TYPES = 100
 """The most types of entities that an event counts one by one, the most frequent; the summary counts all."""
@@ -97,7 +97,7 @@ def of_result(event: PublishResultInput, counts: Counts, result: Result, damage:
     Args:
         event: the payload of PublishResult.
         counts: what was published, and what not.
-        result: where it lies.
+        result: its location.
         damage: code and message of why the archive was not read to its end, if it was not.
     """
     status, error = _judged(event, counts, damage)
@@ -166,7 +166,7 @@ def emit(made: Outcome) -> None:
         ]
     )
     if answer["FailedEntryCount"]:
-        raise EventNotAccepted(f"the event bus refused the event: {answer['Entries'][0]}")
+        raise EventNotAccepted(f"the event bus did not accept the event: {answer['Entries'][0]}")
     aws.logger.info(
         "execution ended",
         extra={

@@ -74,7 +74,7 @@ def _loaded(*names: str) -> dict[str, Any]:
 def without_nulls(value: object, shape_name: str = REQUEST) -> object:
     """Return a request without its null members at any depth: AWS JSON services take them for absent, boto3 does not.
 
-    It goes as deep as the model does; whatever stands in an unknown field stays, to be refused.
+    It goes as deep as the model does; the value of an unknown field stays, to be rejected.
     """
     shape = model()["shapes"][shape_name]
     if isinstance(value, dict) and shape["type"] == "structure":

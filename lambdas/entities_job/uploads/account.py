@@ -50,7 +50,7 @@ Taken = UploadBatch | FailedBatch
 
 
 class Account:
-    """What the dispatcher sees and does; :class:`entities_job.uploads.rules.World` says what each method means."""
+    """The dispatcher's view of the account, and its actions, as :class:`entities_job.uploads.rules.World` has them."""
 
     def __init__(self, settings: DispatcherSettings) -> None:
         self._settings = settings
@@ -250,7 +250,7 @@ class Account:
             logger.info("another dispatcher did the same", extra={"execution": run.name})
 
     def _execute(self, run: Run, job_id: str | None = None) -> None:
-        """Start an execution on what is staged, or one that takes up a job."""
+        """Start an execution on what is staged, or one that resumes a job."""
         functions, request = aws.stepfunctions(), self._triggers[run.trigger].settings["Request"]
         data = {"S3Uri": f"{(self._staging / run.batch / 'documents').uri}/"}
         given = {"JobId": job_id} if job_id else {**request, "InputDataConfig": data}
