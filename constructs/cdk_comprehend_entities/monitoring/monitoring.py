@@ -1,4 +1,4 @@
-"""What watches a workflow: one dashboard, alarms with an entry of the runbook each, and saved queries of its logs."""
+"""Monitoring of a workflow: one dashboard, alarms with an entry of the runbook each, and saved queries of its logs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,11 @@ class WorkflowMonitoring(Construct):
     Attributes:
         dashboard: the dashboard; ``dashboard.add_widgets(...)`` adds your own widgets.
         alarms: all alarms of the workflow and its upload triggers, those that it has without monitoring, too.
+
+    Examples:
+        >>> monitoring = workflow.monitor()
+        >>> for alarm in monitoring.alarms:
+        ...     alarm.add_alarm_action(actions.SnsAction(topic))
     """
 
     def __init__(
@@ -72,7 +77,12 @@ class WorkflowMonitoring(Construct):
         self._queries = LogQueries(self, "Queries", folder=scope.service, log_group_names=self._log_groups)
 
     def add_trigger(self, trigger: UploadTrigger, dispatcher: lambda_.Function) -> None:
-        """Watch an upload trigger and its dispatcher, too; the workflow calls it for each."""
+        """Watch an upload trigger and its dispatcher, too; the workflow calls it for each.
+
+        Args:
+            trigger: the upload trigger.
+            dispatcher: the function that makes its batches.
+        """
         self._watch([trigger.oldest_upload_alarm, trigger.dead_letter_alarm])
         self._dashboard.add_trigger(trigger)
         name = dispatcher.log_group.log_group_name
