@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ..uploads.trigger import UploadTrigger
 from .alarms import RUNBOOK, let_alarms_publish, notify, workflow_alarms
 from .dashboard import Dashboard
 from .queries import LogQueries
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from .._base import WorkflowBase
-    from ..uploads.trigger import UploadTrigger
 
 
 class WorkflowMonitoring(Construct):
