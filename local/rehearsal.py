@@ -98,12 +98,11 @@ class Rehearsal:
         """
         if not _MINISTACK.exists():
             raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
-        # The clients of this process, too, go straight to loopback, whatever proxy the machine has.
-        os.environ.update(processes.OFFLINE)
+        processes.forget_account()
         end_rehearsal(self._folder)
         if processes.answers(self._port):
             raise RehearsalError(
-                f"port {self._port} is in use by another program; end it, or give another one: "
+                f"port {self._port} is in use by another program; stop it, or choose another port: "
                 f"make demo PORT={self._port + 1}"
             )
         for name in ("state", "s3", "tmp"):
@@ -129,8 +128,11 @@ class Rehearsal:
             process.communicate()
         self._processes = []
 
-    def client(self, service: str, *, role_arn: str | None = None) -> Any:
-        """A boto3 client of this rehearsal, which may do everything, or what a role may."""
+    def client(self, service: str, *, role_arn: str | None = None, patience_seconds: float = 60) -> Any:
+        """A boto3 client of this rehearsal, which may do everything, or what a role may.
+
+        ``patience_seconds`` is how long it waits for an answer: an invoked function may take minutes.
+        """
         _check_loopback(self.environment["AWS_ENDPOINT_URL"])
         keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
         if role_arn:
@@ -144,7 +146,7 @@ class Rehearsal:
             aws_session_token=keys["SessionToken"],
             verify=str(self._certificate) if self._authorization else None,
             # MiniStack serves synchronous executions under the plain host name.
-            config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
+            config=Config(inject_host_prefix=False, retries={"mode": "standard"}, read_timeout=patience_seconds),
         )
 
     def cdk(self, *arguments: str, folder: Path = ROOT, python: Path = _PYTHON) -> str:
@@ -184,7 +186,10 @@ class Rehearsal:
         return self.outputs(stack)
 
     def deploy_assembly(self, assembly: Path, stack: str) -> dict[str, str]:
-        """Deploy a stack of a synthesized assembly without the command line, in a second; returns its outputs."""
+        """Deploy a stack of a synthesized assembly without the command line, in a second; returns its outputs.
+
+        One that is deployed already is updated.
+        """
         assets = json.loads((assembly / f"{stack}.assets.json").read_text())
         storage, formation, bucket = self.client("s3"), self.client("cloudformation"), self.stand_in_for_bootstrap()
         for file in assets["files"].values():
@@ -195,18 +200,19 @@ class Rehearsal:
             storage.put_object(Bucket=bucket, Key=key, Body=source.read_bytes())
         # A template given as text may have 51,200 characters at most.
         storage.put_object(Bucket=bucket, Key=stack, Body=(assembly / f"{stack}.template.json").read_bytes())
-        formation.create_stack(
-            StackName=stack,
-            TemplateURL=f"{self.environment['AWS_ENDPOINT_URL']}/{bucket}/{stack}",
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-        )
+        given = {
+            "StackName": stack,
+            "TemplateURL": f"{self.environment['AWS_ENDPOINT_URL']}/{bucket}/{stack}",
+            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
+        }
+        (formation.update_stack if self._stacks(stack) else formation.create_stack)(**given)
         status = wait_until(
             lambda: str(self._stack(stack)["StackStatus"]),
             lambda status: not status.endswith("IN_PROGRESS"),
             awaited=f"the deployment of {stack}",
             seconds=600,
         )
-        if status != "CREATE_COMPLETE":
+        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
             events = formation.describe_stack_events(StackName=stack)["StackEvents"]
             reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
             raise RehearsalError(f"the stack {stack} ended as {status}:\n" + "\n".join(reasons[:20]))
@@ -240,9 +246,30 @@ class Rehearsal:
         )
         return execution
 
+    def delete(self, stack: str) -> None:
+        """Delete a stack, as ``cdk destroy`` does, and wait until it is gone.
+
+        Raises:
+            RehearsalError: some of it could not be deleted.
+        """
+        self.client("cloudformation").delete_stack(StackName=stack)
+        status = wait_until(
+            lambda: [each["StackStatus"] for each in self._stacks(stack)],
+            lambda found: not found or not found[0].endswith("IN_PROGRESS"),
+            awaited=f"the end of {stack}",
+            seconds=600,
+        )
+        if status:
+            raise RehearsalError(f"the stack {stack} ended as {status[0]}")
+
     def _stack(self, name: str) -> dict[str, Any]:
-        described: dict[str, Any] = self.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
-        return described
+        return self._stacks(name)[0]
+
+    def _stacks(self, name: str) -> list[dict[str, Any]]:
+        """The stack of that name that is not deleted, if there is one."""
+        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
+        stacks = [stack for page in pages for stack in page["Stacks"]]
+        return [each for each in stacks if each["StackName"] == name and each["StackStatus"] != "DELETE_COMPLETE"]
 
     def _start_comprehend(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "local.comprehend", "--port", str(self._comprehend_port)]
@@ -301,4 +328,4 @@ class Rehearsal:
 
 def _check_loopback(url: str) -> None:
     if not url.startswith(("http://127.0.0.1:", "http://localhost:", "https://localhost:", "https://127.0.0.1:")):
-        raise RehearsalError(f"a rehearsal talks to loopback only; got {url}")
+        raise RehearsalError(f"the local AWS is reached on 127.0.0.1 only; got {url}")

@@ -1,4 +1,4 @@
-"""PublishFailure: reports every end that is no result: failed, refused, aborted, or nothing to do."""
+"""PublishFailure: reports every end without a result: failed, rejected, aborted, or nothing to do."""
 
 from __future__ import annotations
 
@@ -18,8 +18,7 @@ from ..contracts import (
     PublishFailureInput,
     Status,
 )
-from ..errors import take_up
-from ..publish.ending import end, report, stop_running
+from ..publish.ending import advised, end, report, stop_running
 from ..publish.outcome import NOTHING, nothing, outcome, problem
 from ..task import task
 
@@ -31,7 +30,7 @@ _STATUSES: dict[str, Status] = {"RequestRefused": "REFUSED", "NoFreeSlot": "TIME
 
 @task
 def handler(event: PublishFailureInput | ExecutionStatusChange, context: LambdaContext) -> OutcomeOutput | None:
-    """Report an execution that failed, or whose end Step Functions' own event tells; None: it was reported before."""
+    """Report an execution that failed, or that Step Functions' own event says ended; None: it was reported before."""
     if "detail" in event:
         reported = end(event["detail"]["executionArn"])
         return {"Outcome": reported} if reported else None
@@ -44,11 +43,8 @@ def _failed(event: PublishFailureInput) -> Outcome:
     execution, code, message = event["Execution"], event["Error"]["Error"], _message(event["Error"])
     if code in NOTHING:
         return nothing(execution, code, message)
-    job, told = stop_running(execution["Id"], event["Job"])
-    error = _problem(code, "; ".join(filter(None, (message, told))))
-    # What was paid for and not published can still be had.
-    if "JobId" in job and job.get("JobStatus") != "FAILED":
-        error["Hint"] = "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))
+    job, told = stop_running(execution, event["Job"], code)
+    error = advised(_problem(code, "; ".join(filter(None, (message, told)))), job)
     return outcome(execution, _STATUSES.get(code, "FAILED"), job, error)
 
 

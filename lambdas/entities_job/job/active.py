@@ -29,10 +29,10 @@ takes documented ones only, and a listing of all jobs grows without end."""
 
 
 class ActiveJob(NamedTuple):
-    """A job of the account and Region.
+    """A job of the account and Region, which may have ended since.
 
     Attributes:
-        folder: what its output lies under (:func:`entities_job.job.identity.folder`).
+        folder: the folder of its output (:func:`entities_job.job.identity.folder`).
         job: JobId, JobArn, JobName and JobStatus.
     """
 
@@ -59,6 +59,12 @@ def running_jobs() -> Iterator[ActiveJob]:
     for properties in operation.listed(aws.comprehend(), {"SubmitTimeAfter": datetime.now(UTC) - _LATELY}):
         if properties["JobStatus"] not in ACTIVE + ENDED:
             yield _active(properties)
+
+
+def submitted(*, since: datetime) -> Iterator[ActiveJob]:
+    """Yield every job of the account and Region that was submitted since a time, whatever its status; newest first."""
+    found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": since})
+    yield from map(_active, sorted(found, key=lambda properties: properties["SubmitTime"], reverse=True))
 
 
 def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
@@ -90,7 +96,7 @@ def stop(job_id: str, *, patiently: bool = False) -> str:
     try:
         status = operation.stop(comprehend, job_id)
     except comprehend.exceptions.InvalidRequestException:
-        # The documented answer for a job that is COMPLETED or FAILED; the next poll tells which.
+        # The documented answer for a job that is COMPLETED or FAILED; the next poll shows which.
         status = "ENDED"
     logger.info("stop requested", extra={"job_id": job_id, "job_status": status})
     return status

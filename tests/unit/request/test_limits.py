@@ -46,10 +46,45 @@ def test_limits_on_the_whole_input(counted: Tally, rule: str) -> None:
     assert any(rule in found for found in rules(counted))
 
 
-def test_a_million_documents_and_no_more() -> None:
+@pytest.mark.parametrize(
+    ("field", "most", "others"),
+    [
+        ("size", 5 * 1024**3, {}),
+        ("documents", 1_000_000, {}),
+        ("files", 500, {"custom": True, "semi_structured": 1}),
+    ],
+)
+def test_what_is_at_a_limit_is_allowed_and_one_more_is_not(field: str, most: int, others: dict[str, int]) -> None:
     counted = tally(1000)
-    counted.documents = 1_000_001
-    assert "holds 1,000,001" in rules(counted)[0]
+    for name, value in {**others, field: most}.items():
+        setattr(counted, name, value)
+    assert rules(counted) == []
+    setattr(counted, field, most + 1)
+    assert [f"holds {most + 1:,}" in rule for rule in rules(counted)] == [True]
+
+
+def test_files_are_limited_only_where_pdf_word_or_images_are_among_them() -> None:
+    counted = tally(1000, custom=True)
+    counted.files = 501
+    assert rules(counted) == []
+
+
+def test_the_least_input_is_500_bytes() -> None:
+    assert rules(tally(500)) == []
+    assert len(rules(tally(499))) == 1
+
+
+@pytest.mark.parametrize(
+    ("suffix", "megabytes"),
+    [("txt", 1), ("pdf", 50), ("docx", 5), *[(s, 10) for s in ("jpg", "jpeg", "png", "tif", "tiff")]],
+)
+def test_a_document_may_have_its_kinds_own_limit(suffix: str, megabytes: int) -> None:
+    counted = tally(megabytes * 1024**2, name=f"a.{suffix}", custom=True)
+    assert counted.warnings.kept == []
+    assert len(tally(megabytes * 1024**2 + 1, name=f"a.{suffix}", custom=True).warnings.kept) == 1
+    # A line of a file has no limit of the file's.
+    by_line = Tally(custom=False, by_line=True)
+    assert by_line.add({"File": "a.txt", "Source": "a", "Size": megabytes * 1024**2 + 1, "Lines": 1}, 3)
 
 
 def test_the_floor_is_the_built_in_models_only() -> None:
