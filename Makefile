@@ -42,12 +42,6 @@ demo: free-port setup ## run documents through the workflow on a local AWS (DOCS
 down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
 
-acceptance: setup ## prove each point on a local AWS, or with PROFILE=name (REGION=name) on your own AWS account
-	@$(if $(PROFILE),cli/comprehend-entities accept --profile "$(PROFILE)" $(if $(REGION),--region "$(REGION)"),$(BIN)/python -m local.acceptance)
-
-acceptance-page: setup-dev ## take records of acceptance into docs/verified-on-aws.md (RECORD=acceptance-aws-....json)
-	$(BENCH) bench.acceptance $(RECORD) --write
-
 test: setup-dev $(CHECKOV)/.installed check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"
 
@@ -62,6 +56,12 @@ clean: down ## remove everything that was installed or made here
 
 help: ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 28
+
+acceptance: setup ## prove each point on a local AWS, or with PROFILE=name (REGION=name) on your own AWS account
+	@$(if $(PROFILE),cli/comprehend-entities accept --profile "$(PROFILE)" $(if $(REGION),--region "$(REGION)"),$(BIN)/python -m local.acceptance)
+
+acceptance-page: setup-dev ## take records of acceptance into docs/verified-on-aws.md (RECORD=acceptance-aws-....json)
+	$(BENCH) bench.acceptance $(RECORD) --write
 
 test-all: setup-dev $(CHECKOV)/.installed check ## run every test, those that take long as well
 	$(PYTEST)

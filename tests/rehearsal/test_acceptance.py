@@ -244,7 +244,8 @@ STATIC = ("buckets_announce", "rules_are_enabled", "key_policies", "role_has_its
         (
             without("PublishFailureRole", "events:PutEvents"),
             ("refusal", "nothing_is_denied"),
-            {"nothing_is_denied": "PublishFailureLogGroup"},
+            # The outcome can't be announced, so that the execution fails, too.
+            {"refusal": "refused is FAILED", "nothing_is_denied": "events:PutEvents"},
         ),
     ],
     ids=["role of jobs", "key policy", "events of a bucket", "rule", "right of a function"],

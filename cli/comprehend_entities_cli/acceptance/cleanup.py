@@ -11,7 +11,7 @@ from entities_job import operation
 from entities_job.job.active import ACTIVE
 
 from ..aws import Aws, error_code, explain
-from ..care.purging import KINDS, empty, still_there
+from ..care.purging import KINDS, empty, remove, still_there
 from .ledger import STACK_PREFIX, Ledger, alive, interrupted
 from .stack import TAG, described, failures, resources, settled
 
@@ -56,6 +56,7 @@ def clean_up(aws: Aws, ledger: Ledger, *, pause: float, told: Callable[[str], No
     step("stopping executions", lambda: _stop_executions(aws, ledger))
     step("stopping jobs", lambda: _stop_jobs(aws, ledger, pause))
     step("deleting the stack", lambda: _delete(aws, ledger, pause))
+    step("removing what the stack has left", lambda: _remove_parts(aws, ledger))
     step("removing assets", lambda: _remove_assets(aws, ledger))
     told("looking for what is left")
     try:
@@ -149,6 +150,16 @@ def _delete(aws: Aws, ledger: Ledger, pause: float) -> None:
         # A function that still ran may have written into a bucket meanwhile.
         reasons = f"{status}: {'; '.join(failures(aws, ledger.stack)[-1:])}"
     raise RuntimeError(f"the stack {ledger.stack} is {reasons}; delete it in the console")
+
+
+def _remove_parts(aws: Aws, ledger: Ledger) -> None:
+    """Remove what is there without its stack, such as the log group that a function wrote into as it was deleted."""
+    if described(aws, ledger.stack):
+        return
+    for kind, word in KINDS.items():
+        for name in _of_kind(ledger, kind):
+            if kept := still_there(aws, word, name):
+                remove(aws, kept)
 
 
 def _remove_assets(aws: Aws, ledger: Ledger) -> None:

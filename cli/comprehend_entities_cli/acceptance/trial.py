@@ -40,7 +40,11 @@ class Trial:
         self._starting = threading.Lock()
 
     def __enter__(self) -> Trial:
-        self.watch.__enter__()
+        try:
+            self.watch.__enter__()
+        except BaseException:
+            self.watch.stop()
+            raise
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -45,7 +45,10 @@ class Watch:
         self._jobs: dict[str, Seen] = {}
         self._events: dict[str, list[dict[str, Any]]] = {}
         self._stopping = threading.Event()
-        self._threads = [threading.Thread(target=self._repeat, args=(each,)) for each in (self._list, self._receive)]
+        # A signal that comes before the context is entered must not leave threads that keep the process alive.
+        self._threads = [
+            threading.Thread(target=self._repeat, args=(each,), daemon=True) for each in (self._list, self._receive)
+        ]
         self.error: Exception | None = None
 
     def __enter__(self) -> Watch:

@@ -112,6 +112,14 @@ class TestAccount(Account):
         date = {"DeletionDate": datetime(2026, 12, 26, tzinfo=UTC)}
         return {"KeyMetadata": {"KeyId": given["KeyId"], "KeyState": self.key_states[given["KeyId"]], **date}}
 
+    def _DeleteBucket(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.buckets.pop(given["Bucket"])
+        return super()._DeleteBucket(given)
+
+    def _ScheduleKeyDeletion(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.key_states[given["KeyId"]] = "PendingDeletion"
+        return super()._ScheduleKeyDeletion(given)
+
     def _StopEntitiesDetectionJob(self, given: dict[str, Any]) -> dict[str, Any]:
         self.jobs[given["JobId"]]["JobStatus"] = "STOPPED"
         return {"JobStatus": "STOP_REQUESTED"}

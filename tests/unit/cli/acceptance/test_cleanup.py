@@ -65,12 +65,20 @@ def test_a_step_that_fails_keeps_no_other_from_being_done(killed: Ledger, accoun
     assert not account.standing
 
 
-def test_parts_of_a_stack_that_is_gone_are_looked_for(killed: Ledger, account: TestAccount, aws: Aws) -> None:
+def test_parts_of_a_stack_that_is_gone_are_removed(killed: Ledger, account: TestAccount, aws: Aws) -> None:
     killed.parts = account.standing.pop(STACK)
     killed.write()
     [read] = interrupted(ACCOUNT, REGION)
-    left = clean_up(aws, read, pause=0, told=lambda what: None).left
-    assert [each.partition(":")[0] for each in left] == [f"bucket {STACK}-out", f"key {STACK}-key"]
+    assert clean_up(aws, read, pause=0, told=lambda what: None).left == []
+    assert account.removed == [f"{STACK}-out", f"{STACK}-key"]
+
+
+def test_what_can_not_be_removed_is_looked_for(killed: Ledger, account: TestAccount, aws: Aws) -> None:
+    killed.parts = account.standing.pop(STACK)
+    account.fail("ScheduleKeyDeletion", "AccessDenied")
+    left = " ".join(clean_up(aws, killed, pause=0, told=lambda what: None).left)
+    assert "removing what the stack has left: ScheduleKeyDeletion failed: AccessDenied" in left
+    assert f"key {STACK}-key" in left
 
 
 def test_only_runs_of_this_account_and_region_are_found(killed: Ledger) -> None:
