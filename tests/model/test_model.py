@@ -60,8 +60,10 @@ def explored(machine: Rendered, world: World, *, faults: int, first: bool = Fals
     started = frozenset({"WaitForJob"})
     explorer.explore(batch, world.begin(batch), until=started, first=first)
     explorer.explore(direct, world.begin(direct, taken=True), until=started, first=first)
+    # So is one that has taken up a job, once a poll has found that running.
+    followed = frozenset({"WaitForOutput"})
     for status in ("COMPLETED", "FAILED", "IN_PROGRESS"):
-        explorer.explore(taken_up, world.begin(taken_up, before=(status, "by-hand")), first=first)
+        explorer.explore(taken_up, world.begin(taken_up, before=(status, "by-hand")), until=followed, first=first)
     explorer.explore(direct, world.begin(direct), first=first)
     return explorer
 
