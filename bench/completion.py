@@ -1,4 +1,4 @@
-"""When the end of a job is noticed, and what noticing costs, by the way it is watched: a simulation of 20,000 jobs.
+"""Lag and price of noticing the end of a job, for each way to watch it: a simulation of 20,000 jobs.
 
 ``python -m bench.completion --write`` also puts the tables into docs/completion.md. Ages are seconds since submission.
 Counted are the states entered, and so paid for, from the start of a job to the look that sees its end; results don't
@@ -36,7 +36,7 @@ HISTORY_LIMIT, WAIT_EVENTS, TOKEN_EVENTS = 25_000, 9, 13
 
 @dataclass(frozen=True)
 class Events:
-    """What becomes of the events of outputs: shares of them, and by how many seconds the output precedes the status."""
+    """Delivery of the events of outputs: shares of them, and by how many seconds the output precedes the status."""
 
     lost: float = 0
     late: float = 0
@@ -70,13 +70,13 @@ WATCHES = (
     Watch("events off: proportional(0.05)", PollSchedule.proportional(0.05).wait_seconds),
     FIXED_30,
     Watch("peer: media analysis framework, waits 10 s", lambda _: 10),
-    Watch("peer: scheduler's operator, waits 60 s, 20 looks", lambda _: 60, most_looks=20, paid=False),
-    Watch("peer: scheduler's trigger, waits 120 s, 75 looks", lambda _: 120, most_looks=75, paid=False),
+    Watch("peer: scheduler's operator, waits 60 s, 20 polls", lambda _: 60, most_looks=20, paid=False),
+    Watch("peer: scheduler's trigger, waits 120 s, 75 polls", lambda _: 120, most_looks=75, paid=False),
 )
 
 
 def job_seconds(mix: str, jobs: int) -> Iterator[float]:
-    """How long each of ``jobs`` runs."""
+    """Durations of ``jobs``."""
     chance = random.Random(mix)
     shortest, longest = 360, 43_200
     # 98 % of the distribution lie between the two; the rest is drawn anew.
@@ -119,7 +119,7 @@ def watched(how: Watch, end: float, chance: random.Random) -> tuple[float | None
 
 
 def usd(used: Counter[str]) -> float:
-    """What watching costs: states, calls of functions, and keeping and reading tokens."""
+    """The price of watching: states, calls of functions, and keeping and reading tokens."""
     call = PRICES["Lambda invocations"] + LAMBDA_SECONDS * GB["small"] * PRICES["Lambda GB-seconds"]
     look = call + len(STATES_A_LOOK) * PRICES["state transitions"]
     token = call + PRICES["S3 writes, copies and lists"] + PRICES["S3 reads"]
@@ -127,7 +127,7 @@ def usd(used: Counter[str]) -> float:
 
 
 class Figures(NamedTuple):
-    """What one way to watch made of one mix of jobs: means of a job, US dollars of 1,000."""
+    """Figures of one way to watch one mix of jobs: means of a job, US dollars of 1,000."""
 
     lag: float
     lag_p95: float
@@ -173,7 +173,7 @@ def promised(jobs: int = JOBS) -> dict[str, float]:
 def main() -> None:
     """Print the tables and the JSON line."""
     console = Console(width=140, record=True)
-    heads = ("", "mean lag s", "p95 s", "looks", "transitions", "USD per 1,000 jobs", "end not seen")
+    heads = ("", "mean lag s", "p95 s", "polls", "transitions", "USD per 1,000 jobs", "end not seen")
     for mix in (OBSERVED, LOG_NORMAL):
         table = Table(*heads, box=MARKDOWN)
         for how in WATCHES:

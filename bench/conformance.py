@@ -72,7 +72,7 @@ class Proofs:
             self.failed.add(report.nodeid)
 
     def proven(self, kind: str, name: str) -> bool:
-        """Whether something proves it and nothing that claims to has failed."""
+        """Return True if a test proves it and no test that claims to has failed."""
         return bool(self.tests[kind, name]) and not self.tests[kind, name] & self.failed
 
 

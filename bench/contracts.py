@@ -1,8 +1,8 @@
 """Documents made from :mod:`entities_job.contracts`: the schema of the event, tables of payloads, columns of queries.
 
-``python -m bench.contracts --write`` writes docs/event-schema.json, the tables of docs/architecture.md below each
-``<!-- contracts: begin <type> ... -->``, and what docs/queries.md says of columns; without ``--write`` it lists the
-documents that are stale.
+``python -m bench.contracts --write`` writes docs/event-schema.json, the tables of docs/architecture.md and
+docs/contract.md below each ``<!-- contracts: begin <type> ... -->``, the hints of docs/troubleshooting.md below each
+``<!-- hint: <code> -->``, and the columns in docs/queries.md. Without ``--write`` it lists the stale documents.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Annotated, Literal, get_args, get_origin
 from cdk_comprehend_entities._payloads import bare, fields
 from cdk_comprehend_entities.queries.tables import TABLES, VIEWS
 from entities_job import contracts
+from entities_job.errors import HINTS
 from entities_job.publish.outcome import LISTED_TYPES
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -26,6 +27,8 @@ Schema = dict[str, object]
 _NUMBER: Schema = {"$ref": "#/$defs/number"}
 _DUCKDB_COLUMNS = re.compile(r"(?<=columns = \{\n).*?(?=\}\);\n)", re.DOTALL)
 _MARKED = re.compile(r"(<!-- contracts: begin (.+?) -->\n).*?(<!-- contracts: end -->)", re.DOTALL)
+
+_HINTED = re.compile(r"(<!-- hint: (\w+) -->\n)(?:\n\*\*What to do\*\*: .*\n)?")
 
 # :class:`module.Name` and the like in a docstring.
 _ROLE = re.compile(r":\w+:`(?:\w+\.)*(\w+)`")
@@ -176,8 +179,10 @@ def queries(page: str) -> str:
 def documents() -> Iterator[tuple[Path, str]]:
     """Yield each document with the text that it should have."""
     yield DOCS / "event-schema.json", json.dumps(event_schema(), indent=2) + "\n"
-    page = DOCS / "architecture.md"
-    yield page, _MARKED.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page.read_text("utf-8"))
+    for page in (DOCS / "architecture.md", DOCS / "contract.md"):
+        yield page, _MARKED.sub(lambda found: f"{found[1]}{table(found[2])}{found[3]}", page.read_text("utf-8"))
+    page = DOCS / "troubleshooting.md"
+    yield page, _HINTED.sub(lambda found: f"{found[1]}\n**What to do**: {HINTS[found[2]]}.\n", page.read_text("utf-8"))
     yield DOCS / "queries.md", queries((DOCS / "queries.md").read_text("utf-8"))
 
 

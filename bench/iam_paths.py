@@ -20,7 +20,7 @@ _numbers = itertools.count(1)
 
 
 def job(deployed: Deployed) -> str:
-    """A job and its published result; one of its documents is an image for whoever reads those."""
+    """A job and its published result; one of its documents is an image, for roles that read images."""
     uri = deployed.put({**DOCUMENTS, "scan.png": b"scan"})
     return _run(deployed, {"InputDataConfig": {"S3Uri": uri}}, "COMPLETED")
 
@@ -35,12 +35,12 @@ def deadline(deployed: Deployed) -> str:
 
 
 def refusal(deployed: Deployed) -> str:
-    """An execution that is refused, and reported."""
+    """An execution that is rejected, and reported."""
     return _run(deployed, {"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}}, "RequestRefused")
 
 
 def abort(deployed: Deployed) -> str:
-    """An execution that somebody ends while its job runs: the job is stopped, and the end reported."""
+    """An execution that is aborted while its job runs: the job is stopped, and the end reported."""
     rehearsal, begun = deployed.rehearsal, int(time.time() * 1000)
     rehearsal.comprehend.spoil_jobs(seconds=1500)
     arn = deployed.start()
@@ -65,7 +65,7 @@ def wake(deployed: Deployed) -> str:
 
 
 def abandon(deployed: Deployed) -> str:
-    """A job that no execution waits for is stopped beside one that has its execution, and an open end is reported."""
+    """An orphaned job is stopped, another with an execution is not, and an open end is reported."""
     outputs, begun = deployed.outputs, int(time.time() * 1000)
     ended = deployed.start({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}})
     deployed.rehearsal.ended_execution(ended)
@@ -90,7 +90,7 @@ def abandon(deployed: Deployed) -> str:
 
 
 def resume(deployed: Deployed) -> str:
-    """A job that was started by hand is taken up and published."""
+    """A job that was started by hand is resumed and published."""
     job_id = _by_hand(deployed, f"by-hand-{next(_numbers)}")
 
     def status() -> list[str]:
@@ -107,7 +107,7 @@ def token(deployed: Deployed) -> str:
 
 
 def batch(deployed: Deployed) -> str:
-    """A batch of uploads: a version, one that is gone, an object of a bucket without versions, and a refused one."""
+    """A batch of uploads: a version, a deleted one, an object of a bucket without versions, and a rejected one."""
     s3, bucket, number = deployed.rehearsal.client("s3"), deployed.outputs["InputBucket"], next(_numbers)
     entries = []
     for name in ("version.txt", "gone.txt", "etag.txt", "refused.txt"):
@@ -136,7 +136,7 @@ def batch(deployed: Deployed) -> str:
 
 
 def dispatch(deployed: Deployed) -> str:
-    """The dispatcher looks at a poisoned message and three uploads, two of which make a batch; nobody else wakes it."""
+    """The dispatcher reads a poisoned message and three uploads, two of which make a batch; nothing else wakes it."""
     rehearsal, bucket = deployed.rehearsal, deployed.outputs["InputBucket"]
     functions, sqs, queue = rehearsal.client("lambda"), rehearsal.client("sqs"), deployed.outputs["UploadQueueUrl"]
     dispatcher = _dispatcher_alone(deployed)
@@ -189,7 +189,7 @@ def settle(deployed: Deployed) -> str:
 
 
 def backfill(deployed: Deployed) -> str:
-    """An object that no event announced is listed and queued."""
+    """An object without an S3 event is listed and queued."""
     bucket, key = deployed.outputs["InputBucket"], f"uploads/backfill/{next(_numbers)}.txt"
     deployed.rehearsal.client("s3").put_object(Bucket=bucket, Key=key, Body=TEXT * 9)
     told = _told(deployed, {"Backfill": {"Trigger": "Uploads"}})
@@ -197,7 +197,7 @@ def backfill(deployed: Deployed) -> str:
 
 
 def _told(deployed: Deployed, event: object) -> str:
-    """What the dispatcher answers, and what it was denied."""
+    """Return the dispatcher's answer, and the calls that were denied."""
     begun, dispatcher = int(time.time() * 1000), _dispatcher_alone(deployed)
     answer = deployed.rehearsal.client("lambda").invoke(FunctionName=dispatcher, Payload=json.dumps(event))
     return f"{answer['Payload'].read().decode()}\n{denials(deployed, begun)}"
@@ -232,7 +232,7 @@ PATHS: dict[str, Callable[[Deployed], str]] = {
 
 
 def denials(deployed: Deployed, since: int) -> str:
-    """What the workflow's functions have logged since a time (epoch milliseconds) about rights that they lack."""
+    """Return logs of the workflow's functions since a time (epoch milliseconds) about missing permissions."""
     # An answer to HeadObject has no body that could name a right.
     return _logged(deployed, since, "not authorized to perform", "(403) when calling the HeadObject operation")
 

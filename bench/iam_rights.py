@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cdk_comprehend_entities.rights.access import SOURCE
+from cdk_comprehend_entities.rights.acknowledged import SOURCE
 from local.rehearsal import ACCOUNT, Rehearsal
 from tests.synth.reading import conditions, listed, readable, shown
 
@@ -48,7 +48,7 @@ class Right(NamedTuple):
 
     @property
     def signs(self) -> tuple[str, ...]:
-        """What is said where the right is missing: the action, if its service names it."""
+        """The error without the permission: the action, if its service names it."""
         match self.action:
             case "sts:AssumeRole":
                 return ("does not trust",)
@@ -89,9 +89,10 @@ def sources(folder: Path) -> dict[tuple[str, str], str]:
     for path, entries in json.loads(metadata.read_text()).items():
         for entry in entries:
             if entry["type"] == SOURCE:
-                actions, _, source = entry["data"].partition(": ")
-                for action in actions.split():
-                    found.setdefault(("".join(path.split("/")[3:]), action), []).append(source)
+                for line in entry["data"]:
+                    actions, _, source = line.partition(": ")
+                    for action in actions.split():
+                        found.setdefault(("".join(path.split("/")[3:]), action), []).append(source)
     return {right: "; ".join(dict.fromkeys(each)) for right, each in found.items()}
 
 

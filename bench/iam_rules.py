@@ -1,4 +1,4 @@
-"""What proves each right: a way that fails without it, or, where MiniStack can't judge, a test of the template."""
+"""Proof of each permission: a path that fails without it or, if MiniStack can't check it, a test of the template."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NETWORK, _RESOURCES = "tests/synth/test_network.py::", "tests/synth/test_resour
 
 
 class NotProvable(NamedTuple):
-    """Why MiniStack can't judge a right, and the test of the template that covers it instead, as pytest names it."""
+    """The reason why MiniStack can't check a permission, and the test of the template instead, as pytest names it."""
 
     reason: str
     test: str
@@ -20,19 +20,19 @@ class NotProvable(NamedTuple):
 
 _FUNCTION = f"{_RIGHTS}test_a_function_has_no_other_right"
 _DISPATCHER = f"{_UPLOAD}test_rights_of_the_dispatcher"
-_TLS_ONLY = "a rehearsal that judges speaks TLS only"
+_TLS_ONLY = "the local AWS with IAM speaks TLS only"
 _OBJECTS = r"s3:(ListBucket|GetObject|PutObject)|kms:(Decrypt|GenerateDataKey)"
 _QUEUE = "sqs:(ReceiveMessage|DeleteMessage|GetQueueAttributes)"
-_SERVICES = "MiniStack's services reach each other without being judged"
+_SERVICES = "MiniStack's services call each other without IAM checks"
 
 RULES: dict[str, NotProvable | str] = {
-    # What MiniStack can't judge.
+    # Not checked by MiniStack.
     r"StateMachineRole sts:AssumeRole .*": NotProvable(
         "MiniStack assumes no role for a state machine",
         f"{_RIGHTS}test_only_this_accounts_state_machines_assume_the_state_machines_role",
     ),
     r"StateMachineRole (lambda:InvokeFunction|s3:ListBucket|(states|logs|xray):\w+) .*": NotProvable(
-        "MiniStack does not judge what a state machine calls",
+        "MiniStack does not check the calls of a state machine",
         f"{_RIGHTS}test_the_state_machine_calls_its_functions_only",
     ),
     r".*Role sts:AssumeRole lambda.amazonaws.com aws:SourceAccount": NotProvable(
@@ -40,25 +40,25 @@ RULES: dict[str, NotProvable | str] = {
         f"{_RIGHTS}test_only_lambda_assumes_a_functions_role_and_only_for_this_account",
     ),
     r".*Role logs:(CreateLogStream|PutLogEvents) .*": NotProvable(
-        "MiniStack's Lambda writes logs without being judged", _FUNCTION
+        "MiniStack's Lambda writes logs without IAM checks", _FUNCTION
     ),
     r".*Role xray:(PutTraceSegments|PutTelemetryRecords) .*": NotProvable("MiniStack has no X-Ray", _FUNCTION),
     r"StartJobRole kms:(CreateGrant|DescribeKey|Decrypt|GenerateDataKey) .*": NotProvable(
         "when Comprehend uses a key with its caller's rights is undocumented", _FUNCTION
     ),
     r"StartJobRole textract:(DetectDocumentText|AnalyzeDocument) .*": NotProvable(
-        "whether Comprehend judges its caller or the job's role is undocumented; the emulator judges the role",
+        "AWS does not document if Comprehend checks its caller or the job's role; the emulator checks the role",
         f"{_RIGHTS}test_tags_and_textract_come_with_their_settings_only",
     ),
     r".*Role sqs:SendMessage <Unreported.Arn> .*": NotProvable(
-        "MiniStack's Lambda fills dead-letter queues without being judged", _FUNCTION
+        "MiniStack's Lambda fills dead-letter queues without IAM checks", _FUNCTION
     ),
     r"DataAccessRole ec2:\w+ .*": NotProvable(
         "the emulator makes no network interfaces",
         f"{_NETWORK}test_the_service_makes_network_interfaces_as_its_guide_shows",
     ),
     rf".*DispatchUploadsRole {_QUEUE} <UploadDispatcherWakeQueue.Arn> ": NotProvable(
-        "MiniStack's Lambda reads its queues without being judged", _DISPATCHER
+        "MiniStack's Lambda reads its queues without IAM checks", _DISPATCHER
     ),
     r".*DispatchUploadsRole kms:(Decrypt|GenerateDataKey) <UploadDispatcherQueueKey.Arn> .*": NotProvable(
         "MiniStack's SQS uses no keys", _DISPATCHER

@@ -135,7 +135,7 @@ class Burst:
                 yield from ((execution["executionArn"], execution["status"]) for execution in page["executions"])
 
     def dead_uploads(self) -> int:
-        """How many dead letters are uploads: all that were put are valid. Failed batches are redriven."""
+        """Return the number of dead letters that are uploads, which are all valid. Failed batches are redriven."""
         found = 0
         for queue in (value for name, value in self._outputs.items() if "Dead" in name):
             given = {"QueueUrl": queue, "MaxNumberOfMessages": 10, "VisibilityTimeout": 30}

@@ -1,4 +1,4 @@
-"""Takes away every right of the deployed template, one at a time, and sees which way through the workflow fails.
+"""Removes every permission of the deployed template, one at a time, and shows which path through the workflow fails.
 
 ``python -m bench.prove_iam --write`` also writes docs/permissions.md. The last line is one JSON object: how many rights
 are ``necessary``, ``not_provable_here`` and ``unnecessary``. The exit code is 1 if a right is unnecessary, if what
@@ -38,7 +38,7 @@ _COLOURS = {"necessary": "green", "not provable here": "yellow"}
 
 
 class Verdict(NamedTuple):
-    """What became of one right: ``necessary``, ``not provable here``, ``unnecessary``, ``unclear`` or ``unknown``."""
+    """Verdict on one permission: ``necessary``, ``not provable here``, ``unnecessary``, ``unclear`` or ``unknown``."""
 
     right: Right
     verdict: str
@@ -93,12 +93,12 @@ def judge(right: Right, deployed: Deployed, deployment: Deployment) -> Verdict:
 def page(verdicts: list[Verdict], known: Mapping[tuple[str, str], str]) -> str:
     """Return the table as Markdown; ``known`` are the sources of rights by holder and action."""
     lines = [
-        "# Every right, and what fails without it",
+        "# Every permission, and what fails without it",
         "",
-        "Written by `make prove-iam`. Each action on each resource in each policy of the template was taken away alone",
-        "from a workflow deployed on loopback where IAM is judged at each call, and the way through the workflow that",
-        "needs it had to fail and name it. Conditions of trust policies and principals of key policies were changed to",
-        "another account. The ways stand in `bench/iam_paths.py`. None of it ran on a real account.",
+        "Written by `make prove-iam`. Each action on each resource in each policy of the template was removed alone",
+        "from a workflow on the local AWS, where IAM checks every call. The path through the workflow that needs it",
+        "had to fail with the action in its error. Conditions of trust policies and principals of key policies were",
+        "changed to another account. The paths are in `bench/iam_paths.py`. None of it ran on a real account.",
         "The source is the AWS document that shows the statement; without one, CDK or the policy of a resource has it.",
         "",
         *(f"- **{way}**: {' '.join((path.__doc__ or '').split())}" for way, path in PATHS.items()),

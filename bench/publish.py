@@ -240,7 +240,7 @@ def alone(call: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def gzip_seconds(root: Path) -> float:
-    """What ``gzip -dc`` takes."""
+    """Time and memory of ``gzip -dc``."""
     begun = time.perf_counter()
     subprocess.run(["gzip", "-dc", root / "output.tar.gz"], stdout=subprocess.DEVNULL, check=True)
     return time.perf_counter() - begun

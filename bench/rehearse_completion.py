@@ -1,4 +1,4 @@
-"""How soon executions on the rehearsal see their job's end: 100 jobs of random length, with events as they may come.
+"""Lag of executions on the local AWS: 100 jobs of random length, with events as they may come.
 
 ``python -m bench.rehearse_completion [jobs]`` deploys one workflow with completion events and one without, on a clock
 that runs ten times as fast as ours, and lets events come as they do, not at all (never looked for, or lost at random),

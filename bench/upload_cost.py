@@ -1,4 +1,4 @@
-"""What running uploads costs beside their analysis, for 1,000 documents, by the size of a batch.
+"""The price of running uploads beside their analysis, for 1,000 documents, by the size of a batch.
 
 Calls are counted while the real dispatcher and staging work on an account in memory; states are counted from the
 machine's path, with completion events. Prices are those of us-east-1, first tier.
@@ -100,7 +100,7 @@ def calls(documents: int) -> dict[str, int]:
 
 
 def quantities(documents: int) -> dict[str, float]:
-    """What one batch uses of everything that is paid for."""
+    """Everything that is paid for in one batch."""
     counted, shards = calls(documents), -(-documents // SHARD_DOCUMENTS)
     writes = sum(counted.get(name, 0) for name in S3_WRITES)
     reads = sum(counted.get(name, 0) for name in S3_READS)

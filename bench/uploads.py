@@ -278,7 +278,7 @@ def percentile(values: array[float], share: float) -> float:
 
 
 class Figures(NamedTuple):
-    """What one design did with two hours of uploads; documents a second are those of the second hour."""
+    """Figures of one design for two hours of uploads; documents a second are those of the second hour."""
 
     documents_a_second: float
     p50_minutes: float

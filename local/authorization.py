@@ -1,4 +1,4 @@
-"""Where MiniStack's IAM judges less, or other, than that of AWS, and a right too few would not be noticed."""
+"""Differences between MiniStack's IAM and that of AWS that would hide a missing permission."""
 
 from __future__ import annotations
 
@@ -36,13 +36,15 @@ def _judge_comprehend() -> None:
         headers, body, region, account = call[2], call[3], call[5], call[6]
         if headers.get("x-amz-target", "").endswith(".ListEntitiesDetectionJobs"):
             return "*"
-        return f"arn:aws:comprehend:{region}:{account}:entities-detection-job/{_request(body).get('JobId', '*')}"
+        request = _request(body)
+        job = f"arn:aws:comprehend:{region}:{account}:entities-detection-job/{request.get('JobId', '*')}"
+        return str(request.get("ResourceArn", job))
 
     iam_actions.extract_resource_arn = job_arn
 
 
 def start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
-    """What the service asks of whoever starts a job, besides the start itself, which MiniStack has asked."""
+    """Permissions that the service checks of the caller of a start, besides the start itself."""
     # A call that Step Functions makes by itself is not signed; MiniStack does not judge those.
     judged = app.AUTH and headers.get("authorization")
     if not judged or not headers.get("x-amz-target", "").endswith(".StartEntitiesDetectionJob"):
@@ -79,7 +81,7 @@ def start_refused(headers: dict[str, str], body: bytes, query: Any) -> Any:
 def _request(body: bytes) -> dict[str, Any]:
     try:
         request = json.loads(body or b"{}")
-    except ValueError:
+    except (ValueError, RecursionError):
         return {}
     return request if isinstance(request, dict) else {}
 
@@ -174,7 +176,7 @@ def _judge_batches() -> None:
 
 
 def _judge_tokens() -> None:
-    """Whoever answers for a task token is judged by the state machine that waits; MiniStack can't know which one."""
+    """The answer for a task token is checked against the waiting state machine, which MiniStack does not know."""
     execute, invoke, resource_arn = (
         stepfunctions._execute_task,
         stepfunctions._invoke_with_callback,
@@ -199,7 +201,7 @@ def _judge_tokens() -> None:
 
 
 def _hide_missing_objects() -> None:
-    """Who may not list a bucket is not told that an object is missing, only that access is denied.
+    """Without permission to list a bucket, a missing object is reported as access denied.
 
     Source: Amazon S3 API Reference, GetObject, Permissions.
     """

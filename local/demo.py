@@ -8,7 +8,7 @@ import shlex
 import subprocess
 import time
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, NoReturn
@@ -19,7 +19,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from local.example import EXAMPLE, clean_environment
-from local.processes import ROOT, end_rehearsal, own_environment
+from local.processes import OFFLINE, ROOT, end_rehearsal, own_environment
 from local.rehearsal import Rehearsal, RehearsalError
 
 FOLDER = ROOT / ".rehearsal" / "demo"
@@ -28,7 +28,8 @@ SAMPLES = ROOT / "local" / "samples"
 TOOL = ROOT / "cli" / "comprehend-entities"
 CLOCK_SCALE = 0.01
 _NOTE = (
-    f"Made on the local AWS, whose clock runs {1 / CLOCK_SCALE:.0f} times as fast; its entities and scores are made up."
+    f"Made on the local AWS, whose clock runs {1 / CLOCK_SCALE:.0f} times as fast, except for “Seen after”; "
+    "its entities and scores are made up."
 )
 
 console = Console(highlight=False)
@@ -51,12 +52,13 @@ def run(
     with _only_one():
         try:
             code = _run(documents, port, output or REPORT)
-        except (RehearsalError, subprocess.CalledProcessError, TimeoutError) as error:
-            end_rehearsal(FOLDER)
-            _fail(f"{error}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
         except KeyboardInterrupt:
             end_rehearsal(FOLDER)
             _fail("Interrupted. What was started has been stopped.")
+        except Exception as error:
+            end_rehearsal(FOLDER)
+            message = str(error) if isinstance(error, RehearsalError | TimeoutError) else repr(error)
+            _fail(f"{message}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
     raise typer.Exit(code)
 
 
@@ -68,19 +70,21 @@ def down() -> None:
 
 def _run(documents: Path | None, port: int, report: Path) -> int:
     rehearsal = Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, port=port, outlives=True)
-    with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
-        rehearsal.start()
-    with _step("cdk bootstrap"):
-        rehearsal.bootstrap()
-    with _step("cdk deploy EntitiesDetection, this repository's own app"):
-        outputs = rehearsal.deploy("EntitiesDetection")
-    tool = _Tool(rehearsal, outputs["StateMachineArn"])
-    _write_environment(rehearsal, outputs["StateMachineArn"])
-    code = 0
-    if documents:
-        code = tool("submit", str(documents.expanduser()), "--name", "yours", "--yes")
-    else:
-        _samples(tool, rehearsal)
+    meanwhile = ThreadPoolExecutor(1)
+    try:
+        if documents:
+            # Whatever can't be submitted is known before anything is started.
+            _Tool(rehearsal)("cost", str(documents.expanduser()))
+            tool = _deployed(rehearsal)
+            code = tool("submit", str(documents.expanduser()), "--name", "yours", "--yes")
+        else:
+            wheel = meanwhile.submit(clean_environment)
+            tool, code = _deployed(rehearsal), 0
+            example = meanwhile.submit(lambda: rehearsal.deploy("YourStack", folder=EXAMPLE, python=wheel.result()))
+            _samples(tool, example)
+    finally:
+        # After Ctrl-C or an error, what has not begun yet is not done any more.
+        meanwhile.shutdown(cancel_futures=True)
     if code in (0, 3):
         old = report == REPORT and report.exists()
         again = ["--force"] if old else []
@@ -91,20 +95,32 @@ def _run(documents: Path | None, port: int, report: Path) -> int:
     return code
 
 
-def _samples(tool: _Tool, rehearsal: Rehearsal) -> None:
+def _deployed(rehearsal: Rehearsal) -> _Tool:
+    """Start AWS and deploy this repository's own app; return the command line that finds it."""
+    with _step("Starting AWS on 127.0.0.1: MiniStack, and a Comprehend emulator beside it"):
+        rehearsal.start()
+        # The events that tell of a job's end come no sooner on a scaled clock.
+        rehearsal.comprehend.configure(ended_clock="real")
+    with _step("cdk bootstrap"):
+        rehearsal.bootstrap()
+    with _step("cdk deploy EntitiesDetection, this repository's own app"):
+        machine = rehearsal.deploy("EntitiesDetection")["StateMachineArn"]
+    _write_environment(rehearsal, machine)
+    return _Tool(rehearsal, machine)
+
+
+def _samples(tool: _Tool, example: Future[dict[str, str]]) -> None:
     """The three ways: this repository's app, a stack that imports the wheel, and uploads alone."""
-    with ThreadPoolExecutor(1) as meanwhile:
-        example = meanwhile.submit(lambda: rehearsal.deploy("YourStack", folder=EXAMPLE, python=clean_environment()))
-        samples = os.path.relpath(SAMPLES)
-        tool("cost", f"{samples}/en")
-        tool("submit", f"{samples}/uploads", "--trigger", "Uploads", "--no-wait")
-        tool("submit", f"{samples}/lines", "--one-doc-per-line", "--name", "lines", "--no-wait")
-        tool("submit", f"{samples}/es", "--language", "es", "--name", "spanish", "--no-wait")
-        tool("submit", f"{samples}/en", "--name", "english")
-        tool("watch")
-        tool("list")
-        with _step("Meanwhile, the wheel in another team's stack: cdk deploy YourStack (examples/your_stack)"):
-            machine = example.result()["StateMachineArn"]
+    samples = os.path.relpath(SAMPLES)
+    tool("cost", f"{samples}/en")
+    tool("submit", f"{samples}/uploads", "--trigger", "Uploads", "--no-wait")
+    tool("submit", f"{samples}/lines", "--one-doc-per-line", "--name", "lines", "--no-wait")
+    tool("submit", f"{samples}/es", "--language", "es", "--name", "spanish", "--no-wait")
+    tool("submit", f"{samples}/en", "--name", "english")
+    tool("watch")
+    tool("list")
+    with _step("Meanwhile, the wheel in another team's stack: cdk deploy YourStack (examples/your_stack)"):
+        machine = example.result()["StateMachineArn"]
     tool("submit", f"{samples}/uploads", "--trigger", "Uploads", "--state-machine", machine)
     tool("results", "--limit", "10")
     tool("doctor")
@@ -113,7 +129,7 @@ def _samples(tool: _Tool, rehearsal: Rehearsal) -> None:
 class _Tool:
     """The project's command line, as somebody types it."""
 
-    def __init__(self, rehearsal: Rehearsal, machine: str) -> None:
+    def __init__(self, rehearsal: Rehearsal, machine: str = "") -> None:
         self._environment = {**own_environment(), **rehearsal.environment, _MACHINE: machine}
 
     def __call__(self, *arguments: str) -> int:
@@ -125,7 +141,7 @@ class _Tool:
         console.print(f"\n[bold]$ comprehend-entities {escape(shlex.join(arguments))}[/]", soft_wrap=True)
         code = subprocess.run([TOOL, *arguments], env=self._environment, check=False).returncode
         if code in (1, 2, 130):
-            raise RehearsalError(f"`comprehend-entities {shlex.join(arguments)}` failed")
+            raise RehearsalError(f"`comprehend-entities {shlex.join(arguments)}` failed: see above")
         return code
 
 
@@ -134,15 +150,19 @@ _MACHINE = "COMPREHEND_ENTITIES_STATE_MACHINE"
 
 def _write_environment(rehearsal: Rehearsal, machine: str) -> None:
     """Write what a shell sources to use the local AWS, whatever else is exported there."""
-    kept = ("NO_PROXY", "no_proxy", "AWS_EC2_METADATA_DISABLED")
-    variables = {**{name: own_environment()[name] for name in kept}, **rehearsal.environment, _MACHINE: machine}
+    own = {_MACHINE: machine, "COMPREHEND_EMULATOR_URL": rehearsal.comprehend.url}
+    variables = {**OFFLINE, **rehearsal.environment, **own}
     lines = [
-        "# Source it: . .rehearsal/demo/env.sh",
+        f"# Source it: {_sourced()}",
         "unset AWS_PROFILE $(env | sed -n 's/^\\(AWS_[A-Z0-9_]*\\)=.*/\\1/p')",
         *(f"export {name}={shlex.quote(value)}" for name, value in variables.items()),
         f'export PATH={shlex.quote(str(TOOL.parent))}:{shlex.quote(str(ROOT / ".venv" / "bin"))}:"$PATH"',
     ]
     (FOLDER / "env.sh").write_text("\n".join(lines) + "\n")
+
+
+def _sourced() -> str:
+    return f". {shlex.quote(os.path.relpath(FOLDER / 'env.sh'))}"
 
 
 @contextmanager
@@ -175,7 +195,7 @@ def _step(text: str) -> Iterator[None]:
 
 def _what_next() -> None:
     console.print("\n[bold]Try it yourself[/], in this folder:")
-    console.print("  . .rehearsal/demo/env.sh")
+    console.print(f"  {_sourced()}", soft_wrap=True)
     console.print("  comprehend-entities submit README.md")
     console.print("  comprehend-entities results entities --format csv")
     console.print("  aws comprehend list-entities-detection-jobs")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -21,7 +22,10 @@ def clean_environment() -> Path:
     if not python.exists():
         _command([sys.executable, "-m", "venv", str(home)])
     wheels = home / "wheels"
-    _command([*pip, "wheel", "--no-deps", "--wheel-dir", str(wheels), str(ROOT)])
+    shutil.rmtree(wheels, ignore_errors=True)
+    # With the tools of this environment, which are pinned, and without asking for others.
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(wheels), str(ROOT)]
+    _command(build)
     (wheel,) = wheels.glob("*.whl")
     # Dependencies are pinned to what was tested; later runs find them installed.
     _command([*pip, "install", "--constraint", str(ROOT / "requirements.txt"), str(wheel)])

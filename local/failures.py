@@ -16,7 +16,7 @@ FOR_GOOD = 9999
 
 
 class Kind(NamedTuple):
-    """How a call of a function fails: the error as Step Functions sees it, and whether the function ran before."""
+    """A failure of a function's call: the error as Step Functions sees it, and whether the function ran before."""
 
     error: str
     message: str

@@ -24,6 +24,8 @@ PAPER_TYPES = (
     "AWS::EC2::SecurityGroupIngress",
     "AWS::EC2::SecurityGroupEgress",
     "AWS::CloudWatch::CompositeAlarm",
+    "AWS::EC2::FlowLog",
+    "AWS::Logs::QueryDefinition",
     # CDK's function for it needs the AWS SDK for JavaScript, and MiniStack deletes buckets that hold objects anyway.
     "Custom::S3AutoDeleteObjects",
 )
@@ -35,7 +37,7 @@ _RAISED = "@@raised@@"
 if version("ministack") != PINNED:
     sys.exit(
         f"this launcher touches the insides of MiniStack {PINNED}, but {version('ministack')} is installed: install "
-        f"ministack=={PINNED} (`make clean setup` does), or mend local/launcher.py and its PINNED version"
+        f"ministack=={PINNED} (`make clean setup` does), or fix local/launcher.py and its PINNED version"
     )
 
 from ministack import app  # noqa: E402  (the check above must come first)

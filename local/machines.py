@@ -1,4 +1,4 @@
-"""Where MiniStack's Step Functions and SQS differ from those of AWS, and a workflow would notice."""
+"""Differences between MiniStack's Step Functions and SQS and those of AWS that matter to a workflow."""
 
 from __future__ import annotations
 

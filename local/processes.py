@@ -15,11 +15,16 @@ from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
+HOME = ROOT / ".rehearsal" / "home"
+"""The home folder of what is started here: aws-cdk-lib keeps fingerprints in ``~/.cdk``, which nothing else moves."""
+
 LOOPBACK = "127.0.0.1"
 OFFLINE = {
     "NO_PROXY": "127.0.0.1,localhost",
     "no_proxy": "127.0.0.1,localhost",
     "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
     "CDK_DISABLE_CLI_TELEMETRY": "true",
     "CDK_DISABLE_VERSION_CHECK": "true",
 }
@@ -70,7 +75,7 @@ def _end_with_stdin() -> None:
 
 
 def running(folder: Path) -> bool:
-    """Whether a rehearsal whose process ids stand in ``folder`` is running."""
+    """Return True if a local AWS whose process ids are in ``folder`` is running."""
     record = folder / "rehearsal.json"
     return record.exists() and any(_held(folder / log) for log in json.loads(record.read_text())["processes"])
 
@@ -112,13 +117,23 @@ def _end(pid: int, log: Path) -> bool:
 
 
 def own_environment() -> dict[str, str]:
-    """The environment without what would lead a process to an AWS account or to the modules of a checkout."""
+    """The environment without what would lead a process to an AWS account or to the modules of a checkout, with a home
+    folder below this one.
+    """
     foreign = ("AWS_", "PYTHONPATH")
-    return {name: value for name, value in os.environ.items() if not name.startswith(foreign)} | OFFLINE
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
+    return {**kept, **OFFLINE, "HOME": str(HOME)}
+
+
+def forget_account() -> None:
+    """Take out of this process's own environment what would lead its AWS clients to an account, or through a proxy."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        del os.environ[name]
+    os.environ.update(OFFLINE)
 
 
 def answers(port: int) -> bool:
-    """Whether somebody serves a port, and goes on to: one that was just killed may take a moment to go."""
+    """Return True if a process serves a port and goes on to: a killed one may take a moment to end."""
     for _ in range(5):
         with socket.socket() as probe:
             if probe.connect_ex((LOOPBACK, port)):

@@ -98,12 +98,11 @@ class Rehearsal:
         """
         if not _MINISTACK.exists():
             raise RehearsalError(f"MiniStack is not installed: {_MINISTACK} is missing; run `make setup`")
-        # The clients of this process, too, go straight to loopback, whatever proxy the machine has.
-        os.environ.update(processes.OFFLINE)
+        processes.forget_account()
         end_rehearsal(self._folder)
         if processes.answers(self._port):
             raise RehearsalError(
-                f"port {self._port} is in use by another program; end it, or give another one: "
+                f"port {self._port} is in use by another program; stop it, or choose another port: "
                 f"make demo PORT={self._port + 1}"
             )
         for name in ("state", "s3", "tmp"):
@@ -320,4 +319,4 @@ class Rehearsal:
 
 def _check_loopback(url: str) -> None:
     if not url.startswith(("http://127.0.0.1:", "http://localhost:", "https://localhost:", "https://127.0.0.1:")):
-        raise RehearsalError(f"a rehearsal talks to loopback only; got {url}")
+        raise RehearsalError(f"the local AWS is reached on 127.0.0.1 only; got {url}")

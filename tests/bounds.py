@@ -37,7 +37,7 @@ def environment(name: str, python: str, *resolution: str) -> Path:
     run(UV, "venv", "--quiet", "--clear", "--python", python, folder)
     made = folder / "bin" / "python"
     install = (UV, "pip", "install", "--quiet", "--python", made)
-    run(*install, *resolution, "--requirements", "pyproject.toml")
+    run(*install, *resolution, "--requirements", "pyproject.toml", "--extra", "cli")
     # The tools fit what is there already.
     kept = folder / "kept.txt"
     frozen = subprocess.run([UV, "pip", "freeze", "--python", made], check=True, capture_output=True, text=True)

@@ -6,9 +6,12 @@ import ipaddress
 import os
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+from local.processes import HOME
 
 # Slow machines fail no test, and a test that fails does so everywhere.
 settings.register_profile(
@@ -51,6 +54,9 @@ def pytest_configure() -> None:
     # A client without an endpoint of its own finds nobody, at once.
     os.environ.update(AWS_ENDPOINT_URL="http://127.0.0.1:9", AWS_EC2_METADATA_DISABLED="true")
     os.environ["POWERTOOLS_METRICS_NAMESPACE"] = "Tests"
+    # Nothing is left in the home folder; pip still finds its settings there.
+    os.environ.setdefault("XDG_CONFIG_HOME", str(Path.home() / ".config"))
+    os.environ["HOME"] = str(HOME)
 
 
 @pytest.fixture(scope="session", autouse=True)

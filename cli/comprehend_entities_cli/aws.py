@@ -55,7 +55,7 @@ class Aws:
 
     @property
     def is_local(self) -> bool:
-        """Whether the endpoint is on this machine."""
+        """True if the endpoint is on this machine."""
         url = str(self.client("stepfunctions").meta.endpoint_url)
         return url.split("/")[2].rpartition(":")[0] in ("127.0.0.1", "localhost", "[::1]")
 
@@ -69,12 +69,12 @@ def error_code(error: Exception) -> str:
 _ADVICE = {
     "NoCredentialsError": "Set credentials (aws configure, or AWS_PROFILE), or give --profile.",
     "PartialCredentialsError": "Set both AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or give --profile.",
-    "ProfileNotFound": "Give a profile that `aws configure list-profiles` shows.",
+    "ProfileNotFound": "Give a profile of your AWS configuration (~/.aws/config).",
     "NoRegionError": "Give --region, or set AWS_REGION.",
     "EndpointConnectionError": "Check the Region, the endpoint and the network; is the local AWS running (make demo)?",
     "ConnectTimeoutError": "Check the Region, the endpoint and the network.",
-    "ExpiredToken": "Sign in again (aws sso login), or set new credentials.",
-    "ExpiredTokenException": "Sign in again (aws sso login), or set new credentials.",
+    "ExpiredToken": "Sign in again, or set new credentials.",
+    "ExpiredTokenException": "Sign in again, or set new credentials.",
     "UnauthorizedSSOTokenError": "Sign in again: aws sso login.",
     "SSOTokenLoadError": "Sign in: aws sso login.",
     "TokenRetrievalError": "Sign in again: aws sso login.",

@@ -1,4 +1,4 @@
-"""What every command has: options for the account and the deployment, JSON, and errors of one message."""
+"""Common parts of all commands: options for the account and the deployment, JSON, errors of one message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What commands print: answers on standard output, for people or as JSON; progress and errors beside it."""
+"""Output of commands: answers on standard output, for people or as JSON; progress and errors beside it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Screen:
 
     @property
     def interactive(self) -> bool:
-        """Whether somebody can be asked."""
+        """True if the user can be asked."""
         return sys.stdin.isatty() and sys.stderr.isatty()
 
     def answer(self, value: Any) -> None:
@@ -81,7 +81,16 @@ class Screen:
 def _print(console: Console, text: str, style: str) -> None:
     # What is to be copied, or read by a program, is not wrapped.
     whole = not console.is_terminal or any(part in text for part in ("://", "comprehend-entities "))
-    console.print(printable(text), style=style or None, markup=False, soft_wrap=whole)
+    if whole:
+        console.print(printable(text), style=style or None, markup=False, soft_wrap=True)
+        return
+    from rich.padding import Padding
+    from rich.text import Text
+
+    # A line that is folded goes on below its own beginning.
+    own = text.lstrip(" ")
+    indented = Padding(Text(printable(own)), (0, 0, 0, len(text) - len(own)), expand=False)
+    console.print(indented, style=style or None, soft_wrap=False)
 
 
 def printable(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Deployments of the workflow: found by the tags of their state machines (docs/architecture.md, section 6)."""
+"""Deployments of the workflow: found by the tags of their state machines (docs/architecture.md, section 5)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Deployment:
 
     @property
     def jobs_uri(self) -> str:
-        """What jobs write under."""
+        """The prefix of the jobs' output."""
         return self.results_uri.removesuffix("results/") + "jobs/"
 
     def request(self, aws: Aws) -> dict[str, Any]:
@@ -150,7 +150,7 @@ def described(aws: Aws, wanted: str) -> Deployment:
 
 
 def _by_tagging(aws: Aws) -> Iterator[tuple[str, dict[str, str]]]:
-    """Ask for all tagged state machines in one call; whoever may not, or whose AWS can't, lists them instead."""
+    """Ask for all tagged state machines in one call; without that permission or service, list them instead."""
     from botocore.exceptions import ClientError
 
     pages = aws.client("resourcegroupstaggingapi").get_paginator("get_resources")

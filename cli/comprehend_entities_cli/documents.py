@@ -39,7 +39,7 @@ class Document:
 
 @dataclass
 class Documents:
-    """What a command's paths hold.
+    """The documents of a command's paths.
 
     Attributes:
         taken: the documents.

@@ -135,7 +135,7 @@ def look(aws: Aws, arn: str) -> Run:
 
 
 def follow(aws: Aws, arns: Sequence[str], told: Callable[[dict[str, Run]], None]) -> dict[str, Run]:
-    """Look at executions again and again until all have ended; ``told`` gets each look."""
+    """Poll executions until all have ended; ``told`` gets each answer."""
     seen: dict[str, Run] = {}
     begun = time.monotonic()
     while True:
@@ -173,7 +173,7 @@ def _payloads(events: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
 
 
 def _outcome(found: dict[str, Any], payloads: Sequence[dict[str, Any]]) -> Outcome:
-    """Return the outcome: what the execution returned or last passed on, or what Step Functions itself tells."""
+    """Return the outcome: what the execution returned or last passed on, or what Step Functions itself reports."""
     given = [*objects(found.get("output") if found["status"] == "SUCCEEDED" else None), *payloads]
     for value in given:
         if "SchemaVersion" in value and "Status" in value:

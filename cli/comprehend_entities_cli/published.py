@@ -29,7 +29,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True)
 class Choice:
-    """Which results are meant; all without any field.
+    """A choice of results; all without any field.
 
     Attributes:
         job_ids: of these jobs only.

@@ -5,6 +5,7 @@ from entities_job.job.schedule import PollSchedule
 from ._functions import Functions
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from ._workflow import EntitiesDetectionWorkflow
+from .monitoring.monitoring import WorkflowMonitoring
 from .network.job import JobNetwork
 from .queries.catalog import ResultsCatalog
 from .uploads.trigger import UploadTrigger
@@ -22,4 +23,5 @@ __all__ = [
     "Recognizer",
     "ResultsCatalog",
     "UploadTrigger",
+    "WorkflowMonitoring",
 ]

@@ -1,6 +1,6 @@
 """Arguments that can never work are refused while a template is made: all of them at once.
 
-:func:`checked` judges the arguments of a public method by the types of its annotations, then by rules on their values.
+:func:`checked` checks the arguments of a public method by the types of its annotations, then by rules on their values.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ OWN_RULE = "the construct's own rule"
 
 
 def checked(*rules: Rule) -> Callable[[Callable[P, T]], Callable[P, T]]:
-    """Have a function refuse wrong arguments with one ValueError, which names each with its value, rule and source.
+    """Make a function reject wrong arguments with one ValueError that lists each with its value, rule and source.
 
     Args:
         rules: yield what they find wrong with the values of arguments.
@@ -86,7 +86,9 @@ def filled(name: str) -> Rule:
 def is_token(value: object) -> bool:
     """Return whether a text or number is not known before the template is deployed."""
     known = isinstance(value, float) and not math.isfinite(value)
-    return isinstance(value, str | int | float) and not known and Token.is_unresolved(value)
+    # A text without these characters is none, which saves a call of jsii.
+    plain = isinstance(value, str) and "${" not in value
+    return isinstance(value, str | int | float) and not known and not plain and Token.is_unresolved(value)
 
 
 def implements(value: object, interface: type) -> bool:

@@ -49,8 +49,8 @@ class FunctionFactory:
     Attributes:
         service: the name that the workflow bears in logs and metrics.
         event_bus_name: the bus that gets the events.
-        jobs_uri: what the output of all jobs lies under.
-        work_uri: what the functions' own files lie under.
+        jobs_uri: the prefix of the output of all jobs.
+        work_uri: the prefix of the functions' own files.
         bucket_keys: the keys that objects in the workflow's buckets are encrypted with, as the functions take them.
         log_retention: how long log groups keep what is logged.
         removal_policy: what becomes of the log groups when they leave the stack.
@@ -122,11 +122,11 @@ class FunctionFactory:
             },
         )
         self.hardening.function(function)
-        acknowledge(parts, "runtime")
+        acknowledge(function, "runtime")
         if not self.reserve_concurrency:
             acknowledge(function, "function-concurrency")
         if not dead_letter_queue:
-            acknowledge(parts, "no-dead-letters")
+            acknowledge(function, "no-dead-letters")
         return function
 
     def log_group(self, scope: Construct, *, name: str | None = None) -> logs.LogGroup:
@@ -139,7 +139,20 @@ class FunctionFactory:
 
 @dataclass(frozen=True)
 class Functions:
-    """The functions that the state machine calls, under the names of their modules."""
+    """The Lambda functions that the state machine calls; each has a role of its own.
+
+    Attributes:
+        inspect_input: completes and checks the request, and lists the input.
+        start_job: starts the job.
+        poll_job: reads the job's status.
+        stop_job: stops the job.
+        publish_result: publishes the records of the job's archive.
+        publish_failure: reports an execution that ends without a result.
+        stage: copies documents under unique names.
+
+    Examples:
+        >>> grant = key.grant(workflow.functions.start_job, "kms:CreateGrant", "kms:DescribeKey")
+    """
 
     inspect_input: lambda_.Function
     start_job: lambda_.Function
@@ -151,7 +164,7 @@ class Functions:
 
 
 def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.IQueue) -> Functions:
-    """Return the functions that the state machine calls, sized for their work; none has a right of its own yet."""
+    """Return the functions that the state machine calls, sized for their work; none has a permission of its own yet."""
     make = factory.function
     return Functions(
         # Listing a million documents takes minutes.
@@ -197,16 +210,15 @@ def _copy(name: str, target: Path) -> None:
     """
     installed = distribution(name)
     files = [file for file in installed.files or [] if ".." not in file.parts and "__pycache__" not in file.parts]
+    files = [file for file in files if ".dist-info" not in file.parts[0] or "LICENSE" in file.name.upper()]
     if not any(file.suffix == ".py" for file in files):
         raise RuntimeError(
             f"{name} {installed.version} is installed without a list of its modules, as by Bazel, by a Linux "
             "distribution's own package or as editable, so that the asset would lack them; install it with pip"
         )
+    for folder in {file.parent for file in files}:
+        (target / folder).mkdir(parents=True, exist_ok=True)
     for file in files:
-        if ".dist-info" in file.parts[0] and "LICENSE" not in file.name.upper():
-            continue
         if file.suffix in _NATIVE:
             raise RuntimeError(f"{name} {installed.version} has the native file {file}, which the asset can't carry")
-        destination = target / file
-        destination.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(str(file.locate()), destination)
+        shutil.copyfile(str(file.locate()), target / file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from types import NoneType, UnionType
 from typing import Annotated, NamedTuple, NotRequired, Union, get_args, get_origin, get_type_hints, is_typeddict
 
@@ -20,10 +21,11 @@ class Field(NamedTuple):
     required: bool
 
 
+@cache
 def fields(contract: object) -> dict[str, Field]:
     """Return the keys of a TypedDict in the order of its definition; none for any other type.
 
-    ``__required_keys__`` can't tell: it does not see ``NotRequired`` in annotations that are texts.
+    ``__required_keys__`` does not know: it does not see ``NotRequired`` in annotations that are texts.
     """
     if not is_typeddict(contract):
         return {}

@@ -178,10 +178,21 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
         yield Violation(name, key.key_arn, rule, "AWS KMS Developer Guide, alias-authorization")
 
 
+def monitoring(given: Arguments) -> Iterator[Violation]:
+    """Yield what is wrong with the arguments of ``monitor``."""
+    if given["daily_cost_usd"] is not None:
+        yield from _between("daily_cost_usd", given["daily_cost_usd"], service.USD_PER_UNIT["built-in"])
+    if given["runbook_url"] is not None and not given["runbook_url"]:
+        yield Violation(
+            "runbook_url", given["runbook_url"], "must hold something; leave it out for its default", OWN_RULE
+        )
+
+
 def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
-    here = Stack.of(scope).region if isinstance(scope, Construct) else None
-    there = resource.env.region if resource else None
-    if here and there and known_to_differ(here, there):
+    if not resource or not isinstance(scope, Construct):
+        return
+    here, there = Stack.of(scope).region, resource.env.region
+    if known_to_differ(here, there):
         rule, source = f"must be in the Region of the jobs, {here}", f"{rules.GUIDE}idp-inputs-async"
         yield Violation(name, there, rule, source)
 

@@ -1,4 +1,4 @@
-"""What the construct tells its functions: the default request, and more settings."""
+"""Settings that the construct gives its functions: the default request, and more."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Buckets, keys, and the prefixes in them: rights are given on a prefix, never on a bucket.
+"""Buckets, keys, and the prefixes in them: permissions are given on a prefix, never on a bucket.
 
-Sources of the rights: Amazon S3 User Guide, using-with-s3-policy-actions (what each call needs), amazon-s3-policy-keys
+Sources: Amazon S3 User Guide, using-with-s3-policy-actions (what each call needs), amazon-s3-policy-keys
 (``s3:prefix``) and mpuoverview#mpuAndPermissions (keys of multipart uploads).
 """
 
@@ -18,7 +18,7 @@ from aws_cdk import aws_s3 as s3
 from constructs import Construct
 
 from ._strict import StandardHardening, StrictHardening, private_bucket, rotating_key
-from .rights.access import allow, known_to_differ, same_account, together, via
+from .rights.access import account_of, allow, known_to_differ, same_account, together, via
 from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
@@ -87,8 +87,9 @@ class Prefix:
             return grant
         source, when = f"{_S3_GUIDE}mpuoverview; AWS KMS Developer Guide, conditions-kms", via("s3", self.bucket)
         # A stack knows no key of another account's stack by its ARN; the key's own policy says which one is meant.
-        elsewhere = Token.is_unresolved(self.key.key_arn) and not same_account(grantee, self.key.env.account)
-        key, wildcard = (["*"], "keys-elsewhere") if elsewhere else ([self.key.key_arn], "")
+        arn = self.key.key_arn
+        elsewhere = not same_account(grantee, account_of(self.key)) and Token.is_unresolved(arn)
+        key, wildcard = (["*"], "keys-elsewhere") if elsewhere else ([arn], "")
         # A key policy that named its key would refer to itself.
         own = allow(
             grantee, *key_actions, on=key, when=when, owner=self.key, own_arns=["*"], wildcard=wildcard, source=source

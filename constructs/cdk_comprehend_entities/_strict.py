@@ -1,7 +1,7 @@
-"""How far what the workflow makes is locked down: by default, and with ``hardening="strict"``.
+"""Hardening of the workflow's resources: by default, and with ``hardening="strict"``.
 
 Both kinds of hardening have the same methods, which the makers of functions, log groups, buckets and queues call. The
-strict one adds what the rules of HIPAA, NIST 800-53 and PCI DSS ask for; the other tells checkers why it does not.
+strict one adds what the rules of HIPAA, NIST 800-53 and PCI DSS ask for; the other gives checkers the reasons.
 Sources: AWS Lambda Developer Guide, configuration-vpc; Amazon CloudWatch Logs User Guide, encrypt-log-data-kms;
 Amazon S3 User Guide, enable-server-access-logging; Amazon SQS Developer Guide, sqs-key-management.
 """
@@ -44,7 +44,7 @@ def hardened(
 
 
 class StandardHardening:
-    """Adds nothing, and tells checkers why."""
+    """Adds nothing, and gives checkers the reason."""
 
     def function(self, function: lambda_.Function) -> None:
         """Leave a function outside of a VPC, and its environment with the key of Lambda."""

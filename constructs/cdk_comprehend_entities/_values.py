@@ -19,14 +19,26 @@ _GRACE = Duration.hours(12)
 class _OpenEnum(StrEnum):
     @classmethod
     def of(cls, value: str) -> Self:
-        """Return a value that the service offers and this library does not know yet; it is passed on unchecked."""
+        """Return a value that the service offers and this library does not know yet; it is passed on unchecked.
+
+        Args:
+            value: the value, as the API spells it.
+
+        Examples:
+            >>> language = LanguageCode.of("sv")
+        """
         member = str.__new__(cls, value)
         member._name_ = member._value_ = value
         return member
 
 
 class LanguageCode(_OpenEnum):
-    """The language of all documents of a job; the service does not detect it."""
+    """The language of all documents of a job; the service does not detect it.
+
+    Examples:
+        >>> LanguageCode.ES.value
+        'es'
+    """
 
     AR = "ar"
     DE = "de"
@@ -43,14 +55,24 @@ class LanguageCode(_OpenEnum):
 
 
 class InputFormat(_OpenEnum):
-    """What one document is: a file, or a line of a text file (charged for at least 300 characters)."""
+    """The unit that is one document: a file, or a line of a text file (charged for at least 300 characters).
+
+    Examples:
+        >>> InputFormat.ONE_DOC_PER_LINE.value
+        'ONE_DOC_PER_LINE'
+    """
 
     ONE_DOC_PER_FILE = "ONE_DOC_PER_FILE"
     ONE_DOC_PER_LINE = "ONE_DOC_PER_LINE"
 
 
 class Hardening(StrEnum):
-    """How much is locked down beyond least privilege, encryption and TLS; see docs/security.md."""
+    """The level of protection beyond least privilege, encryption and TLS; see docs/security.md.
+
+    Examples:
+        >>> Hardening.STRICT.value
+        'strict'
+    """
 
     STANDARD = "standard"
     STRICT = "strict"
@@ -63,6 +85,10 @@ class Recognizer:
     Attributes:
         field: the request's field that names it, ``EntityRecognizerArn`` or ``FlywheelArn``.
         arn: the ARN of the recognizer (with or without version) or flywheel.
+
+    Examples:
+        >>> arn = "arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs"
+        >>> custom = EntitiesDetectionWorkflow(stack, "Custom", recognizer=Recognizer.from_arn(arn))
     """
 
     field: Literal["EntityRecognizerArn", "FlywheelArn"]
@@ -70,23 +96,41 @@ class Recognizer:
 
     @classmethod
     def from_arn(cls, arn: str) -> Recognizer:
-        """Return a trained custom entity recognizer."""
+        """Return a trained custom entity recognizer.
+
+        Args:
+            arn: its ARN, with or without version.
+
+        Examples:
+            >>> drugs = Recognizer.from_arn("arn:aws:comprehend:us-east-1:111122223333:entity-recognizer/drugs")
+        """
         return cls("EntityRecognizerArn", arn)
 
     @classmethod
     def from_flywheel_arn(cls, arn: str) -> Recognizer:
-        """Return the active model of a flywheel."""
+        """Return the active model of a flywheel.
+
+        Args:
+            arn: the flywheel's ARN.
+
+        Examples:
+            >>> drugs = Recognizer.from_flywheel_arn("arn:aws:comprehend:us-east-1:111122223333:flywheel/drugs")
+        """
         return cls("FlywheelArn", arn)
 
 
 @dataclass(frozen=True)
 class DocumentReader:
-    """How text is taken from PDF, Word and image documents; only custom recognizers read such documents.
+    """A way to read text from PDF, Word and image documents; only custom recognizers accept such documents.
 
     Attributes:
         action: the request's ``DocumentReadAction``.
         mode: the request's ``DocumentReadMode``.
         features: the request's ``FeatureTypes``.
+
+    Examples:
+        >>> DocumentReader.detect_text().action
+        'TEXTRACT_DETECT_DOCUMENT_TEXT'
     """
 
     action: str
@@ -99,6 +143,9 @@ class DocumentReader:
 
         Args:
             every_pdf: use Textract for digital PDF files, too, instead of the service's own parser (default: False).
+
+        Examples:
+            >>> reader = DocumentReader.detect_text(every_pdf=True)
         """
         return cls("TEXTRACT_DETECT_DOCUMENT_TEXT", _mode(every_pdf))
 
@@ -110,12 +157,21 @@ class DocumentReader:
             tables: look for tables (default: False).
             forms: look for forms (default: False).
             every_pdf: use Textract for digital PDF files, too, instead of the service's own parser (default: False).
+
+        Examples:
+            >>> DocumentReader.analyze(tables=True).features
+            ('TABLES',)
         """
         features = tuple(name for name, wanted in (("TABLES", tables), ("FORMS", forms)) if wanted)
         return cls("TEXTRACT_ANALYZE_DOCUMENT", _mode(every_pdf), features)
 
     def request(self) -> DocumentReaderConfig:
-        """Return the request's ``DocumentReaderConfig``."""
+        """Return the request's ``DocumentReaderConfig``.
+
+        Examples:
+            >>> DocumentReader.detect_text().request()["DocumentReadMode"]
+            'SERVICE_DEFAULT'
+        """
         made: DocumentReaderConfig = {"DocumentReadAction": self.action, "DocumentReadMode": self.mode}
         if self.features:
             made["FeatureTypes"] = list(self.features)
@@ -124,18 +180,18 @@ class DocumentReader:
 
 @dataclass(frozen=True, kw_only=True)
 class ExecutionLimits:
-    """What one execution may take: checked before a job is paid for, or while it runs.
+    """Limits of one execution: checked before a job is paid for, or while it runs.
 
     Attributes:
         documents: the most documents (default: the service's limit).
         size: the most documents' size in total (default: the service's limit).
         cost_usd: the highest estimated price of the analysis in US dollars (default: no limit).
-        duration: a job that runs longer is stopped, and its partial result published (default: 24 hours).
+        duration: stop a job that runs longer, and publish its partial result (default: 24 hours).
         duration_per_gigabyte: what each gigabyte of documents adds to ``duration`` (default: nothing).
-        queue_duration: a job that the service has not begun by then is stopped (default: 4 hours).
+        queue_duration: stop a job that the service has not begun by then (default: 4 hours).
         slot_duration: how long an execution waits for a free slot of the quota of active jobs (default: 12 hours).
 
-    Example:
+    Examples:
         >>> ExecutionLimits(documents=1000, cost_usd=5).ceilings()
         {'Documents': 1000, 'CostUsd': 5}
     """
@@ -149,7 +205,12 @@ class ExecutionLimits:
     slot_duration: Duration = field(default_factory=lambda: Duration.hours(12))
 
     def ceilings(self) -> Ceilings:
-        """Return the limits that are checked before the start, as the functions get them."""
+        """Return the limits that are checked before the start, as the functions get them.
+
+        Examples:
+            >>> ExecutionLimits(cost_usd=5).ceilings()
+            {'CostUsd': 5}
+        """
         made: Ceilings = {}
         if self.documents is not None:
             made["Documents"] = self.documents
@@ -160,7 +221,12 @@ class ExecutionLimits:
         return made
 
     def longest(self) -> Duration:
-        """Return how long an execution may take at most: with its retries, staging and publishing."""
+        """Return how long an execution may take at most: with its retries, staging and publishing.
+
+        Examples:
+            >>> ExecutionLimits().longest().to_hours()
+            49
+        """
         most = self.duration_per_gigabyte.to_seconds() * math.ceil(MAXIMUM_BYTES / 1e9)
         waiting = self.slot_duration.to_seconds() + self.duration.to_seconds() + most + STOPPING_SECONDS
         return Duration.seconds(waiting).plus(_GRACE)

@@ -1,4 +1,4 @@
-"""The construct: all that starts, follows and publishes Amazon Comprehend entity-detection jobs."""
+"""The construct: everything that starts, follows and publishes Amazon Comprehend entity-detection jobs."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal
 
 import jsii
-from aws_cdk import RemovalPolicy, Size
+from aws_cdk import RemovalPolicy
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
@@ -20,47 +20,50 @@ from constructs import Construct
 from entities_job.job.schedule import PollSchedule
 
 from . import _rules
-from ._base import WorkflowBase
+from ._additions import WorkflowAdditions
 from ._checks import checked
 from ._functions import FunctionFactory, task_functions
-from ._settings import AcceptedValues, batch_settings, default_request, settings, trigger_request, warn_in_vain
-from ._storage import announce_objects, storage
+from ._settings import AcceptedValues, default_request, settings, warn_in_vain
+from ._storage import storage
 from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
 from .machine.completion import CompletionEvents
 from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
 from .network.job import JobNetwork
-from .queries.catalog import ResultsCatalog
-from .rights.access import together
+from .rights.acknowledged import in_one_go
 from .rights.functions import grant_tasks
 from .rights.imported import warn_of_imported
 from .rights.job_role import data_access_role as new_data_access_role
 from .rights.job_role import grant_job
-from .uploads.dispatcher import UploadDispatcher
-from .uploads.trigger import MAXIMUM_DOCUMENTS, UploadTrigger
 
 
 @jsii.implements(ec2.IConnectable)
-class EntitiesDetectionWorkflow(WorkflowBase):
+class EntitiesDetectionWorkflow(WorkflowAdditions):
     """A state machine that runs entity-detection jobs, with everything they need.
 
     An execution's input is a job request in the API's own field names; only ``InputDataConfig.S3Uri`` is required.
     Omitted fields default to the settings given here.
 
-    Attributes, beside those of :class:`WorkflowBase`:
-        output_key: encrypts all that is written into the output bucket.
-        volume_key: encrypts the volumes of the machines that run a job.
-        data_access_role: what the service assumes for a job.
-        functions: the Lambda functions, by name.
-        failing_polls_alarm: every poll of jobs has failed for 15 minutes.
+    Attributes:
+        input_bucket: holds the documents.
+        output_bucket: holds raw results (``jobs/``), published ones (``results/``), functions' files (``work/``).
+        output_key (kms.IKey): encrypts everything that is written into the output bucket.
+        volume_key (kms.IKey): encrypts the volumes of the machines that run a job.
+        data_access_role (iam.IRole): the role that the service assumes for a job.
+        state_machine (sfn.StateMachine): the state machine to start an execution of.
+        functions (Functions): the Lambda functions, by name.
+        event_bus (events.IEventBus): gets one event for each execution that ends.
+        network (JobNetwork | None): the jobs' subnets and security groups, or None.
+        failing_polls_alarm (cloudwatch.Alarm): every poll of jobs has failed for 15 minutes.
 
-    Example:
+    Examples:
         >>> workflow = EntitiesDetectionWorkflow(stack, "Entities", limits=ExecutionLimits(cost_usd=5))
-        >>> workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
+        >>> trigger = workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
     """
 
     @checked(_rules.workflow)
+    @in_one_go()
     def __init__(
         self,
         scope: Construct,
@@ -104,51 +107,54 @@ class EntitiesDetectionWorkflow(WorkflowBase):
         Args:
             scope: the parent.
             construct_id: the id, unique in ``scope``.
-            language_code: the documents' language, unless an execution's input names one.
+            language_code: the documents' language, unless an execution's input sets one (default: English).
             recognizer: a custom model (default: the service's built-in one).
-            document_reader: how text is taken from PDF, Word and image documents; needs ``recognizer``
+            document_reader: how text is read from PDF, Word and image documents; needs ``recognizer``
                 (default: documents are plain text).
-            input_format: whether a document is a file or a line.
+            input_format: whether a document is a file or a line (default: a file).
             input_bucket: holds the documents (default: a new bucket).
-            input_prefix: what documents of executions that callers start must lie under; empty or ending in ``/``.
+            input_prefix: prefix of the documents of executions that callers start; empty or ending in ``/``
+                (default: ``input/``).
             input_key: encrypts the new input bucket (default: the output key), or is the key of an imported one.
             output_bucket: gets the results (default: a new bucket).
-            output_prefix: stands before ``jobs/``, ``results/`` and ``work/``; empty or ending in ``/``.
+            output_prefix: prefix of ``jobs/``, ``results/`` and ``work/``; empty or ending in ``/`` (default: empty).
             output_key: encrypts results (default: the output bucket's own key, or a new one that rotates).
-            volume_key: encrypts the volumes of a job's machines (default: a new key that rotates); no alias.
-            data_access_role: what the service assumes (default: a new role); it gets the rights that jobs need.
+            volume_key: encrypts the volumes of a job's machines; not an alias (default: a new key that rotates).
+            data_access_role: the role that the service assumes; it gets the permissions that jobs need
+                (default: a new role).
             vpc: where jobs run (default: in the service's own network).
             vpc_subnets: the subnets, at most 16 (default: the isolated ones).
             security_groups: at most 5 (default: a new one that admits only itself and S3).
-            s3_prefix_list: what the new security group may reach (default: looked up, for a stack with a known env).
+            s3_prefix_list: the only destination of the new security group (default: looked up, for a stack with a
+                known env).
             event_bus: gets an event for each execution that ends (default: the account's default bus).
             notification_topic: gets these events, too (default: no topic).
-            tags: tags of each job; at most 50.
+            tags: tags of each job; at most 50 (default: no tags).
             allow_overrides: protected fields that an execution's input may set: DataAccessRoleArn, EntityRecognizerArn,
-                FlywheelArn, OutputDataConfig, Tags, VolumeKmsKeyId, VpcConfig (default: none of them). Rights on roles
-                and keys that inputs name must be granted to ``data_access_role`` and ``functions.start_job``.
-            limits: what one execution may take (default: 24 hours, 4 hours of them to begin, after at most 12 hours of
-                waiting for a free slot).
+                FlywheelArn, OutputDataConfig, Tags, VolumeKmsKeyId, VpcConfig (default: none). Grant permissions for
+                roles and keys that inputs name to ``data_access_role`` and ``functions.start_job``.
+            limits: limits of one execution (default: 24 hours for the job, 4 of them until it begins, after at most 12
+                hours of waiting for a free slot).
             poll_schedule: when to poll a job (default: ``PollSchedule.safety()`` with completion events,
                 ``PollSchedule.service_grid()`` without).
-            completion_events: a job's end is noticed by the event of its output; for an imported output bucket, that
-                sends its events to EventBridge (default: for a new output bucket).
-            stop_jobs_on_delete: stop all jobs when the workflow is deleted.
-            maximum_active_jobs: no job is started while so many are active in the account and Region; where there are
-                uploads, executions that callers start leave one slot to them.
-            unique_names: documents of the executions that callers start are copied under unique names first, so that
-                those whose base names repeat below the prefix keep their source, as uploads do.
-            log_retention: how long logs are kept.
-            removal_policy: what becomes of new buckets, keys and logs when the stack is deleted (default: they are
-                kept, but for a first deployment that fails).
-            auto_delete_objects: objects in new buckets are deleted with the stack, for ``RemovalPolicy.DESTROY``
-                (default: a bucket that holds any is not deleted, and ``cdk destroy`` fails).
+            completion_events: notice a job's end by the event of its output; an imported output bucket must send its
+                events to EventBridge (default: only for a new output bucket).
+            stop_jobs_on_delete: stop all jobs when the workflow is deleted (default: they go on).
+            maximum_active_jobs: start no job while so many are active in the account and Region; with upload triggers,
+                executions that callers start leave one slot to uploads (default: 10).
+            unique_names: copy documents of executions that callers start under unique names first, so that documents
+                whose base names repeat below the prefix keep their source, as uploads do (default: no copies).
+            log_retention: how long logs are kept (default: 6 months).
+            removal_policy: what happens to new buckets, keys and logs when the stack is deleted (default: they are
+                kept, except after a first deployment that fails).
+            auto_delete_objects: delete objects in new buckets with the stack, for ``RemovalPolicy.DESTROY``
+                (default: a bucket with objects is not deleted, and ``cdk destroy`` fails).
             hardening: strict puts the functions into the VPC, too, and adds access logs, versions and keys that HIPAA,
-                NIST 800-53 and PCI DSS ask for.
-            reserve_concurrency: functions reserve about 200 of the account's concurrent executions, as these ask for,
-                too; a new account may have ten in all (default: they reserve none).
-            narrow_permissions: permissions of Comprehend and of who starts jobs are narrower than AWS's guide shows.
-                Unproven: jobs may fail with it on AWS (docs/security.md).
+                NIST 800-53 and PCI DSS ask for (default: standard).
+            reserve_concurrency: reserve about 200 of the account's concurrent executions for the functions, as these
+                also ask for; a new account may have ten in total (default: reserve none).
+            narrow_permissions: permissions of Comprehend and of StartJob are narrower than AWS's guide shows
+                (default: as the guide). Unproven: jobs may fail with it on AWS (docs/security.md).
 
         Raises:
             ValueError: arguments that can't work, each with its value, the rule and the rule's source.
@@ -217,77 +223,14 @@ class EntitiesDetectionWorkflow(WorkflowBase):
             self, functions, factory, settings=told, limits=limits, storage=stored, completion=completion
         )
         tag_parts(self.state_machine, self.service, stored, unreported)
-        OrphanedJobs(self, "OrphanedJobs", factory, stored, unreported=unreported, stop_on_delete=stop_jobs_on_delete)
+        orphans = OrphanedJobs(
+            self, "OrphanedJobs", factory, stored, unreported=unreported, stop_on_delete=stop_jobs_on_delete
+        )
         report_ends(self, self.state_machine, functions.publish_failure, unreported)
         self.failing_polls_alarm = failing_polls_alarm(self, functions.poll_job)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))
         warn_of_imported(self, stored, self.data_access_role, notification_topic)
-        self._maximum_active_jobs = maximum_active_jobs
-        self._dispatcher: UploadDispatcher | None = None
-
-    @property
-    def results_prefix(self) -> str:
-        """What published results lie under, in the output bucket."""
-        return self._storage.results.path
-
-    def grant_upload(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` put documents under the input prefix."""
-        return self._storage.documents.grant_write(grantee)
-
-    def grant_read_results(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` list and read published results, but neither raw ones nor the functions' own files."""
-        results = self._storage.results
-        return together(results.grant_list(grantee), results.grant_read(grantee))
-
-    @checked(_rules.uploads)
-    def start_on_upload(
-        self,
-        trigger_id: str = "Uploads",
-        *,
-        prefix: str = "uploads/",
-        suffixes: Sequence[str] = (),
-        language_code: LanguageCode | str | None = None,
-        recognizer: Recognizer | None = None,
-        maximum_documents: int = MAXIMUM_DOCUMENTS,
-    ) -> UploadTrigger:
-        """Analyse each object put under a prefix of the input bucket, in batches that grow with the waiting time.
-
-        Args:
-            trigger_id: 1 to 32 letters and digits, unique in this workflow; its executions' names begin with it.
-            prefix: where uploads are put; ends in ``/``.
-            suffixes: an upload that ends in none of them is refused (default: all are taken).
-            language_code: the language of these documents (default: the workflow's).
-            recognizer: the model for these documents (default: the workflow's); needs ``allow_overrides``.
-            maximum_documents: the most documents of one batch, which keeps the workflow's other limits, too.
-
-        Raises:
-            ValueError: arguments that can't work, all of them, or the prefix overlaps another trigger's.
-        """
-        own, request = trigger_request(self._settings["Request"], language_code, recognizer)
-        warn_in_vain(self, request)
-        self._accepted.add({"language_code": language_code})
-        batches = batch_settings(self._settings, own, request, suffixes, maximum_documents)
-        if self._dispatcher is None:
-            if not self.node.try_find_child("InputBucket"):
-                announce_objects(self, self.input_bucket)
-            self.functions.start_job.add_environment("SLOTS_FOR_UPLOADS", "1")
-            stage, most = self.functions.stage, self._maximum_active_jobs
-            self._dispatcher = UploadDispatcher(
-                self, "UploadDispatcher", self._factory, self.state_machine, self._storage, stage=stage, slots=most
-            )
-            self._dispatcher.hear(self.on_job_ended("BatchEnded"))
-        return UploadTrigger(self, trigger_id, dispatcher=self._dispatcher, prefix=prefix, batches=batches)
-
-    @checked(_rules.catalog)
-    def add_results_catalog(
-        self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
-    ) -> ResultsCatalog:
-        """Add tables and views for Athena, and a workgroup, so that published results answer SQL.
-
-        Args:
-            catalog_id: the id, unique in this workflow.
-            bytes_scanned_cutoff_per_query: a query that scans more is ended, at least 10 MB (default: 10 GiB).
-        """
-        cutoff = bytes_scanned_cutoff_per_query or Size.gibibytes(10)
-        return ResultsCatalog(self, catalog_id, storage=self._storage, bytes_scanned_cutoff_per_query=cutoff)
+        self._maximum_active_jobs, self._unreported = maximum_active_jobs, unreported
+        called = [completion.function] if completion else []
+        self._own_functions = [*vars(functions).values(), *called, orphans.function]

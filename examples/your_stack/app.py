@@ -18,7 +18,10 @@ class YourStack(cdk.Stack):
     def __init__(self, scope: Construct, construct_id: str) -> None:
         super().__init__(scope, construct_id)
         key = kms.Key(self, "Key", enable_key_rotation=True)
-        letters = s3.Bucket(self, "Letters", encryption_key=key, enforce_ssl=True, versioned=True)
+        letters = s3.Bucket(
+            self, "Letters", encryption_key=key, enforce_ssl=True, versioned=True, event_bridge_enabled=True
+        )
+        undelivered = sqs.Queue(self, "Undelivered", enforce_ssl=True)
         found = sqs.Queue(self, "Found", enforce_ssl=True)
 
         workflow = EntitiesDetectionWorkflow(
@@ -30,7 +33,7 @@ class YourStack(cdk.Stack):
             limits=ExecutionLimits(cost_usd=5),
         )
         workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
-        workflow.on_job_completed("ToQueue", target=targets.SqsQueue(found))
+        workflow.on_job_completed("ToQueue", target=targets.SqsQueue(found, dead_letter_queue=undelivered))
 
         cdk.CfnOutput(
             self, "LettersBucketName", value=letters.bucket_name, description="Put letters/<name>.txt into it"

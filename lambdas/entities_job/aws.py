@@ -1,4 +1,4 @@
-"""What the functions share of AWS: logger, clients, and S3 by :class:`Location`.
+"""AWS for all functions: logger, clients, and S3 by :class:`Location`.
 
 No other file calls S3 to get, put or list objects.
 """
@@ -125,7 +125,7 @@ class Location(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What follows the last slash of the key."""
+        """The part of the key after the last slash."""
         return self.key.rsplit("/", 1)[-1]
 
     def __truediv__(self, name: str) -> Location:
@@ -162,7 +162,7 @@ class Location(NamedTuple):
         """Begin to read the object from a byte on, only if it is still the one with the ETag ``if_match``.
 
         Raises:
-            ClientError: the service's own; ``InvalidRange`` if ``start`` lies behind the last byte.
+            ClientError: the service's own; ``InvalidRange`` if ``start`` is behind the last byte.
         """
         part: dict[str, Any] = {"Range": f"bytes={start}-"} if start else {}
         condition: dict[str, Any] = {"IfMatch": if_match} if if_match else {}

@@ -88,7 +88,7 @@ HINTS = {
     ),
     "InternalServerException": "the service had a fault of its own; start the execution again",
     "InvalidRequestException": (
-        "the service refused the request; the message names the field: correct the execution's input or the "
+        "the service rejected the request; the message names the field: correct the execution's input or the "
         "workflow's settings"
     ),
     "ContractNotUnderstood": (
@@ -112,7 +112,7 @@ HINTS = {
         "nothing was started or paid; start the execution again when fewer jobs are active, or raise the workflow's "
         "limits.slot_duration"
     ),
-    "JobNotStopped": "ask AWS Support about the job: it may still run and cost",
+    "JobNotStopped": "ask AWS Support about the job: it may still run and cost money",
     "NothingToAnalyse": "results/refused/ names each upload of the batch with the reason",
     "ExecutionAborted": "the execution was stopped, and its job with it; start the execution again",
 }

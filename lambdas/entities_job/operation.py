@@ -62,7 +62,7 @@ def requested_folder(output_uri: str) -> str:
 
 def start(comprehend: ComprehendClient, request: JobRequest) -> StartEntitiesDetectionJobResponseTypeDef:
     """Start a job."""
-    return comprehend.start_entities_detection_job(**request)  # type: ignore[arg-type]  # rules judge its literals
+    return comprehend.start_entities_detection_job(**request)  # type: ignore[arg-type]  # rules check its literals
 
 
 def describe(comprehend: ComprehendClient, job_id: str) -> tuple[EntitiesDetectionJobPropertiesTypeDef, datetime]:

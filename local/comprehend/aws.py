@@ -1,4 +1,4 @@
-"""What the emulated service does in AWS: everything of a job happens with credentials of its data access role."""
+"""Calls of the emulated service to AWS: all calls of a job use credentials of its data-access role."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -54,12 +55,21 @@ def check_start(request: dict[str, Any], settings: Settings) -> None:
         _check_document_reader(request["InputDataConfig"], custom, settings.default_input_format)
     if "alias/" in request.get("VolumeKmsKeyId", ""):
         raise usual("KmsKeyValidationException")
-    tags = [tag["Key"] for tag in request.get("Tags", [])]
-    if len(tags) > MAXIMUM_TAGS:
+    check_tags(request.get("Tags", []))
+
+
+def check_tags(tags: Sequence[Mapping[str, str]]) -> None:
+    """Judge the tags of a request.
+
+    Raises:
+        ServiceError: TooManyTagsException, or InvalidRequestException for keys that are repeated or reserved.
+    """
+    keys = [tag["Key"] for tag in tags]
+    if len(keys) > MAXIMUM_TAGS:
         raise usual("TooManyTagsException")
-    if repeated := [key for key, count in Counter(tags).items() if count > 1]:
+    if repeated := [key for key, count in Counter(keys).items() if count > 1]:
         raise _invalid(f"Duplicate tag keys found: {', '.join(repeated)}")
-    if reserved := [key for key in tags if key.lower().startswith("aws:")]:
+    if reserved := [key for key in keys if key.lower().startswith("aws:")]:
         raise _invalid(f"Tag keys must not start with aws: {', '.join(reserved)}")
 
 

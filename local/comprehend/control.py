@@ -9,6 +9,7 @@ from .faults import JobFault, OperationFault
 from .jobs import Job
 from .recognizers import read_entity_list
 from .service import Comprehend
+from .tagging import tag_list
 
 
 class NoSuchPath(Exception):
@@ -34,6 +35,8 @@ def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -
         ("POST", "clock"): _advance,
         ("POST", "reset"): _reset,
     }
+    if not isinstance(body, dict):
+        raise ValueError("the body is no JSON object")
     action = actions.get((method, path.removeprefix("/_comprehend/")))
     if action is None:
         known = ", ".join(f"{name} /_comprehend/{end}" for name, end in actions)
@@ -53,7 +56,7 @@ def _jobs(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
 def _job(job: Job, now: float) -> dict[str, Any]:
     history = [[status, begin] for status, begin in job.history if begin <= now]
     hidden = {"History": history, "Request": job.request, "Refusal": job.refusal}
-    return {**job.properties(now), "Tags": job.request.get("Tags", []), **hidden}
+    return {**job.properties(now), "Tags": tag_list(job), **hidden}
 
 
 def _settings(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:

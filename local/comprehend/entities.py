@@ -68,7 +68,7 @@ Finder = Callable[[Sequence[str]], list[list[Found]]]
 
 
 def finder(language: str, recognizer: Recognizer | None) -> Finder:
-    """What finds the entities of a job's documents.
+    """The finder of entities in a job's documents.
 
     Args:
         language: LanguageCode of the job.

@@ -23,6 +23,8 @@ MESSAGES = {
     "ServiceUnavailableException": "The service is temporarily unavailable. Retry your request.",
     "ThrottlingException": "Rate exceeded",
     "TooManyRequestsException": "The number of requests exceeds the limit. Resubmit your request later.",
+    "TooManyTagKeysException": "The request contains more tag keys than can be associated with a resource "
+    "(50 tag keys per resource).",
     "TooManyTagsException": "The request contains more tags than can be associated with a resource "
     "(50 tags per resource).",
 }

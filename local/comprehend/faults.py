@@ -13,7 +13,11 @@ OPERATIONS = (
     "DescribeEntitiesDetectionJob",
     "StopEntitiesDetectionJob",
     "ListEntitiesDetectionJobs",
+    "TagResource",
+    "UntagResource",
+    "ListTagsForResource",
 )
+"""The operations that the emulator serves."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -74,7 +78,7 @@ class JobFault:
             raise ValueError(f"stuck_in: must be SUBMITTED, IN_PROGRESS or STOP_REQUESTED; got {self.stuck_in!r}")
 
     def fits(self, job_name: str) -> bool:
-        """Whether it is meant for a job of that name."""
+        """True if it is for a job of that name."""
         return self.job_name is None or re.fullmatch(self.job_name, job_name) is not None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from threading import Condition
+from time import monotonic
 from typing import Any
 
 from .clock import Clock
@@ -12,7 +13,7 @@ from .faults import JobFault
 from .recognizers import Recognizer
 from .settings import Settings
 
-ECHOED = ("JobName", "InputDataConfig", "LanguageCode", "DataAccessRoleArn", "VolumeKmsKeyId", "VpcConfig")
+ECHOED = ("JobName", "LanguageCode", "DataAccessRoleArn", "VolumeKmsKeyId", "VpcConfig")
 
 
 @dataclasses.dataclass(kw_only=True)
@@ -22,6 +23,8 @@ class Job:
     Attributes:
         request: the StartEntitiesDetectionJob request.
         output_uri: S3 URI of the result.
+        default_input_format: the InputFormat of a request that has none.
+        tags: values by key.
         history: each state with the virtual time at which it begins, which may lie ahead.
         waits: whether the job still waits for a free slot.
         stop_at: virtual time at which a requested stop takes effect.
@@ -35,6 +38,8 @@ class Job:
     request: dict[str, Any]
     output_uri: str
     recognizer: Recognizer | None
+    default_input_format: str = "ONE_DOC_PER_LINE"
+    tags: dict[str, str] = dataclasses.field(default_factory=dict)
     submit_time: float = 0.0
     history: list[tuple[str, float]] = dataclasses.field(default_factory=list)
     fault: JobFault = dataclasses.field(default_factory=JobFault)
@@ -43,6 +48,12 @@ class Job:
     end_time: float | None = None
     message: str | None = None
     refusal: str | None = None
+    _ended_at: float = dataclasses.field(default=0.0, init=False)
+
+    @property
+    def input_data_config(self) -> dict[str, Any]:
+        """InputDataConfig, with the InputFormat that holds where the request has none."""
+        return {"InputFormat": self.default_input_format, **self.request["InputDataConfig"]}
 
     def status(self, now: float) -> str:
         """The state at a virtual time."""
@@ -85,6 +96,13 @@ class Job:
         """End the job."""
         self._cut(time, status)
         self.end_time, self.message = time, message
+        self._ended_at = monotonic()
+
+    def seen_at(self) -> float:
+        """The virtual time of this moment to whoever looks at the ended job, for whom seconds are real since its end;
+        infinite before the end.
+        """
+        return float("inf") if self.end_time is None else self.end_time + monotonic() - self._ended_at
 
     def _cut(self, time: float, status: str) -> None:
         """Let another state begin; those that lay ahead never come."""
@@ -99,6 +117,7 @@ class Job:
             "Message": self.message,
             "SubmitTime": round(self.submit_time, 3),
             "EndTime": self.end_time and round(self.end_time, 3),
+            "InputDataConfig": self.input_data_config,
             **{name: self.request.get(name) for name in ECHOED},
             "OutputDataConfig": {**self.request["OutputDataConfig"], "S3Uri": self.output_uri},
             "EntityRecognizerArn": self.recognizer and self.recognizer.arn,
@@ -160,6 +179,17 @@ class JobTable:
             if job.job_id == job_id:
                 return job
         raise usual("JobNotFoundException")
+
+    def tagged(self, arn: str, account: str, region: str, settings: Settings) -> Job:
+        """The job of an ARN.
+
+        Raises:
+            ServiceError: ResourceNotFoundException.
+        """
+        for job in self.known(account, region, settings):
+            if job.arn == arn:
+                return job
+        raise usual("ResourceNotFoundException")
 
     def active(self, account: str, region: str, settings: Settings) -> list[Job]:
         """The jobs that hold a slot."""

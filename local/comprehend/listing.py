@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import json
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -43,7 +42,8 @@ def page(jobs: Iterable[Job], request: dict[str, Any], now: float) -> dict[str, 
     if "NextToken" in request:
         after = _decode(request["NextToken"], chosen)
         ordered = [item for item in ordered if [item[0], item[1]] > after]
-    size = request.get("MaxResults", DEFAULT_PAGE)
+    # JSON may spell a whole number as 5.0.
+    size = int(request.get("MaxResults", DEFAULT_PAGE))
     answer: dict[str, Any] = {"EntitiesDetectionJobPropertiesList": [job.properties(now) for *_, job in ordered[:size]]}
     if len(ordered) > size:
         answer["NextToken"] = _encode(chosen, list(ordered[size - 1][:2]))
@@ -56,9 +56,10 @@ def _encode(chosen: dict[str, Any], last: list[Any]) -> str:
 
 def _decode(token: str, chosen: dict[str, Any]) -> list[Any]:
     try:
-        filter_then, last = json.loads(base64.urlsafe_b64decode(token))
-    except (ValueError, binascii.Error, TypeError) as error:
+        filter_then, (time, job_id) = json.loads(base64.urlsafe_b64decode(token))
+        last = [float(time), str(job_id)]
+    except (ValueError, TypeError, RecursionError) as error:
         raise ServiceError("InvalidRequestException", "The NextToken is invalid.") from error
     if filter_then != chosen:
         raise ServiceError("InvalidRequestException", "The NextToken belongs to a list with another filter.")
-    return list(last)
+    return last

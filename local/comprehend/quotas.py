@@ -30,7 +30,7 @@ class Rates:
             "StopEntitiesDetectionJob": settings.stops_per_second,
             "DescribeEntitiesDetectionJob": settings.describes_per_second,
             "ListEntitiesDetectionJobs": settings.lists_per_second,
-        }[operation]
+        }.get(operation)
         if rate is None:
             return
         now = self._clock.now() if settings.rate_clock == "virtual" else time.monotonic()

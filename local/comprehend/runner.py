@@ -55,7 +55,7 @@ class JobFailure(Exception):
 
 @dataclass(frozen=True)
 class Result:
-    """What a job has found: a record a document, or a name and a file a document for semi-structured input."""
+    """Findings of a job: a record a document, or a name and a file a document for semi-structured input."""
 
     records: Sequence[dict[str, Any]]
     files: Sequence[tuple[str, object]] = ()
@@ -109,7 +109,7 @@ def list_input(job: Job, access: Access, settings: Settings) -> list[StoredObjec
     if total > settings.maximum_job_bytes:
         raise JobFailure("TOO_LARGE")
     semi = _is_semi_structured(job, objects)
-    if semi and _input_format(job, settings) != "ONE_DOC_PER_FILE":
+    if semi and _input_format(job) != "ONE_DOC_PER_FILE":
         raise JobFailure("BAD_FORMAT")
     if len(objects) > (settings.maximum_semi_structured_files if semi else settings.maximum_documents):
         raise JobFailure("TOO_MANY")
@@ -126,7 +126,7 @@ def analyze(job: Job, access: Access, objects: Sequence[StoredObject], settings:
         contents = _contents(job, access, objects, settings)
         if _is_semi_structured(job, objects):
             return Result([], list(_files(job, access, contents, settings)))
-        read = read_file if _input_format(job, settings) == "ONE_DOC_PER_FILE" else read_lines
+        read = read_file if _input_format(job) == "ONE_DOC_PER_FILE" else read_lines
         documents = (document for file, content, _ in contents for document in read(file, content, settings))
         records = list(islice(_records(job, documents), settings.maximum_documents + 1))
     if len(records) > settings.maximum_documents:
@@ -209,8 +209,8 @@ def _is_semi_structured(job: Job, objects: Sequence[StoredObject]) -> bool:
     return job.recognizer is not None and any(is_semi_structured(item.key) for item in objects)
 
 
-def _input_format(job: Job, settings: Settings) -> str:
-    return str(job.request["InputDataConfig"].get("InputFormat", settings.default_input_format))
+def _input_format(job: Job) -> str:
+    return str(job.input_data_config["InputFormat"])
 
 
 def _location(uri: str) -> tuple[str, str]:

@@ -53,12 +53,12 @@ class Paper:
 
 
 def is_semi_structured(key: str) -> bool:
-    """Whether an object is more than plain text, judged by its extension."""
+    """Return True if an object is more than plain text, by its extension."""
     return _extension(key) in LIMITS
 
 
 def needs_textract(papers: Sequence[Paper], read_config: dict[str, Any]) -> bool:
-    """Whether Textract reads one of the documents."""
+    """Return True if Textract reads one of the documents."""
     forced = read_config.get("DocumentReadMode") == "FORCE_DOCUMENT_READ_ACTION"
     return any(paper.kind in ("Image", "ScannedPDF") or (forced and paper.kind == "NativePDF") for paper in papers)
 

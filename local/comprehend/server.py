@@ -36,7 +36,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """Where it answers."""
+        """The address at which it answers."""
         return f"http://{LOOPBACK}:{self.server_port}"
 
 
@@ -51,7 +51,8 @@ class _Handler(BaseHTTPRequestHandler):
         self._control(b"")
 
     def do_POST(self) -> None:
-        content = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        length = self.headers.get("Content-Length") or "0"
+        content = self.rfile.read(int(length) if length.isdecimal() else 0)
         if self.path.startswith("/_comprehend/"):
             self._control(content)
             return
@@ -61,9 +62,12 @@ class _Handler(BaseHTTPRequestHandler):
                 raise ServiceError("UnknownOperationException", "")
             account, region = caller(self.headers.get("Authorization", ""), self.server.service.settings)
             answer = self.server.service.call(target.removeprefix(TARGET), _parse(content), account, region)
-            self._answer(200, answer)
+            self._answer(200, answer.body, time=answer.time)
         except ServiceError as error:
             self._answer(error.status, {"__type": error.code, "Message": error.message})
+        except RecursionError:
+            # Lists or objects in one another: no request of the API has more than a few levels.
+            self._answer(400, {"__type": "SerializationException", "Message": "The request body nests too deeply."})
         except Exception:
             _log.exception("%s failed within the emulator", target)
             self._answer(500, {"__type": "InternalServerException", "Message": "See the emulator's log."})
@@ -76,13 +80,15 @@ class _Handler(BaseHTTPRequestHandler):
             answer, status = {"Message": str(error)}, 404
         except KeyError as error:
             answer, status = {"Message": f"the body lacks {error}"}, 400
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, RecursionError) as error:
             answer, status = {"Message": str(error)}, 400
         self._answer(status, answer, of_api=False)
 
-    def _answer(self, status: int, body: dict[str, Any], *, of_api: bool = True) -> None:
+    def _answer(self, status: int, body: dict[str, Any], *, of_api: bool = True, time: float | None = None) -> None:
         content = json.dumps(body).encode()
-        self.send_response(status)
+        self.send_response_only(status)
+        self.send_header("Server", "comprehend-emulator")
+        self.send_header("Date", formatdate(self.server.service.clock.now() if time is None else time, usegmt=True))
         self.send_header("Content-Type", self._CONTENT_TYPES[of_api])
         self.send_header("Content-Length", str(len(content)))
         self.send_header("x-amzn-RequestId", str(uuid.uuid4()))
@@ -90,18 +96,19 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
         self.wfile.flush()
 
-    def date_time_string(self, timestamp: float | None = None) -> str:
-        return formatdate(self.server.service.clock.now(), usegmt=True)
-
-    def version_string(self) -> str:
-        return "comprehend-emulator"
-
     def log_message(self, format: str, *args: Any) -> None:
         _log.debug(format, *args)
 
 
 def _parse(content: bytes) -> Any:
     try:
-        return json.loads(content or b"{}")
+        body = json.loads(content.decode() or "{}", parse_constant=_no_number)
+        # Half a surrogate pair is no character.
+        json.dumps(body, ensure_ascii=False).encode()
     except ValueError as error:
         raise ServiceError("SerializationException", f"The request body is no JSON: {error}") from error
+    return body
+
+
+def _no_number(name: str) -> None:
+    raise ValueError(f"{name} is no number")

@@ -1,10 +1,11 @@
-"""The four operations, as the service answers them."""
+"""The operations, as the service answers them."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 from .aws import AccessDenied
 from .checks import check_region, check_start, partition_of
@@ -18,11 +19,22 @@ from .recognizers import Recognizer, Registry
 from .runner import JobFailure, list_input
 from .schema import check, without_nulls
 from .settings import Settings
+from .tagging import list_tags, tag, untag
 from .worker import Roles, Worker
 
 
+class Answer(NamedTuple):
+    """An answer, and the virtual time at which it is given: its Date header."""
+
+    body: dict[str, Any]
+    time: float
+
+
+_Operation = Callable[[dict[str, Any], str, str], Answer]
+
+
 class Account(Roles, Protocol):
-    """What the service needs from AWS: see :class:`.aws.Aws`."""
+    """Calls that the service makes to AWS: see :class:`.aws.Aws`."""
 
     def check_key(self, key_id: str, account: str, region: str) -> None: ...
 
@@ -73,7 +85,7 @@ class Comprehend:
         self._rates.clear()
         self.change_settings(self._first_settings)
 
-    def call(self, operation: str, body: Any, account: str, region: str) -> dict[str, Any]:
+    def call(self, operation: str, body: Any, account: str, region: str) -> Answer:
         """Answer one call.
 
         Args:
@@ -95,18 +107,21 @@ class Comprehend:
         check_region(region)
         self._rates.count(operation, account, region, settings)
         check(operation, request, settings.constraint_error)
-        answers = {
+        answers: dict[str, _Operation] = {
             "StartEntitiesDetectionJob": self._start,
             "DescribeEntitiesDetectionJob": self._describe,
             "StopEntitiesDetectionJob": self._stop,
             "ListEntitiesDetectionJobs": self._list,
+            "TagResource": self._of_tags(tag),
+            "UntagResource": self._of_tags(untag),
+            "ListTagsForResource": self._of_tags(list_tags),
         }
         answer = answers[operation](request, account, region)
         if error:
             raise error
         return answer
 
-    def _start(self, request: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    def _start(self, request: dict[str, Any], account: str, region: str) -> Answer:
         settings = self.settings
         check_start(request, settings)
         model = request.get("EntityRecognizerArn") or request.get("FlywheelArn")
@@ -128,7 +143,7 @@ class Comprehend:
                 "JobArn": answered.arn,
                 "JobStatus": answered.status(now) if repeated else "SUBMITTED",
             }
-        return answer | ({"EntityRecognizerArn": recognizer.arn} if recognizer else {})
+        return Answer(answer | ({"EntityRecognizerArn": recognizer.arn} if recognizer else {}), now)
 
     def _new_job(self, request: dict[str, Any], account: str, region: str, recognizer: Recognizer | None) -> Job:
         job_id = uuid.uuid4().hex
@@ -143,6 +158,8 @@ class Comprehend:
             request=request,
             output_uri=f"{uri}{account}-NER-{job_id}/output/output.tar.gz",
             recognizer=recognizer,
+            default_input_format=self.settings.default_input_format,
+            tags={each["Key"]: each.get("Value", "") for each in request.get("Tags", [])},
         )
 
     def _check_keys(self, job: Job) -> None:
@@ -196,21 +213,32 @@ class Comprehend:
         if not job.waits:
             job.begin_run(job.submit_time + settings.submitted_seconds)
 
-    def _describe(self, request: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    def _describe(self, request: dict[str, Any], account: str, region: str) -> Answer:
         with self.jobs.changed:
-            job = self.jobs.find(request["JobId"], account, region, self.settings)
-            return {"EntitiesDetectionJobProperties": job.properties(self.clock.now())}
+            job, now = self.jobs.find(request["JobId"], account, region, self.settings), self.clock.now()
+            time = min(now, job.seen_at()) if self.settings.ended_clock == "real" else now
+            return Answer({"EntitiesDetectionJobProperties": job.properties(now)}, time)
 
-    def _stop(self, request: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    def _stop(self, request: dict[str, Any], account: str, region: str) -> Answer:
         with self.jobs.changed:
             job = self.jobs.find(request["JobId"], account, region, self.settings)
-            status = job.request_stop(self.clock.now(), self.settings)
+            now = self.clock.now()
+            status = job.request_stop(now, self.settings)
             self.jobs.changed.notify_all()
-            return {"JobId": job.job_id, "JobStatus": status}
+            return Answer({"JobId": job.job_id, "JobStatus": status}, now)
 
-    def _list(self, request: dict[str, Any], account: str, region: str) -> dict[str, Any]:
+    def _list(self, request: dict[str, Any], account: str, region: str) -> Answer:
         with self.jobs.changed:
-            return page(self.jobs.known(account, region, self.settings), request, self.clock.now())
+            now = self.clock.now()
+            return Answer(page(self.jobs.known(account, region, self.settings), request, now), now)
+
+    def _of_tags(self, operation: Callable[[Job, dict[str, Any]], dict[str, Any]]) -> _Operation:
+        def answer(request: dict[str, Any], account: str, region: str) -> Answer:
+            with self.jobs.changed:
+                job = self.jobs.tagged(request["ResourceArn"], account, region, self.settings)
+                return Answer(operation(job, request), self.clock.now())
+
+        return answer
 
 
 def caller(authorization: str, settings: Settings) -> tuple[str, str]:

@@ -29,8 +29,9 @@ FAILURE_MESSAGES = {
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Settings:
-    """How the emulator behaves. Seconds are virtual, sizes are bytes. Where two values of a choice are offered, the
-    documentation does not say which one the service shows; the first one is the default.
+    """Settings of the emulator's behaviour. Seconds are virtual, sizes are bytes.
+
+    If a choice has two values, the documentation does not say which one the service shows; the first is the default.
 
     Raises:
         ValueError: a value is not one of those offered.
@@ -42,6 +43,10 @@ class Settings:
     """Region of unsigned requests; a signed request names its own."""
     clock_scale: float = 1.0
     """Real seconds that one virtual second takes: 0.01 runs a job of 6 minutes in 3.7 s."""
+    ended_clock: Literal["virtual", "real"] = "virtual"
+    """Seconds that pass after a job's end, by Describe's Date header: those of the scaled clock, or real ones. An event
+    that tells of the end takes real time on a local AWS, which a clock of 0.01 would count a hundred times.
+    """
 
     job_seconds: tuple[float, ...] = (366.5, 487.2, 608.2)
     """A job takes one of these from SubmitTime to EndTime, chosen at random."""

@@ -1,4 +1,4 @@
-"""Whether a data access role's trust policy lets Comprehend assume it for a job."""
+"""Evaluation of the data-access role's trust policy: Comprehend may assume it for a job, or not."""
 
 from __future__ import annotations
 

@@ -72,6 +72,7 @@ def synthesize(
         "DatabaseName": catalog.database_name,
         "WorkGroupName": catalog.work_group.name,
         "UploadQueueUrl": trigger.queue.queue_url,
+        "BackfillCommand": trigger.backfill_command,
     }.items():
         cdk.CfnOutput(stack, output, value=value)
     app.synth()

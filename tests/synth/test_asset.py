@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -55,6 +56,11 @@ def test_nothing_in_it_depends_on_the_machine_that_made_it(asset: Path) -> None:
     assert len(files) > 100
     assert not [path for path in files if path.suffix in {".so", ".pyd", ".pyc"} or "__pycache__" in path.parts]
     assert not [path for path in files if path.name in {"RECORD", "INSTALLER", "direct_url.json", "REQUESTED"}]
+
+
+def test_it_is_small(asset: Path, tmp_path: Path) -> None:
+    archive = Path(shutil.make_archive(str(tmp_path / "asset"), "zip", asset))
+    assert archive.stat().st_size < 1_500_000
 
 
 @pytest.mark.parametrize("files", [None, [], [PackagePath("powertools.pth")]])

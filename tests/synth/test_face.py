@@ -32,8 +32,8 @@ def met(kind: type, objects: dict[type, Any]) -> Iterator[type]:
     for base in kind.__mro__:
         if not list(own(base)):
             continue
-        for hint in get_type_hints(base).values():
-            yield from own(hint)
+        for name, hint in get_type_hints(base).items():
+            yield from own(hint) if not name.startswith("_") else ()
         for name, member in vars(base).items():
             if name.startswith("_") and (name != "__init__" or kind.__name__ in RETURNED):
                 continue

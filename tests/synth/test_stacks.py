@@ -170,7 +170,7 @@ def test_grants_to_accounts_and_organizations_tell_what_they_did(principal: iam.
 
 GRANTS: dict[str, Callable[[EntitiesDetectionWorkflow, iam.IGrantable], iam.Grant]] = {
     "grant_start_execution did nothing": lambda workflow, grantee: workflow.grant_start_execution(grantee),
-    "grant_query gave no rights": lambda workflow, grantee: workflow.add_results_catalog().grant_query(grantee),
+    "grant_query gave no permissions": lambda workflow, grantee: workflow.add_results_catalog().grant_query(grantee),
 }
 
 

@@ -51,6 +51,7 @@ def everything(stack: cdk.Stack, **props: Any) -> None:
     workflow.grant_upload(reader)
     workflow.grant_start_execution(reader)
     workflow.add_results_catalog().grant_query(reader)
+    workflow.monitor(daily_cost_usd=20)
     of_the_user(reader, "IAMNoInlinePolicy")
 
 

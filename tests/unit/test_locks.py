@@ -10,9 +10,11 @@ import pytest
 ROOT = Path(__file__).parents[2]
 LOCKS = {
     "requirements.txt": "requirements.txt",
+    "requirements-build.txt": "requirements-build.txt",
     "requirements-dev.txt": "requirements-dev.txt",
     "local/ministack-requirements.txt": "ministack.txt",
     "tests/checkov-requirements.txt": "checkov.txt",
+    "docs/requirements.txt": "docs.txt",
 }
 
 

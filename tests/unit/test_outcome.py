@@ -23,10 +23,14 @@ def found(kind: str) -> dict[str, Any]:
     return {"BeginOffset": 0, "EndOffset": 1, "Score": 0.5, "Text": "x", "Type": kind}
 
 
+def all_emitted(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
+    """The log lines in CloudWatch's embedded metric format."""
+    return [json.loads(line) for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
+
+
 def emitted(capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
-    """The one log line in CloudWatch's embedded metric format."""
-    [line] = [line for line in capsys.readouterr().out.splitlines() if line.startswith('{"_aws"')]
-    metrics: dict[str, Any] = json.loads(line)
+    """The only one of them."""
+    [metrics] = all_emitted(capsys)
     return metrics
 
 
@@ -126,7 +130,29 @@ def test_metrics_of_a_result(bucket: Bucket, capsys: pytest.CaptureFixture[str])
     }
     [documented] = re.findall(r"\n\|---\|---\|---\|\n(.*?)\n\n", (DOCS / "events.md").read_text("utf-8"), re.DOTALL)
     names = {name for row in documented.splitlines() for name in re.findall(r"`(\w+)`", row.split("|")[1])}
-    assert names == set(values)
+    # Of a job whose end is known.
+    assert names == {*values, "JobSeconds"}
+
+
+def test_a_monitored_workflow_has_metrics_by_status_and_by_type(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MONITORED", "1")
+    entities = [found("PERSON"), found("PERSON"), found("DATE"), *(found(f"RARE_{n:02}") for n in range(20))]
+    publish(bucket, {"output": lines({"File": "a.txt", "Entities": entities})}, [entry("a.txt")])
+    _, ended, *types = all_emitted(capsys)
+    assert (ended["Executions"], ended["Status"]) == ([1], "COMPLETED")
+    assert set(ended["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]) == {"Status", "service"}
+    counted = {each["EntityType"]: each["EntitiesOfType"] for each in types}
+    assert (counted["PERSON"], counted["DATE"], len(counted)) == ([2], [1], 15)
+
+
+def test_the_duration_of_a_job_is_measured(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
+    job = {"JobId": "job1", "JobStatus": "COMPLETED", "LanguageCode": "en"}
+    times = {"SubmitTime": "2026-11-23T12:00:00+00:00", "EndTime": "2026-11-23T12:06:10.500000+00:00"}
+    place = {"OutputDataConfig": {"S3Uri": "s3://out/jobs/x"}, "InputDataConfig": {"S3Uri": "s3://in/input/"}}
+    publish(bucket, None, [entry("a.txt")], Job={**job, **times, **place})
+    assert emitted(capsys)["JobSeconds"] == [370.5]
 
 
 def test_a_job_that_ran_too_long_is_a_failure_with_a_result(bucket: Bucket, capsys: pytest.CaptureFixture[str]) -> None:
@@ -143,6 +169,6 @@ def test_an_event_that_the_bus_refuses_is_not_measured(
 ) -> None:
     refused = {"FailedEntryCount": 1, "Entries": [{"ErrorCode": "x"}]}
     monkeypatch.setattr(bucket.account, "_PutEvents", lambda given: refused)
-    with pytest.raises(Exception, match="the event bus refused the event"):
+    with pytest.raises(Exception, match="the event bus did not accept the event"):
         publish(bucket, {"output": lines({"File": "a.txt", "Entities": []})}, [entry("a.txt")])
     assert '{"_aws"' not in capsys.readouterr().out

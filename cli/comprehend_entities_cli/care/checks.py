@@ -1,4 +1,4 @@
-"""What ``doctor`` checks: the account, and everything that a deployment needs to work."""
+"""Checks of ``doctor``: the account, and everything that a deployment needs to work."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Finding(NamedTuple):
 
 
 def findings(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
-    """Check one thing after another; a check that may not be made is told as unknown."""
+    """Check one thing after another; a check without permission is reported as unknown."""
     checks: dict[str, Callable[[Aws, Deployment], Iterator[Finding]]] = {
         "Region": _region,
         "Version": _version,
@@ -114,7 +114,9 @@ def _key(aws: Aws, bucket: str, what: str) -> Iterator[Finding]:
         if state == "Enabled":
             yield Finding("ok", "", f"the key of {what} is enabled")
         else:
-            advice = f"aws kms cancel-key-deletion or enable-key --key-id {key}"
+            enable = f"aws kms enable-key --key-id {key}"
+            cancel = f"aws kms cancel-key-deletion --key-id {key} && "
+            advice = f"Run: {cancel if state == 'PendingDeletion' else ''}{enable}"
             yield Finding("problem", "", f"the key of {what} is {state}: nothing can be read or written", advice)
 
 
@@ -153,7 +155,7 @@ def _jobs(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         ):
             orphans.append(job["JobId"])
     if orphans:
-        # A running execution may have taken up a job, or have a caller's own ClientRequestToken.
+        # A running execution may have resumed a job, or have a caller's own ClientRequestToken.
         inputs = [client.describe_execution(executionArn=each["executionArn"]).get("input") or "" for each in running]
         orphans = [
             each for each in orphans if not any(each in given or "ClientRequestToken" in given for given in inputs)

@@ -1,4 +1,4 @@
-"""``list``, ``show``, ``watch``, ``stop`` and ``resume``: executions, whoever started them."""
+"""``list``, ``show``, ``watch``, ``stop`` and ``resume``: executions, also those that others started."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def watch(
         list[str] | None, typer.Argument(help=f"{_WHICH} (default: all that run).", show_default=False)
     ] = None,
 ) -> int:
-    """Follow executions until they have ended; the exit code tells their outcome."""
+    """Follow executions until they have ended; the exit code is their outcome."""
     if executions:
         arns = [find(use.aws, use.deployment, each) for each in executions]
     else:

@@ -39,7 +39,7 @@ def backfill(
         str | None, typer.Option(help="The upload trigger whose objects are meant (default: the only one).")
     ] = None,
     prefix: Annotated[
-        str | None, typer.Option(help="Only objects under this prefix, which lies under the trigger's own.")
+        str | None, typer.Option(help="Only objects under this prefix, which must be below the trigger's own.")
     ] = None,
     since: Annotated[
         datetime | None,

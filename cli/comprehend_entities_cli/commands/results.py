@@ -71,7 +71,7 @@ def results(
         if len(rows) > limit:
             use.screen.say(f"and {len(rows) - limit:,} more; --limit or --output shows them")
     else:
-        use.screen.say("No rows. `comprehend-entities list` shows whether a job has been published.")
+        use.screen.say("No rows. If you expect some: `comprehend-entities list` shows whether their job has ended.")
 
 
 def report(

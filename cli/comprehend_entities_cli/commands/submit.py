@@ -67,7 +67,7 @@ def submit(
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask, whatever it costs.")] = False,
 ) -> int:
-    """Put documents into the input bucket, start a job over them and follow it; the exit code tells its outcome."""
+    """Put documents into the input bucket, start a job over them and follow it; the exit code is its outcome."""
     request: dict[str, Any] = {"LanguageCode": language} if language else {}
     data = {"InputFormat": "ONE_DOC_PER_LINE"} if one_doc_per_line else {}
     if name and named(use.aws, use.deployment, _checked(name)):
@@ -114,7 +114,7 @@ def _agree(use: Use, documents: Documents, *, yes: bool, by_upload: bool) -> Non
     """Show what is to be submitted; ask if it is dear.
 
     Raises:
-        CommandError: the service would refuse it, or it was not agreed to.
+        CommandError: the service would reject it, or the user did not agree.
     """
     _describe(use, documents, to_err=True)
     if not documents.taken:
@@ -138,7 +138,7 @@ def _describe(use: Use, documents: Documents, *, to_err: bool = False) -> None:
         say(f"  left out: {len(documents.left_out) - _SHOWN:,} more; --json lists all (cost)", style="yellow")
     if not to_err:
         for rule in documents.broken_rules:
-            say(f"  the service would refuse them: together they {rule}", style="red")
+            say(f"  the service would reject them: together they {rule}", style="red")
 
 
 def _put(use: Use, documents: Documents, uri: str) -> None:
@@ -160,14 +160,25 @@ def _uploaded(use: Use, trigger: Trigger, known: set[str], documents: Documents,
         use.screen.say(f"{trigger.name} starts their job by itself. Follow it with: comprehend-entities watch")
         return 0
     use.go_on = "The uploads are analysed all the same. Look for them with: comprehend-entities list"
-    until = time.monotonic() + _BATCHED_SECONDS
     with use.screen.err.status("Waiting for the uploads to be batched ..."):
-        while time.monotonic() < until:
-            for each in runs(use.aws, use.deployment, most=100):
-                if each["executionArn"] not in known and each["name"].startswith(f"{trigger.name}-"):
-                    return _ended(use, each["executionArn"], wait=True)
-            time.sleep(1)
+        arn = _batch(use, trigger, known)
+    # The display of the wait has ended: the next one shows the execution.
+    return _ended(use, arn, wait=True)
+
+
+def _batch(use: Use, trigger: Trigger, known: set[str]) -> str:
+    """Wait for the next execution of a trigger; return its ARN.
+
+    Raises:
+        CommandError: none began in time.
+    """
+    until = time.monotonic() + _BATCHED_SECONDS
+    while time.monotonic() < until:
+        for each in runs(use.aws, use.deployment, most=100):
+            if each["executionArn"] not in known and each["name"].startswith(f"{trigger.name}-"):
+                return str(each["executionArn"])
+        time.sleep(1)
     raise CommandError(
         f"No execution of {trigger.name} began within {_BATCHED_SECONDS} s.",
-        "It waits for a free slot, or the bucket announces nothing yet: comprehend-entities doctor tells.",
+        "It waits for a free slot, or the bucket sends no events yet: run comprehend-entities doctor.",
     )

@@ -164,8 +164,8 @@ function chosenDocuments() {
   return chosen;
 }
 
-function listed(view, size, what) {
-  view.append(el("p", {class: size ? "soft" : "soft empty", role: "status"}, size ? `${number(size)} ${what}` : `No ${what} fit.`));
+function listed(view, size, what, none = `No ${what} fit.`) {
+  view.append(el("p", {class: size ? "soft" : "soft empty", role: "status"}, size ? `${number(size)} ${what}` : none));
 }
 
 const VIEWS = {
@@ -197,7 +197,7 @@ const VIEWS = {
     const query = searched();
     matching("\0");
     const chosen = [...docs.name.keys()].filter((document) => docs.error[document] && (!query || `${lowered.document[document]} ${docs.error[document].join(" ").toLowerCase()}`.includes(query)));
-    listed(view, chosen.length, "failed or missing documents");
+    listed(view, chosen.length, "failed or missing documents", query ? undefined : "No document failed or is missing.");
     const rows = el("tbody");
     view.append(el("div", {class: "wide"}, el("table", {hidden: !chosen.length}, el("thead", {}, el("tr", {}, el("th", {}, "Document"), el("th", {}, "Error"), el("th", {}, "Message"))), rows)));
     feed = new Feed(rows, chosen, ROWS, (document) => el("tr", {}, el("td", {}, docs.source[document] || docs.name[document], docs.line[document] === null ? "" : `, line ${docs.line[document] + 1}`), el("td", {}, docs.error[document][0]), el("td", {}, docs.error[document][1])));
@@ -216,7 +216,7 @@ function entityRow(entity) {
     new Feed(made, places(entity), ROWS, (document) => el("li", {}, el("a", {href: `#document-${document + 1}`}, docs.name[document])));
   };
   cell.append(open);
-  return el("tr", {}, cell, el("td", {}, tag(found.type[entity])), el("td", {class: "n"}, number(found.mentions[entity])), el("td", {class: "n"}, number(found.places[entity].length)));
+  return el("tr", {}, cell, el("td", {}, tag(found.type[entity])), el("td", {class: "n", "data-unit": "mentions"}, number(found.mentions[entity])), el("td", {class: "n", "data-unit": "documents"}, number(found.places[entity].length)));
 }
 
 const time = (text) => text ? text.slice(0, 19).replace("T", " ") : "";

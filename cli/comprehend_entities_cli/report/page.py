@@ -62,7 +62,7 @@ def write_report(use: Use, results: Results, path: Path, *, texts: bool, note: s
 
 
 class Index:
-    """What the page knows when it opens: jobs, and one column each of what lists and searches need."""
+    """The data of the page when it opens: jobs, and one column each of what lists and searches need."""
 
     def __init__(self, jobs: list[dict[str, Any]]) -> None:
         self._jobs = jobs

@@ -1,4 +1,4 @@
-"""How the end of a job is noticed at once: the event of its output wakes the execution that waits for it.
+"""Completion events: the event of a job's output wakes the execution that waits for it.
 
 Lost events cost time only: the wait ends with the next poll of the schedule at the latest.
 """
@@ -28,18 +28,18 @@ class CompletionEvents(Construct):
     def __init__(self, scope: Construct, construct_id: str, *, factory: FunctionFactory, storage: Storage) -> None:
         super().__init__(scope, construct_id)
         jobs, waiting = storage.jobs, storage.work.below("waiting/")
-        self._function = factory.function(self, "AwaitOutput", "await_output")
-        grant_await_output(self._function, storage, waiting)
+        self.function = factory.function(self, "AwaitOutput", "await_output")
+        grant_await_output(self.function, storage, waiting)
         put = object_created(jobs.bucket, {"wildcard": f"{jobs.path}*/{operation.ARCHIVE}"})
         rule = events.Rule(self, "OutputPut", description="Outputs of entity-detection jobs", event_pattern=put)
-        rule.add_target(targets.LambdaFunction(self._function))
+        rule.add_target(targets.LambdaFunction(self.function))
         acknowledge(rule, "output-rule")
 
     def grant(self, machine: sfn.IStateMachine, role: iam.IRole) -> None:
         """Let the machine's ``role`` call the function, and the function wake executions of the machine."""
-        called = [self._function.function_arn]
+        called = [self.function.function_arn]
         allow(role, "lambda:InvokeFunction", on=called, source="AWS Step Functions Developer Guide, connect-lambda")
-        own = self._function.role
+        own = self.function.role
         assert own is not None
         grant_wake(self, own, machine)
 
@@ -50,7 +50,7 @@ class CompletionEvents(Construct):
             poll: the name of the state that comes next.
             without: the name of the state that waits if the function fails.
         """
-        # CDK renders a JSONata state's timeout as TimeoutSecondsPath, which Step Functions refuses there.
+        # CDK renders a JSONata state's timeout as TimeoutSecondsPath, which Step Functions rejects there.
         return sfn.CustomState(
             self,
             "WaitForOutput",
@@ -59,7 +59,7 @@ class CompletionEvents(Construct):
                 "QueryLanguage": "JSONata",
                 "Resource": f"arn:{Stack.of(self).partition}:states:::lambda:invoke.waitForTaskToken",
                 "Arguments": {
-                    "FunctionName": self._function.function_arn,
+                    "FunctionName": self.function.function_arn,
                     "Payload": payload(
                         "WaitForOutput",
                         contracts.AwaitOutputInput,

@@ -94,7 +94,7 @@ class Definition:
                 "limit": jsonata(f"{limits.duration.to_seconds()} + {inventory} * {per_byte!r}"),
                 "stopCode": jsonata("null"),
                 "lagSeconds": jsonata("null"),
-                # A job that is taken up is never paid for again.
+                # A resumed job is never paid for again.
                 "attempt": jsonata(f"$exists({taken_up}) ? {MAXIMUM_ATTEMPTS} : 1"),
                 "job": jsonata(f"$exists({taken_up}) ? {taken_up} : {_NO_JOB}"),
             },
@@ -117,7 +117,7 @@ class Definition:
         return {"slotSeconds": 0, "slotPause": self._slot_pause("0")}
 
     def _slot_pause(self, waited: str) -> str:
-        """Return the pause before the next look for a free slot; :data:`SLOT_PAUSES` tells how it grows."""
+        """Return the pause before the next check for a free slot; :data:`SLOT_PAUSES` says how it grows."""
         most = self._settings["MaximumSlotSeconds"] / SLOT_PAUSES
         grown = f"$max([{SLOT_PAUSE_SECONDS}, $min([({waited}) * {SLOT_PAUSE_SHARE}, {most}])])"
         return jsonata(f"{grown} * (0.5 + $random())")
@@ -134,7 +134,7 @@ class Definition:
             "PollJob",
             function,
             contracts.PollJobInput,
-            {"JobId": _JOB_ID, **variables(*names)},
+            {"JobId": _JOB_ID, "Execution": EXECUTION, **variables(*names)},
             assign=assign,
             outputs=jsonata(RESULT),
             patience=3,
@@ -165,7 +165,8 @@ class Definition:
             "stopCode": jsonata("$stopCode = null ? 'JobTimedOut' : $stopCode"),
             "limit": jsonata(f"$stopCode = null ? $elapsed + {STOPPING_SECONDS} : $limit"),
         }
-        made = task(self._scope, "StopJob", function, contracts.StopJobInput, {"JobId": _JOB_ID}, assign=assign)
+        given = {"JobId": _JOB_ID, "Execution": EXECUTION}
+        made = task(self._scope, "StopJob", function, contracts.StopJobInput, given, assign=assign)
         return self._reported(made)
 
     def _step(self, **states: sfn.IChainable) -> sfn.Choice:

@@ -21,6 +21,7 @@ from .._functions import FunctionFactory, Functions
 from .._storage import Storage
 from .._strict import StandardHardening, StrictHardening
 from .._values import ExecutionLimits
+from ..monitoring.alarms import alarm
 from ..rights.access import executions_arn, role, service
 from ..rights.acknowledged import acknowledge
 from ..rights.functions import grant_describe
@@ -146,14 +147,6 @@ def failing_polls_alarm(scope: Construct, poll_job: lambda_.Function) -> cloudwa
         period=_FAILING,
         label="Share of polls that failed",
     )
-    alarm = share.create_alarm(
-        scope,
-        "FailingPolls",
-        evaluation_periods=1,
-        threshold=1,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        alarm_description="Every poll of entity-detection jobs has failed for 15 minutes; the jobs run on",
+    return alarm(
+        scope, "FailingPolls", share, "Every poll of jobs has failed for 15 minutes; the jobs run on", threshold=1
     )
-    acknowledge(alarm, "alarm-action")
-    return alarm

@@ -38,7 +38,7 @@ class OrphanedJobs(Construct):
     ) -> None:
         super().__init__(scope, construct_id)
         machine = scope.state_machine
-        function = factory.function(
+        self.function = function = factory.function(
             self, "StopOrphans", "stop_orphans", timeout=Duration.minutes(15), dead_letter_queue=unreported
         )
         grant_stop_orphans(function, machine, storage, scope.event_bus)
@@ -49,5 +49,5 @@ class OrphanedJobs(Construct):
         events.Rule(self, "Schedule", description=about, schedule=often, targets=[target])
         if stop_on_delete:
             resource = CustomResource(self, "OnDelete", service_token=function.function_arn, properties=sent)
-            # Deleted before the rights of the function are, and before the executions that own jobs are forgotten.
+            # Deleted before the function's permissions, and before the records of the executions that own jobs.
             resource.node.add_dependency(function, machine)

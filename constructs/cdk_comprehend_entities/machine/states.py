@@ -1,4 +1,4 @@
-"""What the states of the machine are made of: tasks with their retries, payloads from variables, waits, conditions."""
+"""Parts of the machine's states: tasks with their retries, payloads from variables, waits, conditions."""
 
 from __future__ import annotations
 

@@ -24,21 +24,21 @@ _GUIDE = "Amazon Comprehend Developer Guide, usingVPC"
 _READ = ("s3:GetBucketLocation", "s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket")
 _WRITE = ("s3:AbortMultipartUpload", "s3:DeleteObject", "s3:ListMultipartUploadParts", "s3:PutObject")
 
-# What the functions call besides S3; logs and traces leave them through Lambda itself.
+# What the functions call besides S3, by CDK's names of the services; logs and traces leave them through Lambda itself.
 _CALLED = {
     "Comprehend": (
-        ec2.InterfaceVpcEndpointAwsService.COMPREHEND,
+        "COMPREHEND",
         "comprehend",
         (operation.DESCRIBE, operation.LIST, operation.START, operation.STOP, "TagResource"),
     ),
-    "Events": (ec2.InterfaceVpcEndpointAwsService.EVENTBRIDGE, "events", ("PutEvents",)),
+    "Events": ("EVENTBRIDGE", "events", ("PutEvents",)),
     "Queues": (
-        ec2.InterfaceVpcEndpointAwsService.SQS,
+        "SQS",
         "sqs",
         ("ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "ReceiveMessage", "SendMessage"),
     ),
     "States": (
-        ec2.InterfaceVpcEndpointAwsService.STEP_FUNCTIONS,
+        "STEP_FUNCTIONS",
         "states",
         ("DescribeExecution", "ListExecutions", "SendTaskSuccess", "StartExecution"),
     ),
@@ -92,19 +92,19 @@ def interface_endpoints(
     group.connections.allow_from(callers, ec2.Port.HTTPS)
     own = {"StringEquals": {"aws:PrincipalAccount": Stack.of(scope).account}}
     endpoints = []
-    for name, (called, prefix, operations) in _CALLED.items():
+    for name, (service, prefix, operations) in _CALLED.items():
         endpoint = ec2.InterfaceVpcEndpoint(
             scope,
             name,
             vpc=vpc,
-            service=called,
+            service=getattr(ec2.InterfaceVpcEndpointAwsService, service),
             subnets=ec2.SubnetSelection(subnets=subnets),
             security_groups=[group],
             # CDK would let in the whole VPC.
             open=False,
         )
         actions = [f"{prefix}:{each}" for each in operations]
-        # The functions' roles say on what: an endpoint's policy adds no right.
+        # The functions' roles say on what: an endpoint's policy adds no permission.
         source = "AWS PrivateLink Guide, vpc-endpoints-access"
         endpoint.add_to_policy(statement(*actions, on=["*"], to=iam.AnyPrincipal(), when=own, source=source))
         endpoints.append(endpoint)

@@ -22,12 +22,15 @@ class JobNetwork(Construct):
     """The subnets and security groups of jobs.
 
     Attributes:
-        vpc: where they are.
-        subnets: given, or the isolated ones of the VPC.
-        security_groups: given, or one that admits only itself and S3.
-        connections: of the security groups.
-        function_group: the security group of functions, which reaches S3 only; None if they are in no VPC.
-        endpoints: those that functions need, whenever they are added.
+        vpc: the VPC.
+        subnets: the given ones, or the isolated ones of the VPC.
+        security_groups: the given ones, or one that admits only itself and S3.
+        connections: the connections of the security groups.
+        function_group: the security group of functions, which reaches S3 only; None if they are not in the VPC.
+        endpoints: the endpoints that functions need, whenever they are added.
+
+    Examples:
+        >>> ids = [subnet.subnet_id for subnet in strict.network.subnets]
     """
 
     def __init__(
@@ -58,12 +61,16 @@ class JobNetwork(Construct):
         }
 
     def admit_functions(self) -> ec2.SecurityGroup:
-        """Return a new security group for functions in the jobs' subnets."""
+        """Return a new security group for functions in the jobs' subnets; the workflow calls this."""
         self.function_group = self._group("FunctionsSecurityGroup", "Functions around entity-detection jobs")
         return self.function_group
 
     def add_s3_endpoint(self, buckets: Sequence[IBucket]) -> ec2.GatewayVpcEndpoint:
-        """Add an S3 gateway endpoint to the subnets; ``buckets`` are what jobs write."""
+        """Add an S3 gateway endpoint to the subnets; use the workflow's method of this name.
+
+        Args:
+            buckets: the buckets that may be written.
+        """
         endpoint = s3_endpoint(self, self.vpc, self.subnets, buckets)
         if self.function_group:
             let_answers_through(endpoint)
@@ -71,7 +78,11 @@ class JobNetwork(Construct):
         return endpoint
 
     def add_interface_endpoints(self, callers: ec2.ISecurityGroup) -> list[ec2.InterfaceVpcEndpoint]:
-        """Add endpoints to the subnets for what functions in the group ``callers`` call besides S3."""
+        """Add endpoints to the subnets for calls besides S3; use the workflow's method of this name.
+
+        Args:
+            callers: the security group of the functions that call.
+        """
         added = interface_endpoints(self, self.vpc, self.subnets, callers)
         self.endpoints.add(*added)
         return added

@@ -1,4 +1,4 @@
-"""Published results as tables and views of Amazon Athena; the views' SQL lies in ``views/``, one file a view."""
+"""Published results as tables and views of Amazon Athena; the views' SQL is in ``views/``, one file a view."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import base64
 import json
 from pathlib import Path
 
+# Athena and Glue by their whole names: CDK loads them where they are used first, and most workflows have no catalog.
+import aws_cdk
 from aws_cdk import Annotations, Names, Size, Stack
-from aws_cdk import aws_athena as athena
-from aws_cdk import aws_glue as glue
 from aws_cdk import aws_iam as iam
 from constructs import Construct
 
@@ -38,9 +38,14 @@ class ResultsCatalog(Construct):
     Partitions are projected, so that there is no crawler and a result can be queried as soon as it is published.
 
     Attributes:
-        database_name: the Glue database: tables documents, refused, unparsed, summaries; views entities, top_entities,
-            documents_by_entity, errors.
-        work_group: encrypts what queries answer, and ends those that scan too much.
+        database_name (str): the Glue database: tables documents, refused, unparsed, summaries; views entities,
+            top_entities, documents_by_entity, errors.
+        work_group (athena.CfnWorkGroup): the Athena workgroup: encrypts answers of queries, and cancels queries that
+            scan too much.
+
+    Examples:
+        >>> catalog = workflow.add_results_catalog()
+        >>> output = cdk.CfnOutput(stack, "DatabaseName", value=catalog.database_name)
     """
 
     def __init__(
@@ -55,41 +60,48 @@ class ResultsCatalog(Construct):
         self.database_name = name.lower()
         catalog_id = Stack.of(self).account
         about = "Results of entity-detection jobs"
-        named = glue.CfnDatabase.DatabaseInputProperty(name=self.database_name, description=about)
-        self._database = glue.CfnDatabase(self, "Database", catalog_id=catalog_id, database_input=named)
+        named = aws_cdk.aws_glue.CfnDatabase.DatabaseInputProperty(name=self.database_name, description=about)
+        self._database = aws_cdk.aws_glue.CfnDatabase(self, "Database", catalog_id=catalog_id, database_input=named)
         for table, columns in TABLES.items():
             self._table(_table(table, columns, f"{self._results.uri}{table}/"))
         for view, columns in VIEWS.items():
             self._table(_view(view, columns, self.database_name))
-        self.work_group = athena.CfnWorkGroup(
+        self.work_group = aws_cdk.aws_athena.CfnWorkGroup(
             self,
             "WorkGroup",
             name=name,
             description="Queries of entity-detection results",
             recursive_delete_option=True,
-            work_group_configuration=athena.CfnWorkGroup.WorkGroupConfigurationProperty(
+            work_group_configuration=aws_cdk.aws_athena.CfnWorkGroup.WorkGroupConfigurationProperty(
                 enforce_work_group_configuration=True,
                 publish_cloud_watch_metrics_enabled=True,
                 bytes_scanned_cutoff_per_query=bytes_scanned_cutoff_per_query.to_bytes(),
-                result_configuration=athena.CfnWorkGroup.ResultConfigurationProperty(
+                result_configuration=aws_cdk.aws_athena.CfnWorkGroup.ResultConfigurationProperty(
                     output_location=self._answers.uri,
-                    encryption_configuration=athena.CfnWorkGroup.EncryptionConfigurationProperty(
+                    encryption_configuration=aws_cdk.aws_athena.CfnWorkGroup.EncryptionConfigurationProperty(
                         encryption_option="SSE_KMS", kms_key=storage.output_key.key_arn
                     ),
                 ),
             ),
         )
 
-    def _table(self, given: glue.CfnTable.TableInputProperty) -> None:
+    def _table(self, given: aws_cdk.aws_glue.CfnTable.TableInputProperty) -> None:
         construct_id = "".join(map(str.capitalize, str(given.name).split("_")))
         # By reference, so that the database is made first.
         database = self._database.ref
-        glue.CfnTable(
+        aws_cdk.aws_glue.CfnTable(
             self, construct_id, catalog_id=self._database.catalog_id, database_name=database, table_input=given
         )
 
     def grant_query(self, grantee: iam.IGrantable) -> iam.Grant:
-        """Let ``grantee`` query the results in this workgroup, read them, and read what its queries answer."""
+        """Let a principal of this account query the results in this workgroup, read them, and read its answers.
+
+        Args:
+            grantee: the principal.
+
+        Examples:
+            >>> grant = workflow.add_results_catalog().grant_query(role)
+        """
         stack, answers = Stack.of(self), self._answers
         work_group = stack.format_arn(service="athena", resource="workgroup", resource_name=self.work_group.name)
         catalog = [
@@ -119,21 +131,21 @@ class ResultsCatalog(Construct):
             made = iam.Grant.drop(grantee, "of another account")
         if not made.success:
             text = (
-                "grant_query gave no rights to query: it was given no role or user of this account whose policies CDK "
-                "can change, and a workgroup has no policy of its own to name others; let them assume a role of this "
+                "grant_query gave no permissions: it was given no role or user of this account whose policies CDK can "
+                "change, and a workgroup has no policy of its own to name others; let them assume a role of this "
                 "account"
             )
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:query", text)
         return made
 
 
-def _columns(columns: dict[str, str]) -> list[glue.CfnTable.ColumnProperty]:
-    return [glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in columns.items()]
+def _columns(columns: dict[str, str]) -> list[aws_cdk.aws_glue.CfnTable.ColumnProperty]:
+    return [aws_cdk.aws_glue.CfnTable.ColumnProperty(name=name, type=kind) for name, kind in columns.items()]
 
 
-def _table(name: str, columns: dict[str, str], location: str) -> glue.CfnTable.TableInputProperty:
+def _table(name: str, columns: dict[str, str], location: str) -> aws_cdk.aws_glue.CfnTable.TableInputProperty:
     """Return a table whose partitions, one a day, Athena works out by itself."""
-    return glue.CfnTable.TableInputProperty(
+    return aws_cdk.aws_glue.CfnTable.TableInputProperty(
         name=name,
         table_type="EXTERNAL_TABLE",
         partition_keys=_columns({PARTITION: "string"}),
@@ -145,17 +157,19 @@ def _table(name: str, columns: dict[str, str], location: str) -> glue.CfnTable.T
             f"projection.{PARTITION}.format": "yyyy-MM-dd",
             "storage.location.template": f"{location}{PARTITION}=${{{PARTITION}}}/",
         },
-        storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
+        storage_descriptor=aws_cdk.aws_glue.CfnTable.StorageDescriptorProperty(
             columns=_columns(columns),
             location=location,
             input_format="org.apache.hadoop.mapred.TextInputFormat",
             output_format="org.apache.hadoop.hive.ql.io.HiveIgnoreKeyTextOutputFormat",
-            serde_info=glue.CfnTable.SerdeInfoProperty(serialization_library="org.openx.data.jsonserde.JsonSerDe"),
+            serde_info=aws_cdk.aws_glue.CfnTable.SerdeInfoProperty(
+                serialization_library="org.openx.data.jsonserde.JsonSerDe"
+            ),
         ),
     )
 
 
-def _view(name: str, columns: dict[str, str], database: str) -> glue.CfnTable.TableInputProperty:
+def _view(name: str, columns: dict[str, str], database: str) -> aws_cdk.aws_glue.CfnTable.TableInputProperty:
     """Return a view as Athena itself stores it (source: Trino's ViewReaderUtil); CloudFormation has no other way."""
     definition = {
         "originalSql": (Path(__file__).parent / "views" / f"{name}.sql").read_text(encoding="utf-8"),
@@ -164,14 +178,14 @@ def _view(name: str, columns: dict[str, str], database: str) -> glue.CfnTable.Ta
         "columns": [{"name": column, "type": trino_type(kind)} for column, kind in columns.items()],
     }
     encoded = base64.b64encode(json.dumps(definition).encode()).decode()
-    return glue.CfnTable.TableInputProperty(
+    return aws_cdk.aws_glue.CfnTable.TableInputProperty(
         name=name,
         table_type="VIRTUAL_VIEW",
         parameters={"presto_view": "true", "comment": "Presto View"},
         partition_keys=[],
         view_original_text=f"/* Presto View: {encoded} */",
         view_expanded_text="/* Presto View */",
-        storage_descriptor=glue.CfnTable.StorageDescriptorProperty(
-            columns=_columns(columns), serde_info=glue.CfnTable.SerdeInfoProperty()
+        storage_descriptor=aws_cdk.aws_glue.CfnTable.StorageDescriptorProperty(
+            columns=_columns(columns), serde_info=aws_cdk.aws_glue.CfnTable.SerdeInfoProperty()
         ),
     )

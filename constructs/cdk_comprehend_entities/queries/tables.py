@@ -89,4 +89,4 @@ VIEWS = {
         "errors": f"{_PLACE} source file line page errorcode errormessage",
     }.items()
 }
-"""Columns of the views, whose SQL lies in ``views/``, one file a view."""
+"""Columns of the views, whose SQL is in ``views/``, one file a view."""

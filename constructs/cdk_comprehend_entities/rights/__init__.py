@@ -1,1 +1,1 @@
-"""Rights: who may call what on what, each statement with its source, and what checkers of templates are told."""
+"""Permissions: every statement with its source, and the reasons that checkers of templates get."""

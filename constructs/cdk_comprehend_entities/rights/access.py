@@ -1,10 +1,11 @@
-"""How this library gives rights: one call names actions, resources, conditions, the source, and why ARNs are wide."""
+"""Grants: one call has actions, resources, conditions, the source, and the reason of wide ARNs."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from functools import reduce
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from functools import reduce, wraps
+from typing import Any, NamedTuple, TypeVar
+from weakref import WeakKeyDictionary
 
 from aws_cdk import Annotations, ArnFormat, PhysicalName, Stack, Token
 from aws_cdk import aws_iam as iam
@@ -13,18 +14,31 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct, IConstruct
 
-from .acknowledged import acknowledge
+from .acknowledged import acknowledge, cite
 
 NARROWER = "narrower than documented"
-"""A source: the AWS document shows a wider right, or nothing this narrow."""
+"""A source: the AWS document shows a wider permission, or nothing this narrow."""
 
 SERVICE_GUIDE = "service-guide"
-"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for rights on ``*`` that IAM could narrow, and the guide doesn't."""
+"""The entry of :data:`.acknowledged.ACKNOWLEDGED` for permissions on ``*`` that IAM could narrow; the guide doesn't."""
 
-SOURCE = "cdk-comprehend-entities:source"
-"""Type of the metadata of a grantee that names actions and the source of a statement."""
+C = TypeVar("C")
+T = TypeVar("T")
 
 Conditions = Mapping[str, Mapping[str, object]]
+
+
+def remembered(read: Callable[[C], T]) -> Callable[[C], T]:
+    """Remember what is read of a construct and never changes: each reading costs calls of jsii."""
+    known: WeakKeyDictionary[C, T] = WeakKeyDictionary()
+
+    @wraps(read)
+    def reading(construct: C) -> T:
+        if construct not in known:
+            known[construct] = read(construct)
+        return known[construct]
+
+    return reading
 
 
 def allow(
@@ -40,7 +54,7 @@ def allow(
     """Let ``grantee`` call ``actions`` on the ARNs ``on``.
 
     Args:
-        grantee: who gets the right.
+        grantee: gets the permission.
         actions: IAM actions.
         on: ARNs of the resources.
         source: the AWS document that shows the statement, or :data:`NARROWER` with the one that shows a wider one.
@@ -52,7 +66,7 @@ def allow(
     """
     named: Any = {"grantee": grantee, "actions": list(actions), "resource_arns": on}
     grant = iam.Grant.add_to_principal(**named, conditions=when)
-    if owner and not (grant.success and same_account(grantee, owner.env.account)):
+    if owner and not (grant.success and same_account(grantee, account_of(owner))):
         # CDK's add_to_principal_or_resource would leave the conditions out.
         for_owner = statement(*actions, to=grantee.grant_principal, on=own_arns or on, source=source, when=when)
         if owner.add_to_resource_policy(for_owner).statement_added:
@@ -61,9 +75,8 @@ def allow(
         else:
             text = f"{', '.join(actions)} could not be granted: CDK can change neither policy; the owner must allow it"
             Annotations.of(owner).add_warning_v2("cdk-comprehend-entities:not-granted", text)
-    principal: Any = grantee.grant_principal
-    # Principals of other accounts and services are no constructs.
-    if hasattr(principal, "node"):
+    principal = _principal(grantee).construct
+    if principal:
         cite(principal, *actions, source=source)
         if wildcard or "*" in on:
             acknowledge(principal, wildcard or "no-resources", arns=on)
@@ -73,11 +86,6 @@ def allow(
                 if policy:
                     acknowledge(policy, "service-guide-policy")
     return grant
-
-
-def cite(grantee: IConstruct, *actions: str, source: str) -> None:
-    """Keep the source of a statement beside ``grantee``, for docs/permissions.md."""
-    grantee.node.add_metadata(SOURCE, f"{' '.join(actions)}: {source}")
 
 
 def statement(
@@ -116,8 +124,32 @@ def let_events_use(key: kms.Key) -> None:
 
 def same_account(grantee: iam.IGrantable, account: str) -> bool:
     """Return whether a grantee is of an account, as far as both are known."""
-    own = grantee.grant_principal.principal_account
+    own = _principal(grantee).account
     return own is None or not known_to_differ(own, account)
+
+
+class _Principal(NamedTuple):
+    """The account of a grantee's principal, and the principal itself; None if it is of a service or an account."""
+
+    account: str | None
+    construct: IConstruct | None
+
+
+@remembered
+def _principal(grantee: iam.IGrantable) -> _Principal:
+    principal: Any = grantee.grant_principal
+    return _Principal(principal.principal_account, principal if hasattr(principal, "node") else None)
+
+
+@remembered
+def account_of(owner: s3.IBucket | kms.IKey) -> str:
+    """Return the account of a bucket or a key."""
+    return owner.env.account
+
+
+@remembered
+def _region(scope: Construct | s3.IBucket) -> str:
+    return Stack.of(scope).region
 
 
 def known_to_differ(here: str, there: str) -> bool:
@@ -159,4 +191,4 @@ def via(service_name: str, scope: Construct | s3.IBucket) -> Conditions:
 
     Source: AWS KMS Developer Guide, conditions-kms (kms:ViaService).
     """
-    return {"StringEquals": {"kms:ViaService": f"{service_name}.{Stack.of(scope).region}.amazonaws.com"}}
+    return {"StringEquals": {"kms:ViaService": f"{service_name}.{_region(scope)}.amazonaws.com"}}

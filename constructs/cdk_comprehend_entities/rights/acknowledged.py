@@ -1,17 +1,23 @@
-"""What checkers of templates (cdk-nag, checkov) are told: each finding that is meant to be, with the reason."""
+"""Accepted findings of checkers of templates (cdk-nag, checkov), each with its reason."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from contextvars import ContextVar
+from itertools import islice
+from typing import Any, NamedTuple
 
 import aws_cdk
 import jsii
-from aws_cdk import CfnResource, Stack, Token
+from aws_cdk import CfnResource, Stack
 from constructs import IConstruct, IValidation
 
+SOURCE = "cdk-comprehend-entities:source"
+"""Type of the metadata of a grantee that lists actions and the sources of their statements."""
+
+_CHECKOV = "CKV_"
 # Packs of cdk-nag that give most of their rules the same names.
 _PACKS = ("HIPAA.Security", "NIST.800.53.R5", "PCI.DSS.321")
 _WIDE = "AwsSolutions-IAM5[Resource::{arn}]"
@@ -85,27 +91,104 @@ shows it.
 """
 
 
+class _Told(NamedTuple):
+    """An acknowledgement of what is found under ``scope``: the entry of the table, and the ARNs that are meant."""
+
+    scope: IConstruct
+    name: str
+    arns: Sequence[str]
+
+
+class _Batch:
+    """What is kept back meanwhile, to be told in one go."""
+
+    def __init__(self) -> None:
+        self.told: list[_Told] = []
+        self.cited: dict[IConstruct, list[str]] = {}
+
+
+_BATCH: ContextVar[_Batch | None] = ContextVar("batch", default=None)
+
+
+@contextmanager
+def in_one_go() -> Iterator[None]:
+    """Keep back acknowledgements and citations, and tell them at the end, once a construct: each costs calls of jsii.
+
+    It decorates constructors and methods that give many rights.
+    """
+    batch = _Batch()
+    token = _BATCH.set(batch)
+    try:
+        yield
+    finally:
+        _BATCH.reset(token)
+    _acknowledge(batch.told)
+    for grantee, lines in batch.cited.items():
+        grantee.node.add_metadata(SOURCE, lines)
+
+
 def acknowledge(scope: IConstruct, name: str, *, arns: Sequence[str] = ("",)) -> None:
-    """Tell checkers why what they find under ``scope`` is meant to be: the entry ``name`` of :data:`ACKNOWLEDGED`.
+    """Give checkers the reason of findings under ``scope``: the entry ``name`` of :data:`ACKNOWLEDGED`.
 
     Args:
         scope: where it is found. Checkov reads it in the template, of one resource: ``scope`` is that, or has it as
             its default child.
         name: the entry.
         arns: ARNs with wildcards that are meant; others are still found.
+
+    Raises:
+        KeyError: there is no such entry.
     """
-    rules, reason = ACKNOWLEDGED[name]
-
-    def tell() -> None:
-        for arn in arns:
-            shown = _shown(Stack.of(scope).resolve(arn))
-            for rule in rules.split():
-                _tell(scope, rule.replace("{arn}", shown), reason)
-
-    if any(map(Token.is_unresolved, arns)):
-        scope.node.add_validation(_Later(tell))
+    ACKNOWLEDGED[name]
+    told, batch = _Told(scope, name, arns), _BATCH.get()
+    if batch:
+        batch.told.append(told)
     else:
-        tell()
+        _acknowledge([told])
+
+
+def cite(grantee: IConstruct, *actions: str, source: str) -> None:
+    """Keep the source of a statement beside ``grantee``, for docs/permissions.md."""
+    line, batch = f"{' '.join(actions)}: {source}", _BATCH.get()
+    if batch:
+        batch.cited.setdefault(grantee, []).append(line)
+    else:
+        grantee.node.add_metadata(SOURCE, [line])
+
+
+def _acknowledge(told: Sequence[_Told]) -> None:
+    """Tell at once what is known, and the rest when references to other stacks are what they are in the template."""
+    later = [each for each in told if _holds_token(each.arns)]
+    _tell([each for each in told if not _holds_token(each.arns)])
+    if later:
+        later[0].scope.node.add_validation(_Later(lambda: _tell(later)))
+
+
+def _holds_token(arns: Sequence[str]) -> bool:
+    # Each text that stands for a token holds these characters, so that the others need no call of jsii.
+    return any("${" in arn for arn in arns)
+
+
+def _tell(told: Sequence[_Told]) -> None:
+    """Tell checkers, with one call for each construct."""
+    of_scope: dict[IConstruct, list[_Told]] = {}
+    for each in told:
+        of_scope.setdefault(each.scope, []).append(each)
+    for scope, all_of_it in of_scope.items():
+        rules = list(dict.fromkeys(_rules(scope, all_of_it)))
+        _tell_checkov(scope, [(rule, reason) for rule, reason in rules if rule.startswith(_CHECKOV)])
+        _tell_cdk(scope, [(rule, reason) for rule, reason in rules if not rule.startswith(_CHECKOV)])
+
+
+def _rules(scope: IConstruct, told: Sequence[_Told]) -> Iterator[tuple[str, str]]:
+    arns = [arn for each in told for arn in each.arns]
+    resolved = Stack.of(scope).resolve(arns) if _holds_token(arns) else arns
+    shown = map(_shown, resolved)
+    for each in told:
+        rules, reason = ACKNOWLEDGED[each.name]
+        for arn in islice(shown, len(each.arns)):
+            for rule in rules.split():
+                yield rule.replace("{arn}", arn), reason
 
 
 @jsii.implements(IValidation)
@@ -134,19 +217,28 @@ def acknowledging_helpers(scope: IConstruct, *names: str) -> Iterator[None]:
                 acknowledge(child.node.try_find_child("Handler") or child, name)
 
 
-def _tell(scope: IConstruct, rule: str, reason: str) -> None:
-    if rule.startswith("CKV_"):
-        resource: Any = scope
-        while not isinstance(resource, CfnResource):
-            resource = resource.node.default_child
-        known = resource.get_metadata("checkov") or {"skip": []}
-        resource.add_metadata("checkov", {"skip": [*known["skip"], {"id": rule, "comment": reason}]})
+def _tell_checkov(scope: IConstruct, rules: Sequence[tuple[str, str]]) -> None:
+    if not rules:
         return
-    if not hasattr(aws_cdk, "Validations"):
-        # Before 2.257, CDK and cdk-nag know no acknowledgements.
+    resource: Any = scope
+    while not isinstance(resource, CfnResource):
+        resource = resource.node.default_child
+    known = resource.get_metadata("checkov") or {"skip": []}
+    skips = [{"id": rule, "comment": reason} for rule, reason in rules]
+    resource.add_metadata("checkov", {"skip": [*known["skip"], *skips]})
+
+
+def _tell_cdk(scope: IConstruct, rules: Sequence[tuple[str, str]]) -> None:
+    # Before 2.257, CDK and cdk-nag know no acknowledgements.
+    if not rules or not hasattr(aws_cdk, "Validations"):
         return
-    for name in [rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS]:
-        aws_cdk.Validations.of(scope).acknowledge(aws_cdk.Acknowledgment(id=name, reason=reason))
+    named = [
+        (name, reason)
+        for rule, reason in rules
+        for name in ([rule] if "-" in rule else [f"{pack}-{rule}" for pack in _PACKS])
+    ]
+    told = [aws_cdk.Acknowledgment(id=name, reason=reason) for name, reason in named]
+    aws_cdk.Validations.of(scope).acknowledge(*told)
 
 
 def _shown(value: Any) -> str:

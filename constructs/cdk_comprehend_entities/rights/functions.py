@@ -1,6 +1,6 @@
-"""The rights of every function: the calls that it makes, on what it makes them, under the conditions that IAM knows.
+"""Permissions of every function: its calls, their resources, and the conditions that IAM knows.
 
-Rights add up, so that what is too narrow for a special case is widened by ``function.add_to_role_policy(...)``.
+Permissions add up: ``function.add_to_role_policy(...)`` widens what is too narrow for a special case.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from constructs import Construct
 from entities_job import operation
 from entities_job.contracts import EVENT_DETAIL_TYPE, EVENT_SOURCE, JobRequest, Settings
 
-from .access import NARROWER, SERVICE_GUIDE, Conditions, allow, cite, executions_arn, statement, via
-from .acknowledged import acknowledge
+from .access import NARROWER, SERVICE_GUIDE, Conditions, allow, executions_arn, statement, via
+from .acknowledged import acknowledge, cite
 
 if TYPE_CHECKING:
     from .._functions import Functions
@@ -42,7 +42,7 @@ _READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttribute
 def grant_tasks(
     functions: Functions, storage: Storage, settings: Settings, bus: events.IEventBus, *, narrow: bool
 ) -> None:
-    """Give the functions that the state machine calls their rights; ``narrow`` ones where the guide's are wider."""
+    """Give the functions that the state machine calls their permissions; ``narrow`` ones if the guide's are wider."""
     _grant_inspect(functions.inspect_input, storage)
     _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"], narrow=narrow)
     _allow_list(functions.start_job)
@@ -69,8 +69,8 @@ def grant_await_output(function: lambda_.Function, storage: Storage, waiting: Pr
 def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) -> None:
     """Let ``role`` wake executions of ``machine``.
 
-    Among the role's own rights it would make a circle: the function waits for them, the machine for the function.
-    The Service Authorization Reference names no resource for it, which would mean ``*``. The service judges the ARN of
+    In the role's own policy it would make a circle: the function waits for them, the machine for the function.
+    The Service Authorization Reference names no resource for it, which would mean ``*``. The service checks the ARN of
     the machine that waits, as CDK's grants and their deployed tests (aws-cdk pull request 8486) rely on; without the
     right a wait would end with the next poll.
     """
@@ -125,7 +125,7 @@ def grant_dispatch(
 def grant_uploads(
     uploads: Prefix, queue: sqs.IQueue, dead: sqs.IQueue, *, dispatcher: lambda_.Function, stage: lambda_.Function
 ) -> None:
-    """Let ``dispatcher`` read a queue of uploads and tell which are ``dead``, and ``stage`` copy what they announce."""
+    """Let ``dispatcher`` read a queue of uploads and send ``dead`` ones away, and ``stage`` copy the objects."""
     actions = (*_READ_QUEUE, "sqs:ChangeMessageVisibility")
     allow(dispatcher, *actions, on=[queue.queue_arn], source=_SQS_ACTIONS)
     allow(dispatcher, "sqs:SendMessage", on=[queue.queue_arn, dead.queue_arn], source=_SQS_ACTIONS)
@@ -150,7 +150,7 @@ def grant_vpc(function: lambda_.Function, key: kms.IKey) -> None:
 
 
 def allow_textract(grantee: iam.IGrantable) -> None:
-    """Let images and scans be read; the guide does not say whether the job's role or its caller needs the right."""
+    """Allow reading images and scans; the guide does not say if the job's role or its caller needs the permission."""
     allow(grantee, "textract:DetectDocumentText", "textract:AnalyzeDocument", on=["*"], source=GUIDE)
 
 
@@ -169,7 +169,7 @@ def _grant_inspect(function: lambda_.Function, storage: Storage) -> None:
         documents.grant_list(function)
         documents.grant_read(function)
     storage.work.grant_write(function)
-    # For a job that is taken up.
+    # For a job that is resumed.
     _allow_on_jobs(function, operation.DESCRIBE)
     for place in (storage.work, storage.jobs, storage.results.below("summaries/")):
         place.grant_read(function)
@@ -223,7 +223,7 @@ def _grant_start(
 ) -> None:
     """Let ``function`` start jobs with the keys, network, role and model of the construct's own ``request`` only.
 
-    What ``overridable`` fields need beyond them is opened, as far as the service's own rights go.
+    What ``overridable`` fields need beyond them is opened, as far as the service's own permissions go.
     """
     models = [arn for arn in (request.get("EntityRecognizerArn"), request.get("FlywheelArn")) if arn]
     for field, resource in (("EntityRecognizerArn", "entity-recognizer"), ("FlywheelArn", "flywheel")):
@@ -238,7 +238,7 @@ def _grant_start(
     to_service = {"StringEquals": {"iam:PassedToService": COMPREHEND}}
     source = f"{GUIDE}; IAM User Guide, id_roles_use_passrole"
     allow(function, "iam:PassRole", on=[request["DataAccessRoleArn"]], when=to_service, source=source)
-    # The service may check the keys with the caller's rights; the guide does not say whose they are.
+    # The service may check the keys with the caller's permissions; the guide does not say with whose.
     key, via_service = [request["VolumeKmsKeyId"]], via("comprehend", function) if narrow else None
     source = f"{GUIDE}#auth-kms-permissions"
     of_volume = f"{NARROWER}: {source}" if narrow else source

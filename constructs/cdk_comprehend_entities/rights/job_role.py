@@ -40,7 +40,7 @@ def grant_job(
         storage: the documents, the output and the keys.
         network: where jobs run, if not in the service's own network.
         semi_structured: documents may be images and scans.
-        narrow: rights are narrower than the guide shows.
+        narrow: permissions are narrower than the guide shows.
     """
     path, stack = role.node.path, Stack.of(scope)
     if not same_account(role, stack.account):
@@ -62,7 +62,7 @@ def grant_job(
         _grant_interfaces(role, network, narrow=narrow)
     if semi_structured:
         allow_textract(role)
-    # A new role has the one, an imported one the other; one that CDK may not change takes rights without a word.
+    # A new role has the one, an imported one the other; one that CDK may not change ignores grants without a warning.
     if not any(map(role.node.try_find_child, ("DefaultPolicy", "Policy"))):
         _warn(
             scope, f"CDK may not change {path}: its owner must give it what docs/permissions.md has for DataAccessRole"
@@ -74,7 +74,7 @@ def _warn(scope: Construct, text: str) -> None:
 
 
 def _grant_interfaces(role: iam.IRole, network: JobNetwork, *, narrow: bool) -> None:
-    """Give the nine rights on network interfaces; narrow ones as narrow as IAM can say it."""
+    """Give the nine permissions on network interfaces; narrow ones as narrow as IAM can say it."""
     guide = "Amazon Comprehend Developer Guide, usingVPC"
     described = ("DhcpOptions", "NetworkInterfaces", "SecurityGroups", "Subnets", "Vpcs")
     allow(role, *(f"ec2:Describe{name}" for name in described), on=["*"], source=guide)

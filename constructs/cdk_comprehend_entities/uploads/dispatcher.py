@@ -80,7 +80,7 @@ class UploadDispatcher(Construct):
             "MaximumActiveJobs": slots,
             "Triggers": {},
         }
-        # SqsEventSource would give two rights more than Lambda needs to read a queue.
+        # SqsEventSource would give two permissions more than Lambda needs to read a queue.
         self.function.add_event_source_mapping(
             "WakeQueue",
             event_source_arn=self.wake_queue.queue_arn,
@@ -104,7 +104,7 @@ class UploadDispatcher(Construct):
         return queue
 
     def hear(self, ended: events.Rule) -> None:
-        """Tell the dispatcher how executions end; what it misses, it reads where outcomes are kept."""
+        """Send the dispatcher the ends of executions; it reads missed ones where outcomes are kept."""
         deliver(ended, self.wake_queue, events.RuleTargetInput.from_event_path("$.detail"))
         acknowledge(ended, "wake-rule")
 
@@ -163,7 +163,7 @@ def deliver(
     *,
     dead_letter_queue: sqs.IQueue | None = None,
 ) -> None:
-    """Have a rule send to a queue, with the one right that it needs: CDK's own target gives seven."""
+    """Make a rule send to a queue, with the one permission that it needs: CDK's own target gives seven."""
     rule.add_target(_Target(queue, message, dead_letter_queue))
     rules = iam.ServicePrincipal("events.amazonaws.com", conditions={"ArnEquals": {"aws:SourceArn": rule.rule_arn}})
     source = "Amazon EventBridge User Guide, eb-use-resource-based#eb-sqs-permissions"
@@ -174,7 +174,7 @@ def deliver(
 
 @jsii.implements(events.IRuleTarget)
 class _Target:
-    """A queue as the target of a rule, and nothing else: no rights, and no comparison of environments."""
+    """A queue as the target of a rule, and nothing else: no permissions, and no comparison of environments."""
 
     def __init__(
         self, queue: sqs.IQueue, message: events.RuleTargetInput, dead_letter_queue: sqs.IQueue | None

@@ -1,4 +1,4 @@
-"""The payloads of this project, one type each: what the construct tells the functions, what they tell each other, and
+"""The payloads of this project, one type each: what the construct gives the functions, what they send each other, and
 what is published.
 
 Keys are PascalCase, as the API's are; times are ISO 8601 in UTC; sizes are bytes; offsets are Unicode code points.

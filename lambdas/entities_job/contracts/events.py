@@ -45,7 +45,7 @@ class CustomResourceProperties(TypedDict):
 
 @final
 class CustomResourceEvent(TypedDict):
-    """What CloudFormation sends to a custom resource (CloudFormation User Guide, crpg-ref-requests)."""
+    """The event that CloudFormation sends to a custom resource (CloudFormation User Guide, crpg-ref-requests)."""
 
     RequestType: str
     ResponseURL: str

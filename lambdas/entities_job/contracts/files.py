@@ -19,7 +19,7 @@ class InventoryEntry(TypedDict):
 
 
 class OpenExecution(TypedDict):
-    """The marker of an execution whose end is not reported: where its jobs write, and the job that it took up."""
+    """The marker of an execution whose end is not reported: where its jobs write, and the job that it resumed."""
 
     Execution: str
     Folders: list[str]
@@ -27,7 +27,7 @@ class OpenExecution(TypedDict):
 
 
 class Inspected(TypedDict):
-    """What InspectInput found, kept for an execution that takes the job up."""
+    """The findings of InspectInput, kept for an execution that resumes the job."""
 
     Inventory: InventoryReference
     Estimate: Estimate
@@ -35,7 +35,7 @@ class Inspected(TypedDict):
 
 
 class ManifestLine(InventoryEntry):
-    """One line of a batch's manifest: an upload, the name of its copy, and why it is refused, if it is."""
+    """One line of a batch's manifest: an upload, the name of its copy, and the reason if it is rejected."""
 
     Identity: str
     ETag: NotRequired[str]

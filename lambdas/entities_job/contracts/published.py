@@ -1,4 +1,4 @@
-"""What is published: records, summaries, outcomes and their events."""
+"""Published data: records, summaries, outcomes and their events."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class ChildBlock(TypedDict):
 
 
 class BlockReference(TypedDict):
-    """Where on a page an entity of a PDF, Word or image document stands."""
+    """The place of an entity on a page of a PDF, Word or image document."""
 
     BlockId: str
     BeginOffset: Int32
@@ -54,7 +54,7 @@ class Entity(TypedDict):
 
 
 class PageError(TypedDict):
-    """Why a page of a document could not be read."""
+    """The error of a page of a document."""
 
     Page: Int32
     ErrorCode: str
@@ -79,7 +79,7 @@ class Record(TypedDict):
 
 
 class UnparsedRecord(TypedDict):
-    """What is no record, under ``results/unparsed/``: the reason, its size, and its first 64 KiB."""
+    """A line that is not a valid record, under ``results/unparsed/``: the reason, its size, its first 64 KiB."""
 
     JobId: str
     JobDate: str
@@ -101,7 +101,7 @@ class RefusedUpload(TypedDict):
 
 
 class Counts(TypedDict):
-    """What became of the expected documents.
+    """Numbers of expected documents by their outcome.
 
     ``ExpectedDocuments + UnexpectedDocuments = Documents + DocumentErrors + MissingDocuments``.
     """
@@ -117,7 +117,7 @@ class Counts(TypedDict):
 
 
 class Result(TypedDict):
-    """Where the published result lies."""
+    """The location of the published result."""
 
     DocumentsUri: str
     SummaryUri: str
@@ -126,7 +126,7 @@ class Result(TypedDict):
 
 
 class OutcomeError(TypedDict):
-    """Why an outcome is not COMPLETED, and what to check."""
+    """The reason why an outcome is not COMPLETED, and what to check."""
 
     Code: str
     Message: str
@@ -135,7 +135,7 @@ class OutcomeError(TypedDict):
 
 
 class Outcome(TypedDict):
-    """How an execution ended: its output, and the ``detail`` of its event."""
+    """The end of an execution: its output, and the ``detail`` of its event."""
 
     SchemaVersion: str
     Status: Status

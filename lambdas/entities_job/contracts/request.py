@@ -13,14 +13,14 @@ class Tag(TypedDict):
 
 
 class VpcConfig(TypedDict):
-    """Where the service runs a job's containers."""
+    """The network of a job's containers."""
 
     SecurityGroupIds: list[str]
     Subnets: list[str]
 
 
 class DocumentReaderConfig(TypedDict):
-    """How text is taken from PDF, Word and image documents."""
+    """The way in which text is read from PDF, Word and image documents."""
 
     DocumentReadAction: str
     DocumentReadMode: NotRequired[str]
@@ -28,7 +28,7 @@ class DocumentReaderConfig(TypedDict):
 
 
 class InputDataConfig(TypedDict):
-    """Where documents lie, and what one is. A construct's defaults have no ``S3Uri``."""
+    """The location of the documents, and whether one is a file or a line. A construct's defaults have no ``S3Uri``."""
 
     S3Uri: NotRequired[str]
     InputFormat: NotRequired[str]
@@ -36,7 +36,7 @@ class InputDataConfig(TypedDict):
 
 
 class OutputDataConfig(TypedDict):
-    """Where the service writes."""
+    """The location of the service's output."""
 
     S3Uri: str
     KmsKeyId: NotRequired[str]
@@ -59,7 +59,7 @@ class JobRequest(TypedDict):
 
 
 class TriggerRequest(TypedDict, total=False):
-    """What an upload trigger's batches ask for, where it differs from the workflow's defaults."""
+    """Fields of an upload trigger's requests that differ from the workflow's defaults."""
 
     LanguageCode: str
     EntityRecognizerArn: str

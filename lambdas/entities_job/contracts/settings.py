@@ -1,4 +1,4 @@
-"""What the construct tells the functions: a literal in the state machine's definition."""
+"""Settings that the construct gives the functions: a literal in the state machine's definition."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ understand what an earlier definition sends.
 
 
 class Ceilings(TypedDict, total=False):
-    """What a workflow allows one execution at most; a missing one is not limited."""
+    """Limits of one execution; a missing one is not limited."""
 
     Documents: int
     Bytes: int
@@ -31,7 +31,7 @@ class ScheduleSettings(TypedDict):
 
 
 class Settings(TypedDict):
-    """What the construct tells its functions.
+    """Settings that the construct gives its functions.
 
     ``AcceptedValues`` are enum values that may be newer than botocore's model, by the path of their field, such as
     ``InputDataConfig.InputFormat``. With ``UniqueNames`` documents of direct executions are copied under unique names.

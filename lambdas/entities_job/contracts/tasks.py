@@ -9,7 +9,7 @@ from .settings import Settings
 
 
 class Execution(TypedDict):
-    """Which execution calls."""
+    """The execution that calls."""
 
     Id: str
     Name: str
@@ -19,7 +19,7 @@ class Execution(TypedDict):
 
 
 class InventoryReference(TypedDict):
-    """Where the inventory of a job's input lies, and its sums."""
+    """The location of the inventory of a job's input, and its sums."""
 
     Uri: str
     Documents: int
@@ -28,14 +28,14 @@ class InventoryReference(TypedDict):
 
 
 class Estimate(TypedDict):
-    """What analysing the input costs at most."""
+    """The highest price of analysing the input."""
 
     Units: int
     CostUsd: float
 
 
 class InputWarning(TypedDict):
-    """What was seen of the input before the start, of one ``File`` or of all."""
+    """A finding about the input before the start, about one ``File`` or all of it."""
 
     File: NotRequired[str]
     Warning: str
@@ -57,7 +57,7 @@ class InspectInputInput(TypedDict):
 class InspectInputOutput(TypedDict):
     """Answer of InspectInput.
 
-    ``Job`` is one that is taken up, so that none is started; below ``Manifest`` is listed what is copied before.
+    ``Job`` is a job that is resumed, so that none is started; ``Manifest`` lists documents that are copied first.
     """
 
     Request: JobRequest
@@ -69,7 +69,7 @@ class InspectInputOutput(TypedDict):
 
 
 class StartJobInput(TypedDict):
-    """Payload of StartJob; ``Attempt`` counts from 1, ``SlotSeconds`` what was waited for a free slot."""
+    """Payload of StartJob; ``Attempt`` counts from 1, ``SlotSeconds`` is the time waited for a free slot."""
 
     Request: JobRequest
     Settings: Settings
@@ -104,6 +104,7 @@ class PollJobInput(TypedDict):
     """
 
     JobId: str
+    Execution: NotRequired[Execution]
     Settings: Settings
     Polls: int
     Attempt: int
@@ -137,6 +138,7 @@ class StopJobInput(TypedDict):
     """Payload of StopJob."""
 
     JobId: str
+    Execution: NotRequired[Execution]
 
 
 class StopJobOutput(TypedDict):

@@ -9,7 +9,7 @@ from .settings import Ceilings
 
 
 class BatchSettings(TypedDict):
-    """What the batches of one upload trigger ask for and may hold; ``Limits`` are those of one batch."""
+    """Settings of one upload trigger's batches; ``Limits`` are those of one batch."""
 
     Request: TriggerRequest
     Suffixes: list[str]
@@ -26,7 +26,7 @@ class TriggerSettings(BatchSettings):
 
 
 class DispatcherSettings(TypedDict):
-    """What the construct tells DispatchUploads."""
+    """Settings that the construct gives DispatchUploads."""
 
     StateMachineArn: str
     StagingUri: str
@@ -44,7 +44,7 @@ class Wake(TypedDict):
 
 
 class BackfillRequest(TypedDict):
-    """What to queue of all that lies under a trigger's prefix, or a ``Prefix`` below it.
+    """Objects to queue under a trigger's prefix, or a ``Prefix`` below it.
 
     ``Since`` is a date or time of ISO 8601; with ``Versions`` those that were overwritten count, too. The rest is how
     far it got.
@@ -62,7 +62,7 @@ class BackfillRequest(TypedDict):
 
 @final
 class BackfillEvent(TypedDict):
-    """Event of DispatchUploads, for uploads that no event announced; also a message to itself that goes on."""
+    """Event of DispatchUploads, for uploads without an S3 event; also a message to itself that goes on."""
 
     Backfill: BackfillRequest
 
@@ -74,16 +74,16 @@ class FailedBatchMessage(TypedDict):
 
 
 class Claim(TypedDict):
-    """Which execution of a batch analyses an upload; with ``ErrorCode`` it refused it, but another may try again."""
+    """The execution of a batch that analyses an upload; with ``ErrorCode`` it was rejected; another may try again."""
 
     Execution: str
     ErrorCode: NotRequired[str]
 
 
 class BatchRecord(TypedDict):
-    """What became of a batch.
+    """The state of a batch.
 
-    ``Number`` counts its executions, ``Jobs`` those in vain and ``Resumed`` those that took up its job, both since
+    ``Number`` counts its executions, ``Jobs`` those in vain and ``Resumed`` those that resumed its job, both since
     people started it; ``JobId`` is of a paid job whose results are not published, ``Reason`` why it waits for people.
     """
 
@@ -112,13 +112,13 @@ class QueueRecord(TypedDict):
 
 @final
 class QueueRecords(TypedDict):
-    """What SQS hands to a function."""
+    """The event that SQS sends to a function."""
 
     Records: list[QueueRecord]
 
 
 class DispatcherNote(TypedDict):
-    """What the dispatcher leaves to its next run, in epoch seconds (:class:`entities_job.uploads.rules.Note`)."""
+    """The dispatcher's note for its next run, in epoch seconds (:class:`entities_job.uploads.rules.Note`)."""
 
     Since: dict[str, float]
     LookAt: float

@@ -33,7 +33,7 @@ def _kept(job_id: str, execution: str) -> Location:
 def _wake(job_id: str) -> bool:
     """Return whether an execution was waiting; a token that was used, or whose wait timed out, wakes none.
 
-    A job that was taken up has several executions that wait for it.
+    A resumed job has several executions that wait for it.
     """
     functions, woken = aws.stepfunctions(), False
     for item in list(_kept(job_id, "").list()):

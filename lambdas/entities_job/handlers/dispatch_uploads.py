@@ -6,11 +6,11 @@ import json
 import os
 from typing import cast
 
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 from aws_lambda_powertools.utilities.typing import LambdaContext
 
 from ..aws import logger
 from ..contracts import BackfillEvent, BackfillRequest, DispatcherSettings, Outcome, QueueRecord, QueueRecords
+from ..measure import measure
 from ..task import task
 from ..uploads.account import Account, Taken
 from ..uploads.rules import LONGEST_SLEEP, World, look
@@ -61,9 +61,7 @@ def handler(event: QueueRecords | BackfillEvent, context: LambdaContext) -> Back
 def _backfill(account: Account, request: BackfillRequest, context: LambdaContext) -> BackfillRequest:
     made = account.backfill(request, lambda: context.get_remaining_time_in_millis() > _RESERVED_MILLISECONDS)
     logger.info("backfill", extra={"request": made, "goes_on": "KeyMarker" in made})
-    metrics = EphemeralMetrics()
-    metrics.add_metric("BackfilledUploads", MetricUnit.Count, made.get("Queued", 0) - request.get("Queued", 0))
-    metrics.flush_metrics()
+    measure({"BackfilledUploads": made.get("Queued", 0) - request.get("Queued", 0)})
     return made
 
 

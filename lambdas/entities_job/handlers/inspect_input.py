@@ -33,7 +33,7 @@ from ..uploads import copies
 def handler(event: InspectInputInput, context: LambdaContext) -> InspectInputOutput:
     """Complete the request ``event["Input"]``, write the inventory of its documents, and check both.
 
-    An input ``{"JobId": ...}`` takes up an existing job instead.
+    An input ``{"JobId": ...}`` resumes an existing job instead.
 
     Raises:
         RequestRefused: with every broken rule, or every limit that the input breaks, in its message.

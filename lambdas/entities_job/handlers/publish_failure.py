@@ -1,4 +1,4 @@
-"""PublishFailure: reports every end that is no result: failed, refused, aborted, or nothing to do."""
+"""PublishFailure: reports every end without a result: failed, rejected, aborted, or nothing to do."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _STATUSES: dict[str, Status] = {"RequestRefused": "REFUSED", "NoFreeSlot": "TIME
 
 @task
 def handler(event: PublishFailureInput | ExecutionStatusChange, context: LambdaContext) -> OutcomeOutput | None:
-    """Report an execution that failed, or whose end Step Functions' own event tells; None: it was reported before."""
+    """Report an execution that failed, or that Step Functions' own event says ended; None: it was reported before."""
     if "detail" in event:
         reported = end(event["detail"]["executionArn"])
         return {"Outcome": reported} if reported else None

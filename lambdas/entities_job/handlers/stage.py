@@ -14,7 +14,7 @@ from ..uploads.staging import Shard
 def handler(event: StageInput, context: LambdaContext) -> StageOutput:
     """Stage the shard ``event["Shard"]``, a URI ``.../<batch>/manifest/<nnnnn>.jsonl``.
 
-    Refused uploads are reported under ``event["ResultsUri"]``.
+    Rejected uploads are reported under ``event["ResultsUri"]``.
     """
     manifest, claims, results = (Location.of(event[name]) for name in ("Shard", "ClaimsUri", "ResultsUri"))
     counts = Shard(manifest, event["Execution"], claims, results).stage()

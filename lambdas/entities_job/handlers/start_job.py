@@ -14,6 +14,7 @@ from ..job import marker
 from ..job.active import ACTIVE, ActiveJob, active_jobs
 from ..job.identity import identified
 from ..job.schedule import PollSchedule
+from ..measure import measure
 from ..task import task
 
 _NAMED = 10
@@ -48,6 +49,7 @@ def handler(event: StartJobInput, context: LambdaContext) -> StartJobOutput:
             started = operation.start(comprehend, renamed)
     except comprehend.exceptions.TooManyRequestsException as error:
         raise _no_slot(event, active) from error
+    measure({"ActiveJobs": len(active) + 1})
     logger.info("job started", extra={"job_id": started["JobId"], "job_name": request["JobName"]})
     return {
         "Job": {

@@ -1,10 +1,11 @@
-"""StopOrphans: reports executions and stops jobs that no one looks after: every now and then, and with the stack."""
+"""StopOrphans: reports ends that were not reported and stops orphaned jobs: on a schedule, and with the stack."""
 
 from __future__ import annotations
 
 import json
 import os
 import urllib.request
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from aws_lambda_powertools.utilities.typing import LambdaContext
@@ -13,6 +14,7 @@ from ..aws import logger
 from ..contracts import CustomResourceEvent, StopOrphansInput, StopOrphansOutput
 from ..job import executions, marker
 from ..job.active import ActiveJob, running_jobs, stop
+from ..measure import measure
 from ..publish.ending import end, followed
 from ..task import task
 
@@ -25,9 +27,10 @@ def handler(event: StopOrphansInput | CustomResourceEvent, context: LambdaContex
     if "StateMachineArn" in event:
         return _sweep(event["StateMachineArn"])
     try:
-        # What comes of a job whose stack is gone is published by no one.
+        # Without the stack, no function would publish the job's result.
         deleted = event["RequestType"] == "Delete"
-        jobs = _own_jobs(event["ResourceProperties"]["StateMachineArn"]) if deleted else []
+        machine_arn = event["ResourceProperties"]["StateMachineArn"]
+        jobs = _own_jobs(machine_arn, running_jobs()) if deleted else []
         for active, _ in jobs:
             stop(active.job["JobId"], patiently=True)
     except Exception as error:
@@ -39,7 +42,8 @@ def handler(event: StopOrphansInput | CustomResourceEvent, context: LambdaContex
 
 def _sweep(machine_arn: str) -> StopOrphansOutput:
     # Whether its execution runs is asked after this list: one that has begun since then does.
-    jobs = _own_jobs(machine_arn)
+    running = list(running_jobs())
+    jobs = _own_jobs(machine_arn, running)
     since = datetime.now(UTC) - _LATELY
     marked = {opened["Execution"] for opened in marker.every()}
     own = {arn for arn in marked if arn.startswith(executions.execution_arn(machine_arn, ""))}
@@ -49,18 +53,19 @@ def _sweep(machine_arn: str) -> StopOrphansOutput:
     orphans = [(active, arn) for active, arn in left if not executions.runs(arn) and not followed(active)]
     for active, arn in orphans:
         status = stop(active.job["JobId"], patiently=True)
-        told = {"job_id": active.job["JobId"], "job_status": status, "execution": arn}
+        told = {"job_id": active.job["JobId"], "job_status": status, "execution": arn.rpartition(":")[2]}
         logger.warning("a job ran on without a running execution and was asked to stop", extra=told)
+    measure({"ActiveJobs": len(running), "OrphanedJobs": len(orphans)})
     return {"Stopped": len(orphans), "Reported": len(reported)}
 
 
-def _own_jobs(machine_arn: str) -> list[tuple[ActiveJob, str]]:
-    """Return the active jobs that executions of this machine have started, with their executions.
+def _own_jobs(machine_arn: str, running: Iterable[ActiveJob]) -> list[tuple[ActiveJob, str]]:
+    """Return those of the ``running`` jobs that executions of this machine have started, with their executions.
 
     Another workflow may have the same output bucket: its folders bear names that this machine knows no execution of.
     """
     found = []
-    for active in running_jobs():
+    for active in running:
         if not active.folder.startswith(os.environ["JOBS_URI"]):
             continue
         name = active.folder.split("/")[-2]

@@ -32,7 +32,7 @@ class ActiveJob(NamedTuple):
     """A job of the account and Region.
 
     Attributes:
-        folder: what its output lies under (:func:`entities_job.job.identity.folder`).
+        folder: the folder of its output (:func:`entities_job.job.identity.folder`).
         job: JobId, JobArn, JobName and JobStatus.
     """
 
@@ -97,7 +97,7 @@ def stop(job_id: str, *, patiently: bool = False) -> str:
     try:
         status = operation.stop(comprehend, job_id)
     except comprehend.exceptions.InvalidRequestException:
-        # The documented answer for a job that is COMPLETED or FAILED; the next poll tells which.
+        # The documented answer for a job that is COMPLETED or FAILED; the next poll shows which.
         status = "ENDED"
     logger.info("stop requested", extra={"job_id": job_id, "job_status": status})
     return status

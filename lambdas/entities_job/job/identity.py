@@ -1,4 +1,4 @@
-"""What identifies the job of an execution: token, name, and the folder that it writes into."""
+"""Identity of an execution's job: token, name, and the folder that it writes into."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ FIELD = "JobId"
 
 
 def job_id(given: object) -> str | None:
-    """Return the id of the job that an execution's input takes up, or None if it asks for a new one.
+    """Return the id of the job that an execution's input resumes, or None if it asks for a new one.
 
     Raises:
         RequestRefused: beside the id there are other fields, or it is no text.
@@ -33,7 +33,7 @@ def job_id(given: object) -> str | None:
 
 
 def described(job_id: str, summary_root: Location) -> Job:
-    """Return a job that can be taken up, as PollJob returns it.
+    """Return a job that can be resumed, as PollJob returns it.
 
     Raises:
         RequestRefused: the service does not know it, it writes elsewhere, or it has left nothing to publish.
@@ -63,7 +63,7 @@ def summary(results: Location, job: Job) -> Location:
 
 
 def request(job: Job) -> JobRequest:
-    """Return what a job was asked for, as far as its description tells."""
+    """Return the request of a job, as far as its description has it."""
     names = set(JobRequest.__annotations__)
     return cast(JobRequest, {name: value for name, value in job.items() if name in names})
 
@@ -71,7 +71,7 @@ def request(job: Job) -> JobRequest:
 def inspected(job: Job) -> Inspected | None:
     """Return what was found of the job's input before it was started, if that is kept."""
     folder = operation.requested_folder(job["OutputDataConfig"]["S3Uri"]).split("/")[-2]
-    # A caller's own token names the folder, too; what was found lies under the execution's name.
+    # A caller's own token names the folder, too; the findings are under the execution's name.
     execution = (owner(folder) or folder).rpartition(":")[2]
     found = (work() / execution / "inspected.json").read_if_there()
     return None if found is None else json.loads(found)

@@ -1,4 +1,4 @@
-"""When to look at a running job: poll schedules as values, pure arithmetic on seconds since the job was submitted."""
+"""Poll schedules of a running job as values: pure arithmetic on seconds since the job was submitted."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ def seconds_after_output(looks: int) -> int:
 
 @dataclass(frozen=True)
 class PollSchedule:
-    """Looks at fixed ages of the job first, then on a grid of steps that grows with the job's age.
+    """Polls at fixed ages of the job first, then on a grid of steps that grows with the job's age.
 
     Attributes:
-        first_looks: ages in seconds of the first looks, rising.
-        step_seconds: distance of the grid's points after the last of the first looks.
-        growth: share of the job's age that one wait may be; 0 keeps to every point of the grid.
+        first_looks: ages in seconds of the first polls, rising.
+        step_seconds: distance of the grid's points after the last of the first polls.
+        growth: share of the job's age that one wait may be; 0 keeps to every point of the grid (default: 0).
+
+    Examples:
+        >>> PollSchedule((20, 370), 120.5, 0.05).next_look(0)
+        20
     """
 
     first_looks: tuple[float, ...]
@@ -48,37 +52,70 @@ class PollSchedule:
         if not numbers or self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
             raise ValueError(f"a poll schedule is of numbers, waits at least 1 second and never shrinks; got {self}")
         if list(self.first_looks) != sorted(set(self.first_looks)):
-            raise ValueError(f"the first looks of a poll schedule rise; got {self.first_looks}")
+            raise ValueError(f"first_looks of a poll schedule must rise; got {self.first_looks}")
 
     @classmethod
     def service_grid(cls) -> PollSchedule:
-        """The default: 20 s (quick failures), 370 s, then every 120.5 s, in steps of at most 5 % of a long job's age.
+        """Return the default without completion events: 20 s, 370 s, then every 120.5 s or 5 % of the job's age.
 
         Recorded jobs ended 12 to 15 s after submission (bad role) or on a grid of about 120.5 s from 366 s
         (awscli's recorded examples for ``describe-entities-detection-job`` and its siblings).
+
+        Examples:
+            >>> PollSchedule.service_grid().next_look(400)
+            490.5
         """
         return cls((20, 370), 120.5, 0.05)
 
     @classmethod
     def safety(cls) -> PollSchedule:
-        """Where the event of its output tells a job's end: 20 s (quick failures), then every 600 s or 10 % of its age.
+        """Return the default with completion events: 20 s, then every 600 s or 10 % of the job's age.
 
-        These looks catch jobs that end without output, and events that get lost.
+        These polls catch jobs that fail at once, jobs that end without output, and events that get lost.
+
+        Examples:
+            >>> PollSchedule.safety().next_look(100)
+            620
         """
         return cls((20,), 600, 0.1)
 
     @classmethod
     def fixed(cls, seconds: float) -> PollSchedule:
-        """A look every ``seconds``."""
+        """Return a schedule with a fixed wait.
+
+        Args:
+            seconds: the time between two polls, at least 1.
+
+        Examples:
+            >>> PollSchedule.fixed(60).next_look(90)
+            120.0
+        """
         return cls((), seconds)
 
     @classmethod
     def proportional(cls, share: float, *, minimum_seconds: float = 20) -> PollSchedule:
-        """Waits that are a ``share`` of the job's age, in multiples of ``minimum_seconds``."""
+        """Return a schedule whose waits grow with the job's age.
+
+        Args:
+            share: the share of the job's age that one wait is.
+            minimum_seconds: every wait is a multiple of it (default: 20).
+
+        Examples:
+            >>> PollSchedule.proportional(0.1).next_look(3600)
+            3960.0
+        """
         return cls((), minimum_seconds, share)
 
     def next_look(self, elapsed: float) -> float:
-        """The age in seconds at which to look next, for a job of age ``elapsed``."""
+        """Return the age in seconds at which to poll next.
+
+        Args:
+            elapsed: the job's age in seconds.
+
+        Examples:
+            >>> PollSchedule.fixed(30).next_look(29)
+            30.0
+        """
         for look in self.first_looks:
             if elapsed < look:
                 return look
@@ -90,14 +127,35 @@ class PollSchedule:
         return following if following > elapsed else following + self.step_seconds
 
     def wait_seconds(self, elapsed: float) -> int:
-        """Whole seconds to wait until the next look, at least 1."""
+        """Return the whole seconds to wait until the next poll, at least 1.
+
+        Args:
+            elapsed: the job's age in seconds.
+
+        Examples:
+            >>> PollSchedule.fixed(30).wait_seconds(20)
+            10
+        """
         return max(1, math.ceil(self.next_look(elapsed) - elapsed))
 
     def settings(self) -> ScheduleSettings:
-        """The schedule as JSON; :meth:`from_settings` is its inverse."""
+        """Return the schedule as JSON; ``from_settings`` is its inverse.
+
+        Examples:
+            >>> PollSchedule.fixed(30).settings()
+            {'FirstLooks': [], 'StepSeconds': 30, 'Growth': 0.0}
+        """
         return {"FirstLooks": list(self.first_looks), "StepSeconds": self.step_seconds, "Growth": self.growth}
 
     @classmethod
     def from_settings(cls, settings: ScheduleSettings) -> PollSchedule:
-        """The schedule that :meth:`settings` gave."""
+        """Return the schedule that ``settings`` gave.
+
+        Args:
+            settings: the schedule as JSON.
+
+        Examples:
+            >>> PollSchedule.from_settings(PollSchedule.fixed(30).settings()) == PollSchedule.fixed(30)
+            True
+        """
         return cls(tuple(settings["FirstLooks"]), settings["StepSeconds"], settings["Growth"])

@@ -1,6 +1,6 @@
 """The end of an execution: what runs is asked to stop, and exactly one outcome is written, emitted and closed.
 
-Whoever ends an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
+Every end of an execution comes here: its own last state, the event of its end, or the sweep, in any order and number.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def end(execution_arn: str) -> Outcome | None:
     message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
     error = offering(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)
     made = report(execution, outcome(execution, _STATUSES.get(status, "FAILED"), job, error))
-    logger.error("execution ended without a result", extra={"status": made["Status"], "execution": execution_arn})
+    told = {"status": made["Status"], "execution": execution["Name"]}
+    logger.error("execution ended without a result", extra=told)
     return made
 
 
@@ -78,7 +79,7 @@ def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
         job: what it knows of its last job; may be empty, as after a start whose answer was lost.
 
     Returns:
-        The job, with its status after that, and what was done, in words. A failure is told, not raised.
+        The job, with its status after that, and what was done, in words. A failure is described, not raised.
     """
     if job.get("JobStatus") in ENDED:
         return job, ""

@@ -1,4 +1,4 @@
-"""What a record may be: the types of :class:`Record`, and what DuckDB and Athena's JSON SerDe read.
+"""Rules of a record: the types of :class:`Record`, and the limits of DuckDB and Athena's JSON SerDe.
 
 A reader that can't read one record reads none of its file: what is no such record must not be published.
 """
@@ -129,7 +129,7 @@ def parse(text: str, *, without_blocks: bool = False) -> Any:
 
 
 def refuse_constant(name: str) -> None:
-    """Refuse NaN and Infinity, which Python's parser takes for JSON."""
+    """Reject NaN and Infinity, which Python's parser accepts as JSON."""
     raise ValueError(f"holds {name}, which is no JSON")
 
 

@@ -8,14 +8,16 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import sqlite3
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..aws import Location
 from ..contracts import InventoryEntry
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _HELD = 1024
 _FURTHEST = 512
@@ -68,7 +70,7 @@ class Row(NamedTuple):
 
 
 class Source(NamedTuple):
-    """What is known of the source of a document.
+    """The known source of a document.
 
     Attributes:
         uri: of its object, or None if several objects, or none, bear the name.
@@ -84,6 +86,9 @@ class Source(NamedTuple):
 @contextmanager
 def opened(location: Location) -> Iterator[Inventory]:
     """Read the inventory that :func:`write` wrote into a table, which goes at the end of the ``with`` statement."""
+    # Here: InspectInput only writes inventories, and would load it at each start.
+    import sqlite3
+
     with (
         tempfile.TemporaryDirectory() as folder,
         closing(sqlite3.connect(f"{folder}/inventory", isolation_level=None)) as files,

@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections import Counter
+from datetime import datetime
 from typing import cast
-
-from aws_lambda_powertools.metrics import EphemeralMetrics, MetricUnit
 
 from .. import aws
 from ..contracts import (
@@ -25,9 +24,10 @@ from ..contracts import (
     Status,
 )
 from ..errors import EventNotAccepted, hint
+from ..measure import measure
 
 NOTHING: dict[str, Status] = {"NothingToAnalyse": "COMPLETED_WITH_ERRORS", "NothingNew": "COMPLETED"}
-"""Why a batch of uploads needs no job, and the status of its outcome: all were refused, or analysed before."""
+"""Why a batch of uploads needs no job, and the status of its outcome: all were rejected, or analysed before."""
 
 LISTED_TYPES = 100
 """The most types of entities that an event counts one by one, the most frequent; the summary counts all."""
@@ -36,15 +36,11 @@ _LONGEST_CODE = 256
 _LONGEST_MESSAGE = 5_000
 """Characters; Step Functions takes an error of 256 and a cause of 32,768, in JSON that may be six times as long."""
 
-_METRICS = {
-    "Documents": MetricUnit.Count,
-    "DocumentErrors": MetricUnit.Count,
-    "MissingDocuments": MetricUnit.Count,
-    "Entities": MetricUnit.Count,
-    "Polls": MetricUnit.Count,
-    "LagSeconds": MetricUnit.Seconds,
-    "EstimatedCostUsd": MetricUnit.NoUnit,
-}
+_MEASURED = ("Documents", "DocumentErrors", "MissingDocuments", "Entities", "Polls", "LagSeconds", "EstimatedCostUsd")
+"""Fields of an outcome and of its counts that are metrics, too."""
+
+_MEASURED_TYPES = 15
+"""The most types of entities that one outcome has metrics of, the most frequent: CloudWatch bills each."""
 
 
 def outcome(execution: Execution, status: Status, job: Job, error: OutcomeError | None = None) -> Outcome:
@@ -101,7 +97,7 @@ def of_result(event: PublishResultInput, counts: Counts, result: Result, damage:
     Args:
         event: the payload of PublishResult.
         counts: what was published, and what not.
-        result: where it lies.
+        result: its location.
         damage: code and message of why the archive was not read to its end, if it was not.
     """
     status, error = _judged(event, counts, damage)
@@ -170,7 +166,16 @@ def emit(made: Outcome) -> None:
         ]
     )
     if answer["FailedEntryCount"]:
-        raise EventNotAccepted(f"the event bus refused the event: {answer['Entries'][0]}")
+        raise EventNotAccepted(f"the event bus did not accept the event: {answer['Entries'][0]}")
+    aws.logger.info(
+        "execution ended",
+        extra={
+            "execution": made["ExecutionArn"].rpartition(":")[2],
+            "job_id": made["Job"].get("JobId"),
+            "status": made["Status"],
+            "error": made["Error"]["Code"] if "Error" in made else None,
+        },
+    )
     _measure(made)
 
 
@@ -184,12 +189,20 @@ def bounded(made: Outcome) -> Outcome:
 
 
 def _measure(made: Outcome) -> None:
-    metrics = EphemeralMetrics()
+    fields: dict[str, object] = {**made.get("Counts", {}), **made}
+    known = {name: fields.get(name) for name in _MEASURED}
+    figures = {name: value for name, value in known.items() if isinstance(value, int | float)}
     # Zeros, too: the average is the share of executions that failed.
-    metrics.add_metric("ExecutionsFailed", MetricUnit.Count, made["Status"] in FAILED)
-    figures: dict[str, object] = {**made.get("Counts", {}), **made}
-    for name, unit in _METRICS.items():
-        value = figures.get(name)
-        if isinstance(value, int | float):
-            metrics.add_metric(name, unit, value)
-    metrics.flush_metrics()
+    measure({"ExecutionsFailed": made["Status"] in FAILED, **figures, **_duration(made["Job"])})
+    if os.environ.get("MONITORED"):
+        measure({"Executions": 1}, Status=made["Status"])
+        types = Counter(made["Counts"]["EntitiesByType"] if "Counts" in made else {})
+        for kind, count in types.most_common(_MEASURED_TYPES):
+            measure({"EntitiesOfType": count}, EntityType=kind)
+
+
+def _duration(job: Job) -> dict[str, float]:
+    if "SubmitTime" not in job or "EndTime" not in job:
+        return {}
+    begun, ended = (datetime.fromisoformat(job[name]) for name in ("SubmitTime", "EndTime"))
+    return {"JobSeconds": (ended - begun).total_seconds()}

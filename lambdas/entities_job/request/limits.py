@@ -1,4 +1,4 @@
-"""The service's limits on a job's input, checked against what lies under its prefix, and what analysing it costs.
+"""The service's limits on a job's input, checked against the objects under its prefix, and the price of analysing it.
 
 Sources: Amazon Comprehend Developer Guide, guidelines-and-limits and idp-inputs-async; Amazon Comprehend pricing.
 """
@@ -16,7 +16,7 @@ from .rules import GUIDE, Excerpt
 
 MB = 1024 * 1024
 MINIMUM_BYTES = 500
-"""Total size below which the built-in model refuses a job; staging pads smaller batches up to it."""
+"""Total size below which the built-in model rejects a job; staging pads smaller batches up to it."""
 MAXIMUM_BYTES = 5 * 1024 * MB
 MAXIMUM_DOCUMENTS = 1_000_000
 MAXIMUM_TEXT_BYTES = MB
@@ -64,7 +64,7 @@ def unfit(file: str, size: int, *, custom: bool, by_line: bool) -> str | None:
 
 @dataclass
 class Tally:
-    """What lies under the input prefix, counted while it is listed; ``documents`` counts files or lines."""
+    """The input under the prefix, counted while it is listed; ``documents`` counts files or lines."""
 
     custom: bool
     by_line: bool

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
+import gzip
+import json
 import re
 import reprlib
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any, NamedTuple
-
-from botocore.loaders import Loader
 
 from ..operation import START
 
@@ -38,14 +39,14 @@ class Violation(NamedTuple):
 @cache
 def model() -> dict[str, Any]:
     """Return botocore's newest Comprehend service model."""
-    loaded: dict[str, Any] = Loader().load_service_model("comprehend", "service-2")
-    return loaded
+    [*_, newest] = sorted(path.name for path in _data("comprehend").iterdir())
+    return _loaded("comprehend", newest, "service-2")
 
 
 @cache
 def regions() -> frozenset[str]:
     """Return every Region with Comprehend that botocore's endpoint data knows, in all partitions."""
-    data: dict[str, Any] = Loader().load_data("endpoints")
+    data = _loaded("endpoints")
     return frozenset(
         region
         for partition in data["partitions"]
@@ -54,10 +55,26 @@ def regions() -> frozenset[str]:
     )
 
 
+def _data(*names: str) -> Traversable:
+    return files("botocore").joinpath("data", *names)
+
+
+def _loaded(*names: str) -> dict[str, Any]:
+    """Return one of botocore's data files, packed or not.
+
+    Its own loader does the same, and imports all that it takes to call AWS first: 0.1 s of each synthesis.
+    """
+    *folders, name = names
+    packed, plain = (_data(*folders, f"{name}.json{suffix}") for suffix in (".gz", ""))
+    content = gzip.decompress(packed.read_bytes()) if packed.is_file() else plain.read_bytes()
+    loaded: dict[str, Any] = json.loads(content)
+    return loaded
+
+
 def without_nulls(value: object, shape_name: str = REQUEST) -> object:
     """Return a request without its null members at any depth: AWS JSON services take them for absent, boto3 does not.
 
-    It goes as deep as the model does; whatever stands in an unknown field stays, to be refused.
+    It goes as deep as the model does; the value of an unknown field stays, to be rejected.
     """
     shape = model()["shapes"][shape_name]
     if isinstance(value, dict) and shape["type"] == "structure":
@@ -116,6 +133,9 @@ class Walker:
             if name in shape["members"]:
                 yield from self.walk(shape["members"][name]["shape"], item, f"{prefix}{name}")
                 continue
+            # Only where a request is refused anyway: each start of a function would wait for it.
+            import difflib
+
             close = difflib.get_close_matches(str(name), shape["members"], n=1)
             hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(shape['members'])}"
             shown = name if name.isidentifier() else repr(name)

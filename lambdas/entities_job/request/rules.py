@@ -35,7 +35,7 @@ PROTECTED = (
     "VolumeKmsKeyId",
     "VpcConfig",
 )
-"""Fields that would widen rights: an execution's input may override them only where the construct allows it."""
+"""Fields that could broaden permissions: an input may override them only if the construct allows it."""
 
 _HEAD = "the request breaks these rules:"
 _MESSAGE_BYTES = 20 * 1024
@@ -81,7 +81,7 @@ def explain(found: Iterable[Violation]) -> str:
 
 
 def field_of(message: str) -> str | None:
-    """Return the path of the field that a refusal names first, ours or the service's, or None if it names none.
+    """Return the path of the field that a rejection names first, ours or the service's, or None if it names none.
 
     Example:
         >>> field_of("1 validation error detected: Value 'x' at 'tags.1.member.key' failed to satisfy constraint: ...")

@@ -32,6 +32,7 @@ from ..job import marker
 from ..job.active import ACTIVE, active_jobs, names_since
 from ..job.executions import execution_arn
 from ..job.identity import folders, job_name
+from ..measure import measure
 from .backfill import backfill
 from .batch import Gathering, Trigger, Upload, UploadBatch
 from .queue import UploadQueue
@@ -49,7 +50,7 @@ Taken = UploadBatch | FailedBatch
 
 
 class Account:
-    """What the dispatcher sees and does; :class:`entities_job.uploads.rules.World` says what each method means."""
+    """The dispatcher's view of the account, and its actions, as :class:`entities_job.uploads.rules.World` has them."""
 
     def __init__(self, settings: DispatcherSettings) -> None:
         self._settings = settings
@@ -189,6 +190,8 @@ class Account:
                 self._follow(run.following, {**made, "Resumed": record["Resumed"] + 1}, etag)
             elif self._records.keep(run, made, etag):
                 record = made
+                if made["State"] == "failed" and "Reason" in made:
+                    measure({"FailedBatches": 1})
         # Only what is recorded as failed is taken off the queue again. If the message is lost, the outcome comes again.
         if record and known and record["State"] == "failed":
             self._tell(run, record)
@@ -247,7 +250,7 @@ class Account:
             logger.info("another dispatcher did the same", extra={"execution": run.name})
 
     def _execute(self, run: Run, job_id: str | None = None) -> None:
-        """Start an execution on what is staged, or one that takes up a job."""
+        """Start an execution on what is staged, or one that resumes a job."""
         functions, request = aws.stepfunctions(), self._triggers[run.trigger].settings["Request"]
         data = {"S3Uri": f"{(self._staging / run.batch / 'documents').uri}/"}
         given = {"JobId": job_id} if job_id else {**request, "InputDataConfig": data}

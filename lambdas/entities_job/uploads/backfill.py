@@ -1,4 +1,4 @@
-"""Uploads that no event announced: what lay under a prefix before its trigger, or when S3 sent no events yet."""
+"""Uploads without an S3 event: objects from before the trigger, or from before S3 sent events."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _THREADS = 32
 def backfill(
     request: BackfillRequest, place: Location, claims: Location, queue: UploadQueue, more: Callable[[], bool]
 ) -> BackfillRequest:
-    """List what lies at a place, and queue what no batch has analysed or is analysing.
+    """List the objects at a location, and queue those that no batch has analysed or is analysing.
 
     Args:
         request: what is asked for; its counts grow.

@@ -1,4 +1,4 @@
-"""What a batch of uploads is: which messages make one, what it is called, and its manifest. Pure."""
+"""A batch of uploads: the messages that make one, its name, and its manifest. Pure."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Upload(NamedTuple):
     """One version of one object, as S3 announced it.
 
     Attributes:
-        bucket: where it lies.
+        bucket: the bucket.
         key: its key.
         version: its version id, empty in a bucket without versions.
         etag: its ETag, without quotes.
@@ -60,7 +60,7 @@ class Upload(NamedTuple):
             upload = cls(
                 detail["bucket"]["name"],
                 item["key"],
-                # "null" is what lies in a bucket without versions, or lay there before it got them.
+                # "null" is the version of an object in a bucket without versions, or from before it got them.
                 "" if version == "null" else version,
                 (item.get("etag") or "").strip('"'),
                 int(item.get("size", 0)),
@@ -84,14 +84,14 @@ class Upload(NamedTuple):
 
     @property
     def is_folder(self) -> bool:
-        """Whether it is what a console makes for a folder."""
+        """True for the marker that a console makes for a folder."""
         return self.size == 0 and self.key.endswith("/")
 
     @property
     def identity(self) -> str:
         """The same for every announcement of the same content, and different for the next version of the object.
 
-        Without versions it is told by its ETag: events have nothing else that listings have, too.
+        Without versions its ETag identifies it: events have nothing else that listings have, too.
         """
         version = self.version or self.etag
         return hashlib.sha256("\0".join((self.bucket, self.key, version)).encode()).hexdigest()
@@ -99,7 +99,7 @@ class Upload(NamedTuple):
     def entry(self, identity: str, refusal: tuple[str, str] | None) -> ManifestLine:
         """Return the upload as a line of the manifest.
 
-        Its copy's name is unique and plain, since results are found by it, and tells the kind of document.
+        Its copy's name is unique and plain, since results are found by it, and shows the kind of document.
         """
         line: ManifestLine = {
             "Identity": identity,
@@ -117,7 +117,7 @@ class Upload(NamedTuple):
 
 
 def copy_name(identity: str, key: str) -> str:
-    """Return the name of a copy: plain and unique, with the extension that tells the kind of document."""
+    """Return the name of a copy: plain and unique, with the extension that shows the kind of document."""
     extension = _EXTENSION.search(key)
     return f"{identity}{extension[0].lower() if extension else ''}"
 
@@ -149,7 +149,7 @@ class Trigger:
 
 @dataclass(frozen=True)
 class UploadBatch:
-    """Uploads that one execution analyses, refused ones among them, so that it accounts for every one.
+    """Uploads that one execution analyses, including rejected ones, so that it accounts for every one.
 
     Attributes:
         trigger: the trigger's name.
@@ -213,7 +213,7 @@ class Gathering:
 
     @property
     def begun(self) -> bool:
-        """Whether anything was taken."""
+        """True after anything was taken."""
         return bool(self._entries)
 
     def leave(self, message: MessageTypeDef) -> None:

@@ -24,7 +24,7 @@ def place(execution: Execution, staging: Location) -> Location:
 
 
 def renamed(entries: Iterable[InventoryEntry], target: Location) -> Iterator[InventoryEntry]:
-    """Yield the entries under the names of their copies, and write the manifest of those; nobody else claims them."""
+    """Yield the entries under the names of their copies, and write the manifest of those; they need no claims."""
     left, number = iter(entries), 0
     while part := list(islice(left, SHARD_DOCUMENTS)):
         lines: list[ManifestLine] = []

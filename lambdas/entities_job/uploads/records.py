@@ -1,4 +1,4 @@
-"""What becomes of a batch: the record of it, and what follows from the outcome of its execution."""
+"""The record of a batch, and the next step after the outcome of its execution."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 Step = Literal["publish", "resume", "repeat", "wait"]
-"""What follows: nothing more, its paid job is taken up, it is analysed again, or it waits for people."""
+"""What follows: nothing more, its paid job is resumed, it is analysed again, or it waits for a redrive."""
 
 MAXIMUM_JOBS = 3
 """Most jobs that the faults of the service may cost a batch before people are asked."""
@@ -71,7 +71,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True)
 class FailedBatch:
-    """A batch that failed and is analysed again, or whose job is taken up.
+    """A batch that failed and is analysed again, or whose job is resumed.
 
     Attributes:
         run: the execution to start.
@@ -118,7 +118,7 @@ class Records:
         return (json.loads(body) if body else None), etag
 
     def keep(self, run: Run, record: BatchRecord, etag: str) -> bool:
-        """Replace the record that has that ETag; return whether nobody else did."""
+        """Replace the record that has that ETag; return False if another run did."""
         return self._place(run).write_if(json.dumps(record).encode(), etag)
 
     def is_free(self, claim: Claim) -> bool:
@@ -149,7 +149,7 @@ def settled(record: BatchRecord, outcome: Outcome) -> tuple[Step, BatchRecord]:
     if outcome["Status"] in COMPLETED:
         return "publish", {**made, "State": "published"}
     if paid and outcome["Status"] != "REFUSED":
-        # What is paid and not published: whoever analysed it again would pay twice.
+        # Paid and not published: analysing it again would be paid twice.
         made["JobId"] = job["JobId"]
     if outcome["Status"] == "FAILED" and "JobId" in made and record["Resumed"] < MAXIMUM_RESUMED:
         return "resume", made

@@ -1,4 +1,4 @@
-"""When waiting uploads become a job. Pure: what waits and what runs is told by a :class:`World`, real or simulated."""
+"""Rules by which waiting uploads become a job. Pure: a :class:`World`, real or simulated, has what waits and runs."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TRIES = 10
 
 @dataclass(frozen=True)
 class Usage:
-    """What really runs: ``active`` slots of the account's quota, and this workflow's batches by trigger."""
+    """The load: ``active`` slots of the account's quota, and this workflow's batches by trigger."""
 
     active: int
     batches: Counter[str]
@@ -43,7 +43,7 @@ class Waiting:
     full_batch: int
 
     def due(self, active: int) -> float:
-        """When they become a job: at once if they fill one, else the later the more jobs are active.
+        """The time when they become a job: at once if they fill one, else the later the more jobs are active.
 
         A job takes minutes whatever its size and the account has few slots, so that each further slot is worth more.
         """
@@ -52,7 +52,7 @@ class Waiting:
 
 @dataclass(frozen=True)
 class Note:
-    """What one look leaves to the next.
+    """The note that one run leaves for the next.
 
     A hint only. If it is lost, uploads wait for one pause more, and two dispatchers may start a batch too many.
 
@@ -60,7 +60,7 @@ class Note:
         since: since when uploads wait, by trigger. It counts as waiting, even if SQS counts none for a minute.
         look_at: when to look again.
         starting: until when a batch that is being started holds a slot, if no execution of its name is listed.
-        awaited: since when executions run whose outcome nobody has seen yet.
+        awaited: since when executions run whose outcome was not seen yet.
         etag: of the object that it was read from, empty if there is none.
     """
 
@@ -94,7 +94,7 @@ B = TypeVar("B", bound=Batch)
 
 
 class Notes(Protocol):
-    """The clock and the note; ``keep`` refuses a note that was read before another was kept."""
+    """The clock and the note; ``keep`` rejects a note that was read before another was kept."""
 
     def now(self) -> float: ...
     def note(self) -> Note: ...
@@ -181,7 +181,7 @@ def _looked(world: World[B], slots: int, uploaded: Mapping[str, float]) -> bool:
         _go_on(world, slot, {}, left, LONGEST_SLEEP)
         return True
     name, held = batch.name, {batch.name: now + _STARTING_SECONDS}
-    # Before the start: if this function is killed meanwhile, somebody still waits for the outcome.
+    # Before the start: if this function is killed meanwhile, the outcome is still awaited.
     revise(world, lambda note: replace(_held(note, slot, held), awaited={**note.awaited, name: now}))
     world.start(batch)
     left = {} if batch.left_since is None else {chosen.trigger: batch.left_since}
@@ -205,7 +205,7 @@ def _held(note: Note, before: str, now: Mapping[str, float]) -> Note:
 
 
 def revise(world: Notes, change: Callable[[Note], Note]) -> None:
-    """Change the note as it stands, whoever changed it meanwhile."""
+    """Change the current note, even if another run changed it meanwhile."""
     for _ in range(_TRIES):
         if world.keep(change(world.note().at(world.now()))):
             return

@@ -1,4 +1,4 @@
-"""One shard of a batch: its uploads are claimed, copied under the batch's own prefix, or refused.
+"""One shard of a batch: its uploads are claimed, copied under the batch's own prefix, or rejected.
 
 Every step may be repeated: copies have fixed names, and what a batch has claimed stays its own.
 """
@@ -30,7 +30,7 @@ Fate = Literal["Staged", "Refused", "Duplicates"]
 _THREADS = 16
 _PADDING_BYTES = b"This line fills a small batch up to the least size of a job. " * 9 + b"\n"
 _PAUSES = (0, 2, 8)
-"""Seconds before each try to copy what S3 refused: permissions of a new role or key propagate within moments."""
+"""Seconds before each try to copy an object: permissions of a new role or key propagate within moments."""
 # What no upload is to blame for: the shard is tried again.
 _TRANSIENT = re.compile("SlowDown|Throttl|TooMany|Internal|Unavailable|Timeout|ExpiredToken|Conflict|Aborted|5..$")
 
@@ -56,7 +56,7 @@ class Shard:
         trigger, date, _ = self._batch.split("-")
         self._claims, self._records = claims / trigger, Records(claims)
         run = Run.of(execution)
-        # Somebody may stage a batch again under a name of his own.
+        # A caller may stage a batch again under another name.
         self._run = run if run and run.batch == self._batch else Run(self._batch)
         self._own: Claim = {"Execution": self._run.name}
         self._free = cache(lambda holder: self._records.is_free({"Execution": holder}))
@@ -70,7 +70,7 @@ class Shard:
         entries = [entry for entry in entries if not entry.get("Padding")]
         fates = self._staged(entries)
         refused = [entry for entry, fate in zip(entries, fates, strict=True) if fate == "Refused"]
-        # An earlier execution may have refused what this one could read.
+        # An earlier execution may have rejected what this one could read.
         if refused or self._run.number > 1:
             lines = [json.dumps(self._refusal(entry), ensure_ascii=False) for entry in refused]
             self._report.write(gzip.compress("\n".join([*lines, ""]).encode(), mtime=0))
@@ -85,7 +85,7 @@ class Shard:
         }
 
     def _staged(self, entries: list[ManifestLine]) -> list[Fate]:
-        """Return what becomes of each entry; what S3 refuses again and again is refused by itself, not its batch."""
+        """Return the fate of each entry; an object that S3 never copies is rejected alone, not its batch."""
         fates: dict[int, Fate] = {}
         for pause in _PAUSES:
             left = [number for number in range(len(entries)) if number not in fates]
@@ -101,8 +101,8 @@ class Shard:
         return [fates.get(number, "Refused") for number in range(len(entries))]
 
     def _stage_one(self, entry: ManifestLine) -> Fate | None:
-        """Return what becomes of an entry, or None if S3 refused to copy it, with the reason in the entry."""
-        # Documents of a direct execution are nobody else's.
+        """Return the fate of an entry, or None if S3 did not copy it, with the reason in the entry."""
+        # Documents of a direct execution belong to it alone.
         if entry["Identity"] and not self._claim(entry["Identity"]):
             logger.info("uploaded content is another batch's already", extra={"source": entry["Source"]})
             return "Duplicates"
@@ -133,7 +133,7 @@ class Shard:
             earlier = before.batch == self._batch and before.number <= self._run.number
             if not (earlier or "ErrorCode" in holder or self._free(holder["Execution"])):
                 return False
-            # Whoever else would take it over meanwhile changes its ETag.
+            # Another execution that takes it over meanwhile changes its ETag.
             if place.write_if(own, etag):
                 return True
 
@@ -161,7 +161,7 @@ class Shard:
         document.write(_PADDING_BYTES)
 
     def _refusal(self, entry: ManifestLine) -> RefusedUpload:
-        """Return a refused upload under the names that published records have."""
+        """Return a rejected upload under the names that published records have."""
         made: RefusedUpload = {
             "Batch": self._batch,
             "Source": entry["Source"],

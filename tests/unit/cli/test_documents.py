@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,6 +73,27 @@ def test_names_that_are_not_utf8_and_files_that_are_none_are_left_out(tmp_path: 
         "is no ordinary file",
         "can't be read: No such file or directory",
     }
+
+
+def test_what_may_not_be_read_is_left_out(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened, listed, denied = Path.open, os.scandir, PermissionError(13, "Permission denied")
+
+    def opens(path: Path, *arguments: Any, **options: Any) -> Any:
+        if path.name == "one.txt":
+            raise denied
+        return opened(path, *arguments, **options)
+
+    def lists(path: str) -> Any:
+        if Path(path).name == "deep":
+            raise PermissionError(13, "Permission denied", path)
+        return listed(path)
+
+    monkeypatch.setattr(Path, "open", opens)
+    monkeypatch.setattr(os, "scandir", lists)
+    found = collect([folder])
+    assert found.taken == []
+    reasons = {Path(path).name: reason for path, reason in found.left_out}
+    assert reasons["one.txt"] == reasons["deep"] == "can't be read: Permission denied"
 
 
 def test_lines_are_counted_as_the_service_reads_them(tmp_path: Path) -> None:

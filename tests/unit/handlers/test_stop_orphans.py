@@ -91,7 +91,8 @@ def test_a_status_that_the_api_does_not_document_is_taken_for_running(aws: Aws) 
 
 
 def test_a_job_of_an_execution_that_begins_during_the_sweep_is_left(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
-    listed, begun = stop_orphans.marker.every, []
+    begun: list[str] = []
+    listed = marker.every
 
     def begins() -> Iterator[OpenExecution]:
         if not begun:
@@ -99,7 +100,7 @@ def test_a_job_of_an_execution_that_begins_during_the_sweep_is_left(aws: Aws, mo
             aws.job("6", "s3://out/jobs/new/")
         return listed()
 
-    monkeypatch.setattr(stop_orphans.marker, "every", begins)
+    monkeypatch.setattr(marker, "every", begins)
     sweep()
     assert begun
     assert "6" not in stopped(aws)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import socket
 import subprocess
@@ -12,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from local import demo
-from local.processes import ROOT
+from local import demo, port
+from local.processes import ROOT, forget_account, own_environment
 from local.rehearsal import Rehearsal
 
 MACHINE = "arn:aws:states:us-east-1:000000000000:stateMachine:It's"
@@ -46,7 +47,9 @@ def test_a_report_of_somebody_is_not_overwritten(tmp_path: Path) -> None:
     assert CliRunner().invoke(demo.app, ["run", "--documents", str(tmp_path / "no")]).exit_code == 1
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), TimeoutError("too late")])
+@pytest.mark.parametrize(
+    "error", [KeyboardInterrupt(), TimeoutError("too late"), OSError("No space left on device"), KeyError("Outputs")]
+)
 def test_what_was_started_is_stopped_when_it_fails(
     error: BaseException, monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
@@ -60,10 +63,42 @@ def test_what_was_started_is_stopped_when_it_fails(
     told = CliRunner().invoke(demo.app, ["run"])
     assert (told.exit_code, ended) == (1, [folder])
     assert "stopped" in told.output
+    assert "Traceback" not in told.output
 
 
-def test_a_shell_that_sources_the_file_reaches_the_local_aws_whatever_is_exported(folder: Path) -> None:
+def test_what_can_not_be_submitted_is_known_before_anything_starts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "short.txt").write_text("Dear Ada")
+    monkeypatch.setattr(Rehearsal, "start", lambda _: pytest.fail("started"))
+    told = CliRunner().invoke(demo.app, ["run", "--documents", str(tmp_path)])
+    assert told.exit_code == 1
+    assert "failed: see above" in " ".join(told.output.replace("│", " ").split())
+
+
+def test_what_a_shell_exports_misleads_no_client_of_the_demo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    exported = {
+        "AWS_PROFILE": "production",
+        "AWS_REGION": "eu-west-1",
+        "AWS_ENDPOINT_URL_S3": "https://s3.example.com",
+        "AWS_CA_BUNDLE": "/nowhere",
+    }
+    monkeypatch.setattr(os, "environ", {**os.environ, **exported})
+    assert not exported.items() & own_environment().items()
+    forget_account()
+    assert not exported.keys() & os.environ.keys()
+    client = Rehearsal(tmp_path, port=4567).client("s3")
+    assert (client.meta.endpoint_url, client.meta.region_name) == ("http://127.0.0.1:4567", "us-east-1")
+
+
+def test_a_shell_that_sources_the_file_reaches_the_local_aws_whatever_is_exported(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     folder.mkdir()
+    tool = tmp_path / "it's my clone" / "cli" / "comprehend-entities"
+    tool.parent.mkdir(parents=True)
+    tool.touch(mode=0o755)
+    monkeypatch.setattr(demo, "TOOL", tool)
     demo._write_environment(Rehearsal(folder, port=4567), MACHINE)
     misleading = {
         "AWS_PROFILE": "production",
@@ -73,7 +108,7 @@ def test_a_shell_that_sources_the_file_reaches_the_local_aws_whatever_is_exporte
         "PATH": os.environ["PATH"],
     }
     done = subprocess.run(
-        ["sh", "-c", '. "$0"; env; command -v comprehend-entities', str(folder / "env.sh")],
+        ["sh", "-c", f"{demo._sourced()}; env; command -v comprehend-entities"],
         env=misleading,
         capture_output=True,
         text=True,
@@ -82,8 +117,10 @@ def test_a_shell_that_sources_the_file_reaches_the_local_aws_whatever_is_exporte
     lines = done.stdout.splitlines()
     found = dict(line.split("=", 1) for line in lines if "=" in line)
     aws = {name: value for name, value in found.items() if name.startswith("AWS_")}
-    assert aws.pop("AWS_EC2_METADATA_DISABLED") == "true"
     assert aws == {
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
         "AWS_ENDPOINT_URL": "http://127.0.0.1:4567",
         "AWS_ACCESS_KEY_ID": "test",
         "AWS_SECRET_ACCESS_KEY": "test",
@@ -91,18 +128,36 @@ def test_a_shell_that_sources_the_file_reaches_the_local_aws_whatever_is_exporte
         "AWS_REGION": "us-east-1",
     }
     assert found["COMPREHEND_ENTITIES_STATE_MACHINE"] == MACHINE
-    assert lines[-1] == str(demo.TOOL)
+    assert lines[-1] == str(tool)
 
 
 def test_a_port_in_use_is_seen_before_anything_is_installed() -> None:
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         server.listen()
-        port = server.getsockname()[1]
-        command = [sys.executable, "-S", "-m", "local.port", str(port)]
+        number = server.getsockname()[1]
+        command = [sys.executable, "-S", "-m", "local.port", str(number)]
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 1
-    assert f"make demo PORT={port + 1}" in done.stderr
+    assert f"make demo PORT={number + 1}" in done.stderr
+
+
+def test_only_the_demos_own_servers_are_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(port, "DEMO", tmp_path)
+    with (tmp_path / "ministack.log").open("w") as log, socket.socket() as server:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        number = server.getsockname()[1]
+        for served in (number, number + 1):
+            environment = {"AWS_ENDPOINT_URL": f"http://127.0.0.1:{served}"}
+            record = {"processes": {"ministack.log": 1}, "environment": environment}
+            (tmp_path / "rehearsal.json").write_text(json.dumps(record))
+            if served == number:
+                port.main(number)
+            else:
+                with pytest.raises(SystemExit, match="in use by another program"):
+                    port.main(number)
 
 
 def test_what_a_shell_exports_is_not_what_make_is_given() -> None:

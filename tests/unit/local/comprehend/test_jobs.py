@@ -16,7 +16,11 @@ from local.comprehend.settings import Settings
 
 
 def job_of(number: int = 0, *, submitted: float = 0.0, name: str | None = None) -> Job:
-    request: dict[str, Any] = {"OutputDataConfig": {"S3Uri": "s3://out/"}, "LanguageCode": "en"}
+    request: dict[str, Any] = {
+        "InputDataConfig": {"S3Uri": "s3://in/"},
+        "OutputDataConfig": {"S3Uri": "s3://out/"},
+        "LanguageCode": "en",
+    }
     return Job(
         job_id=f"{number:032x}",
         arn=f"arn:aws:comprehend:us-east-1:000000000000:entities-detection-job/{number:032x}",

@@ -1,0 +1,1 @@
+"""Watching a workflow: dashboard, alarms and saved queries of its logs."""

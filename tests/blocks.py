@@ -1,0 +1,45 @@
+"""The code blocks of the documentation, and the mark of those that need a real account."""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+NEEDS_ACCOUNT = "# needs an AWS account"
+"""The first line of a block that no test executes."""
+
+_BLOCK = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+
+
+class Block(NamedTuple):
+    """A block of a page, by the line that it begins in."""
+
+    page: Path
+    line: int
+    language: str
+    text: str
+
+    @property
+    def name(self) -> str:
+        """The page and line, as an editor opens it."""
+        return f"{self.page.relative_to(ROOT)}:{self.line}"
+
+    @property
+    def marked(self) -> bool:
+        """Whether it says that it needs a real account."""
+        return self.text.startswith(NEEDS_ACCOUNT)
+
+
+def blocks(language: str) -> Iterator[Block]:
+    """Yield the blocks of a language on all pages."""
+    for page in PAGES:
+        text = page.read_text("utf-8")
+        for found in _BLOCK.finditer(text):
+            if found[2] == language:
+                yield Block(page, text.count("\n", 0, found.start()) + 1, language, textwrap.dedent(found[3]))
