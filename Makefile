@@ -6,9 +6,14 @@ PYTHON ?= python3
 PORT = 4566
 DOCS =
 OUT =
+.DEFAULT_GOAL := help
 ALL =
 SEED =
-.DEFAULT_GOAL := help
+STEPS =
+MINUTES =
+PROFILE =
+REGION =
+RECORD =
 BIN := .venv/bin
 MINISTACK := .rehearsal/ministack
 CHECKOV := .rehearsal/checkov
@@ -36,6 +41,12 @@ demo: free-port setup ## run documents through the workflow on a local AWS (DOCS
 
 down: ## stop everything that the demo started
 	@if [ -x $(BIN)/python ]; then $(BIN)/python -m local.demo down; fi
+
+acceptance: setup ## prove each point on a local AWS, or with PROFILE=name (REGION=name) on your own AWS account
+	@$(if $(PROFILE),cli/comprehend-entities accept --profile "$(PROFILE)" $(if $(REGION),--region "$(REGION)"),$(BIN)/python -m local.acceptance)
+
+acceptance-page: setup-dev ## take records of acceptance into docs/verified-on-aws.md (RECORD=acceptance-aws-....json)
+	$(BENCH) bench.acceptance $(RECORD) --write
 
 test: setup-dev $(CHECKOV)/.installed check ## run every test that is not marked as long
 	$(PYTEST) -m "not long"
@@ -130,6 +141,15 @@ bench-synth: setup-dev ## time the synthesis of the smallest workflow, beside th
 
 bench-cold-start: setup-dev ## time the import of each Lambda handler, beside boto3
 	$(BENCH) bench.cold_start
+
+chaos: setup-dev ## run everything at once while all of it fails by chance (SEED=1 STEPS=330 MINUTES=0)
+	$(BENCH) bench.chaos $(if $(SEED),--seed $(SEED)) $(if $(STEPS),--steps $(STEPS)) $(if $(MINUTES),--minutes $(MINUTES))
+
+bench-capacity: setup-dev ## work out what limits 10, 1,000 and 20,000 uploads a second; writes docs/performance-limits.md
+	$(BENCH) bench.capacity --write
+
+bench-inventory: setup-dev ## an input of 1,000,000 objects within the functions' memory and time
+	$(BENCH) bench.large_inventory
 
 bench-quota: setup-dev ## simulate 200 executions at once under the quota of 10 jobs, beside uploads
 	$(BENCH) bench.quota

@@ -32,10 +32,12 @@ UPLOADS = 10_000
 STACK = "Load"
 FOLDER = Path(__file__).parents[1] / ".rehearsal" / "load"
 UNREADABLE = "locked"
-FAULTS = {"s3": 0.01, "sqs": 0.01, "states": 0.01, "comprehend": 0.05, "lambda": 0.01, "unreadable": UNREADABLE}
-"""Shares of calls that fail, half of them after they took effect; ``lambda`` is for invocations.
-
-``unreadable``: objects that S3 copies for nobody have it in their keys."""
+FAULTS = {
+    "calls": {"s3": 0.01, "sqs": 0.01, "states": 0.01, "comprehend": 0.05},
+    "invocations": 0.01,
+    "unreadable": UNREADABLE,
+}
+"""Shares of the functions' calls and of invocations that fail: :func:`local.chaos.inject`."""
 LANGUAGES = ("en", "es", "fr")
 WORKFLOWS = ("", "Cost", "Size")
 """Names of the workflows' outputs begin with these."""

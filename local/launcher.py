@@ -1,6 +1,6 @@
 """Starts MiniStack with Amazon Comprehend in it.
 
-What touches MiniStack's insides stands here, in authorization.py and in machines.py.
+What touches MiniStack's insides stands here, in authorization.py, in machines.py and in chaos.py.
 Run by the interpreter of MiniStack's own virtual environment, which holds only what the Lambda runtime has.
 What is added here is our own belief about AWS, not evidence: tests of templates cover the same facts.
 """
@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import random
 import sys
 import threading
 import urllib.error
@@ -45,7 +44,7 @@ from ministack.core import iam_actions, lambda_runtime, router  # noqa: E402  (a
 from ministack.services import eventbridge, lambda_svc, s3, stepfunctions  # noqa: E402  (as above)
 from ministack.services.cloudformation import provisioners  # noqa: E402  (as above)
 
-from local import authorization, failures, machines, processes  # noqa: E402  (as above)
+from local import authorization, chaos, failures, machines, processes  # noqa: E402  (as above)
 
 
 def register_comprehend(emulator: str) -> None:
@@ -166,53 +165,6 @@ def announce_versions() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
 
 
-def _refuse_copies(text: str) -> None:
-    handle, refused = app.SERVICE_HANDLERS["s3"], b"<Error><Code>AccessDenied</Code><Message>injected</Message></Error>"
-
-    async def handled(method: str, path: str, headers: dict[str, str], *rest: Any) -> Any:
-        if text in headers.get("x-amz-copy-source", ""):
-            return 403, {"Content-Type": "application/xml"}, refused
-        return await handle(method, path, headers, *rest)
-
-    app.SERVICE_HANDLERS["s3"] = handled
-
-
-def inject_faults(rates: dict[str, Any]) -> None:
-    """Let calls fail at random, half of them before and half after they took effect.
-
-    ``rates`` gives a probability for each service by MiniStack's name of it; ``lambda`` is for invocations. Objects
-    with the text ``unreadable`` in their keys are copied for nobody.
-    """
-    if text := rates.pop("unreadable", ""):
-        _refuse_copies(str(text))
-    chance = random.Random(rates.pop("seed", 0))
-    unavailable = (503, {"Content-Type": "application/json"}, b'{"__type": "ServiceUnavailable"}')
-
-    def wrap(handle: Callable[..., Any], rate: float) -> Callable[..., Any]:
-        async def handled(*arguments: Any) -> Any:
-            lot = chance.random()
-            if lot < rate / 2:
-                return unavailable
-            answer = await handle(*arguments)
-            return unavailable if lot < rate else answer
-
-        return handled
-
-    execute, invocations = lambda_svc._execute_function_warm, rates.pop("lambda", 0.0)
-
-    def warm(function: Any, event: Any, request_id: Any) -> Any:
-        lot = chance.random()
-        failed = {"body": {"errorType": "Sandbox.Timedout", "errorMessage": "injected"}, "error": True, "log": ""}
-        if lot < invocations / 2:
-            return failed
-        result = execute(function, event, request_id)
-        return failed if lot < invocations else result
-
-    lambda_svc._execute_function_warm = warm
-    for name, rate in rates.items():
-        app.SERVICE_HANDLERS[name] = wrap(app.SERVICE_HANDLERS[name], rate)
-
-
 def fail_by_name() -> None:
     """Let tasks of executions fail whose names ask for it (:mod:`local.failures`)."""
     wanted, execute, handle = failures.Failures(), lambda_svc._execute_function_warm, app.SERVICE_HANDLERS["events"]
@@ -274,5 +226,5 @@ if __name__ == "__main__":
     if "REHEARSAL_FAILURES" in os.environ:
         fail_by_name()
     if "REHEARSAL_FAULTS" in os.environ:
-        inject_faults(json.loads(os.environ["REHEARSAL_FAULTS"]))
+        chaos.inject(json.loads(os.environ["REHEARSAL_FAULTS"]))
     app.main()

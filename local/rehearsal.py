@@ -128,8 +128,11 @@ class Rehearsal:
             process.communicate()
         self._processes = []
 
-    def client(self, service: str, *, role_arn: str | None = None) -> Any:
-        """A boto3 client of this rehearsal, which may do everything, or what a role may."""
+    def client(self, service: str, *, role_arn: str | None = None, patience_seconds: float = 60) -> Any:
+        """A boto3 client of this rehearsal, which may do everything, or what a role may.
+
+        ``patience_seconds`` is how long it waits for an answer: an invoked function may take minutes.
+        """
         _check_loopback(self.environment["AWS_ENDPOINT_URL"])
         keys = {"AccessKeyId": "test", "SecretAccessKey": "test", "SessionToken": None}
         if role_arn:
@@ -143,7 +146,7 @@ class Rehearsal:
             aws_session_token=keys["SessionToken"],
             verify=str(self._certificate) if self._authorization else None,
             # MiniStack serves synchronous executions under the plain host name.
-            config=Config(inject_host_prefix=False, retries={"mode": "standard"}),
+            config=Config(inject_host_prefix=False, retries={"mode": "standard"}, read_timeout=patience_seconds),
         )
 
     def cdk(self, *arguments: str, folder: Path = ROOT, python: Path = _PYTHON) -> str:
@@ -188,10 +191,7 @@ class Rehearsal:
         One that is deployed already is updated.
         """
         assets = json.loads((assembly / f"{stack}.assets.json").read_text())
-        storage, formation, parameters = self.client("s3"), self.client("cloudformation"), self.client("ssm")
-        parameters.put_parameter(Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True)
-        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
-        storage.create_bucket(Bucket=bucket)
+        storage, formation, bucket = self.client("s3"), self.client("cloudformation"), self.stand_in_for_bootstrap()
         for file in assets["files"].values():
             source = assembly / file["source"]["path"]
             key = next(iter(file["destinations"].values()))["objectKey"]
@@ -217,6 +217,15 @@ class Rehearsal:
             reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
             raise RehearsalError(f"the stack {stack} ended as {status}:\n" + "\n".join(reasons[:20]))
         return self.outputs(stack)
+
+    def stand_in_for_bootstrap(self) -> str:
+        """Make what deployments need of ``cdk bootstrap``, without the command line; returns the assets' bucket."""
+        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
+        self.client("ssm").put_parameter(
+            Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True
+        )
+        self.client("s3").create_bucket(Bucket=bucket)
+        return bucket
 
     def outputs(self, stack: str) -> dict[str, str]:
         """The outputs of a deployed stack."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from .command import command, release
-from .commands import executions, operate, results, submit
+from .commands import accept, executions, operate, results, submit
 
 app = typer.Typer(
     add_completion=False,
@@ -48,6 +48,7 @@ command(app, _CARE)(operate.doctor)
 command(app, _CARE)(operate.backfill)
 command(app, _CARE)(operate.redrive)
 command(app, _CARE, deployed=False)(operate.purge)
+command(app, _CARE, deployed=False)(accept.accept)
 
 
 def main() -> None:

@@ -48,6 +48,10 @@ class Aws:
                 self._clients[service] = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
             return self._clients[service]
 
+    def client_of(self, service: str, **options: Any) -> Any:
+        """Return a new client with options of its own, of AWS's own endpoint unless one was given."""
+        return self._session.client(service, **{"endpoint_url": self._endpoint_url, **options})
+
     @property
     def region(self) -> str:
         """The Region of all clients."""

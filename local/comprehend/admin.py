@@ -62,9 +62,17 @@ class Admin:
         """Let the next jobs go wrong; the details are those of :class:`.faults.JobFault`."""
         self._call("POST", "faults", {"times": times, **details})
 
+    def clear_faults(self) -> None:
+        """Forget the faults that wait for calls and jobs."""
+        self._call("POST", "faults/clear")
+
     def advance(self, seconds: float) -> None:
         """Let virtual seconds pass at once."""
         self._call("POST", "clock", {"Seconds": seconds})
+
+    def restart(self, seconds: float) -> None:
+        """Let the service be away for virtual seconds; jobs that run lose what was done, and begin again."""
+        self._call("POST", "restart", {"Seconds": seconds})
 
     def reset(self) -> None:
         """Forget jobs, recognizers, faults and changes of settings."""

@@ -32,7 +32,9 @@ def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -
         ("GET", "recognizers"): lambda service, body: {"Arns": service.recognizers.arns()},
         ("POST", "recognizers"): _add_recognizer,
         ("POST", "faults"): _add_fault,
+        ("POST", "faults/clear"): _clear_faults,
         ("POST", "clock"): _advance,
+        ("POST", "restart"): _restart,
         ("POST", "reset"): _reset,
     }
     if not isinstance(body, dict):
@@ -78,9 +80,19 @@ def _add_fault(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
     return {}
 
 
+def _clear_faults(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
+    service.faults.clear()
+    return {}
+
+
 def _advance(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
     service.clock.advance(float(body["Seconds"]))
     service.wake()
+    return _health(service, body)
+
+
+def _restart(service: Comprehend, body: dict[str, Any]) -> dict[str, Any]:
+    service.restart(float(body["Seconds"]))
     return _health(service, body)
 
 

@@ -29,6 +29,7 @@ class Job:
         waits: whether the job still waits for a free slot.
         stop_at: virtual time at which a requested stop takes effect.
         refusal: what AWS answered where the data access role lacked a right; the service tells nobody.
+        delay: virtual seconds that restarts of the service have cost it.
     """
 
     job_id: str
@@ -48,6 +49,7 @@ class Job:
     end_time: float | None = None
     message: str | None = None
     refusal: str | None = None
+    delay: float = 0.0
     _ended_at: float = dataclasses.field(default=0.0, init=False)
 
     @property
@@ -91,6 +93,11 @@ class Job:
         self._cut(now, "STOP_REQUESTED")
         self.stop_at = now + settings.stop_seconds
         return "STOP_REQUESTED"
+
+    def set_back(self, now: float, seconds: float) -> None:
+        """Lose what was done, and go on after that many seconds: the service restarts."""
+        if self.end_time is None and not self.waits:
+            self.delay += max(0.0, now - self.submit_time - self.delay) + seconds
 
     def end(self, status: str, time: float, message: str | None = None) -> None:
         """End the job."""

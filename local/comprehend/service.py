@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import uuid
 from collections.abc import Callable
@@ -64,6 +65,7 @@ class Comprehend:
         self._rates = Rates(self.clock)
         self._worker = Worker(self.jobs, self.clock, aws, lambda: self.settings)
         self._first_settings = settings
+        self._down_until = 0.0
 
     def change_settings(self, settings: Settings) -> None:
         """Behave otherwise from now on."""
@@ -77,12 +79,21 @@ class Comprehend:
         with self.jobs.changed:
             self.jobs.changed.notify_all()
 
+    def restart(self, seconds: float) -> None:
+        """Answer no call for virtual seconds; jobs that run lose what was done, and begin again after that."""
+        now = self.clock.now()
+        self._down_until = now + seconds
+        with self.jobs.changed:
+            for job in self.jobs.every():
+                job.set_back(now, seconds)
+
     def reset(self) -> None:
         """Forget jobs, recognizers, faults and changes of settings."""
         self.jobs.clear()
         self.recognizers.clear()
         self.faults.clear()
         self._rates.clear()
+        self._down_until = 0.0
         self.change_settings(self._first_settings)
 
     def call(self, operation: str, body: Any, account: str, region: str) -> Answer:
@@ -99,6 +110,8 @@ class Comprehend:
         """
         if operation not in OPERATIONS:
             raise ServiceError("UnknownOperationException", "")
+        if self.clock.now() < self._down_until:
+            raise ServiceError("ServiceUnavailableException", usual("ServiceUnavailableException").message, 503)
         fault = self.faults.of_call(operation)
         error = fault and ServiceError(fault.code, fault.message or usual(fault.code).message, fault.status)
         if fault and error and not fault.after:
@@ -146,7 +159,11 @@ class Comprehend:
         return Answer(answer | ({"EntityRecognizerArn": recognizer.arn} if recognizer else {}), now)
 
     def _new_job(self, request: dict[str, Any], account: str, region: str, recognizer: Recognizer | None) -> Job:
-        job_id = uuid.uuid4().hex
+        token = request.get("ClientRequestToken")
+        if token and self.settings.job_ids == "seeded":
+            job_id = hashlib.sha256(token.encode()).hexdigest()[:32]
+        else:
+            job_id = uuid.uuid4().hex
         uri = request["OutputDataConfig"]["S3Uri"]
         if not uri.endswith("/") and (self.settings.output_join == "slash" or uri.count("/") == 2):
             uri += "/"

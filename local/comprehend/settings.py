@@ -82,6 +82,8 @@ class Settings:
     """How long a ClientRequestToken is remembered; None: for ever."""
     token_answer: Literal["current", "submitted"] = "current"
     """JobStatus in the answer to a repeated token: the job's status now, or that of the first answer."""
+    job_ids: Literal["random", "seeded"] = "random"
+    """Seeded ones derive from the ClientRequestToken, so that a run that is repeated has the same."""
     token_conflict: Literal["InvalidRequestException", "ResourceInUseException", "same_job"] = "InvalidRequestException"
     """Answer to a known token with another request."""
     equal_names: Literal["accepted", "refused"] = "accepted"

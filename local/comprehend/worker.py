@@ -77,7 +77,7 @@ class Worker:
             planned = max(begin, job.submit_time + random.uniform(*settings.failure_seconds))
             self._finish(job, planned, message)
             return
-        seconds = job.fault.seconds or random.choice(settings.job_seconds)
+        seconds = job.fault.seconds or random.Random(job.job_id).choice(settings.job_seconds)
         planned = job.submit_time + seconds + settings.seconds_per_document * result.documents
         self._finish(job, planned, write=lambda share: self._write(job, access, result, share), begin=begin)
 
@@ -160,7 +160,7 @@ class Worker:
                     return None, False
                 ends = []
                 if planned is not None and (stuck is None or (stuck == "STOP_REQUESTED" and job.stop_at is None)):
-                    ends.append((planned, False))
+                    ends.append((planned + job.delay, False))
                 if job.stop_at is not None and stuck != "STOP_REQUESTED":
                     ends.append((job.stop_at, True))
                 end, stopped = min(ends, default=(float("inf"), False))

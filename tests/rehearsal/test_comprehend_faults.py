@@ -103,6 +103,29 @@ def test_documents_can_fail_go_missing_or_be_garbled(emulator: Emulator) -> None
     assert [json.loads(line)["File"] for line in rest] == ["b.txt", "c.txt"]
 
 
+def test_a_restart_answers_nothing_for_a_while_and_jobs_begin_again(emulator: Emulator) -> None:
+    emulator.admin.configure(job_seconds=[400])
+    emulator.slow_down()
+    job_id = emulator.start()
+    emulator.admin.advance(300)
+    emulator.admin.restart(60)
+    assert code_of(emulator.client.list_entities_detection_jobs) == ("ServiceUnavailableException", 503)
+    emulator.admin.advance(200)
+    assert emulator.client.list_entities_detection_jobs()["EntitiesDetectionJobPropertiesList"]
+    assert emulator.job(job_id)["JobStatus"] == "IN_PROGRESS"
+    emulator.admin.advance(400)
+    emulator.until(job_id, "COMPLETED")
+
+
+def test_ids_that_derive_from_the_token_are_the_same_again(emulator: Emulator) -> None:
+    emulator.admin.configure(job_ids="seeded")
+    first = emulator.start(ClientRequestToken="t")
+    emulator.admin.reset()
+    emulator.admin.configure(job_ids="seeded")
+    assert emulator.start(ClientRequestToken="t") == first
+    assert emulator.start(ClientRequestToken="u") != first
+
+
 def test_reset_forgets_everything(emulator: Emulator) -> None:
     emulator.admin.add_recognizer(RECOGNIZER, LIST)
     emulator.admin.inject(START, "InternalServerException")

@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 
 from ..aws import Aws, CommandError, error_code
 
-_KEPT_KINDS = {"AWS::S3::Bucket": "bucket", "AWS::KMS::Key": "key", "AWS::Logs::LogGroup": "log group"}
+KINDS = {"AWS::S3::Bucket": "bucket", "AWS::KMS::Key": "key", "AWS::Logs::LogGroup": "log group"}
+"""Kinds of resources that hold data or cost money by themselves, in words, by their CloudFormation type."""
+
 _MACHINE = "AWS::StepFunctions::StateMachine"
 _KEY_DAYS = 30
 _AT_ONCE = 1000
@@ -47,17 +49,17 @@ def kept_by(aws: Aws, stack: str) -> list[Kept]:
         for page in client.get_paginator("describe_stack_events").paginate(StackName=stack_id):
             for event in page["StackEvents"]:
                 workflow = workflow or event["ResourceType"] == _MACHINE
-                if event.get("ResourceStatus") == "DELETE_SKIPPED" and event["ResourceType"] in _KEPT_KINDS:
+                if event.get("ResourceStatus") == "DELETE_SKIPPED" and event["ResourceType"] in KINDS:
                     found[event["ResourceType"], event["PhysicalResourceId"]] = None
     if not workflow:
         raise CommandError(f"The stack {stack} had no state machine: it was none of this workflow.")
-    return [made for kind, name in found if (made := _still_there(aws, _KEPT_KINDS[kind], name))]
+    return [made for kind, name in found if (made := still_there(aws, KINDS[kind], name))]
 
 
 def remove(aws: Aws, kept: Kept) -> str:
     """Remove one resource and all that it holds; return what was done, in words."""
     if kept.kind == "bucket":
-        number = _empty(aws, kept.name)
+        number = empty(aws, kept.name)
         aws.client("s3").delete_bucket(Bucket=kept.name)
         return f"removed {kept.name} and {number:,} versions of objects"
     if kept.kind == "key":
@@ -68,7 +70,8 @@ def remove(aws: Aws, kept: Kept) -> str:
     return f"removed {kept.name}"
 
 
-def _still_there(aws: Aws, kind: str, name: str) -> Kept | None:
+def still_there(aws: Aws, kind: str, name: str) -> Kept | None:
+    """Return a bucket, key or log group as far as it is there and not about to be deleted."""
     try:
         if kind == "bucket":
             aws.client("s3").head_bucket(Bucket=name)
@@ -93,7 +96,12 @@ def _still_there(aws: Aws, kind: str, name: str) -> Kept | None:
         return None
 
 
-def _empty(aws: Aws, bucket: str) -> int:
+def empty(aws: Aws, bucket: str) -> int:
+    """Delete all versions of all objects of a bucket; return how many.
+
+    Raises:
+        CommandError: an object can't be deleted.
+    """
     s3, number = aws.client("s3"), 0
     for upload in s3.get_paginator("list_multipart_uploads").paginate(Bucket=bucket).search("Uploads[]"):
         if upload:

@@ -18,7 +18,7 @@ from ..contracts import (
     PublishFailureInput,
     Status,
 )
-from ..publish.ending import end, offering, report, stop_running
+from ..publish.ending import advised, end, report, stop_running
 from ..publish.outcome import NOTHING, nothing, outcome, problem
 from ..task import task
 
@@ -43,8 +43,8 @@ def _failed(event: PublishFailureInput) -> Outcome:
     execution, code, message = event["Execution"], event["Error"]["Error"], _message(event["Error"])
     if code in NOTHING:
         return nothing(execution, code, message)
-    job, told = stop_running(execution["Id"], event["Job"])
-    error = offering(_problem(code, "; ".join(filter(None, (message, told)))), job)
+    job, told = stop_running(execution, event["Job"], code)
+    error = advised(_problem(code, "; ".join(filter(None, (message, told)))), job)
     return outcome(execution, _STATUSES.get(code, "FAILED"), job, error)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -29,7 +29,7 @@ takes documented ones only, and a listing of all jobs grows without end."""
 
 
 class ActiveJob(NamedTuple):
-    """A job of the account and Region.
+    """A job of the account and Region, which may have ended since.
 
     Attributes:
         folder: the folder of its output (:func:`entities_job.job.identity.folder`).
@@ -61,6 +61,12 @@ def running_jobs() -> Iterator[ActiveJob]:
             yield _active(properties)
 
 
+def submitted(*, since: datetime) -> Iterator[ActiveJob]:
+    """Yield every job of the account and Region that was submitted since a time, whatever its status; newest first."""
+    found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": since})
+    yield from map(_active, sorted(found, key=lambda properties: properties["SubmitTime"], reverse=True))
+
+
 def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
     job: Job = {"JobId": properties["JobId"], "JobStatus": properties["JobStatus"]}
     if "JobArn" in properties:
@@ -68,13 +74,6 @@ def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
     if "JobName" in properties:
         job["JobName"] = properties["JobName"]
     return ActiveJob(operation.requested_folder(properties["OutputDataConfig"]["S3Uri"]), job)
-
-
-def last_of(folders: Sequence[str], since: datetime) -> Job | None:
-    """Return the last job that was submitted after ``since`` and writes into one of ``folders``, if there is one."""
-    found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": since})
-    jobs = [(each["SubmitTime"], active.job) for each in found if (active := _active(each)).folder in folders]
-    return max(jobs, key=lambda pair: pair[0], default=(since, None))[1]
 
 
 def names_since(start: datetime) -> set[str]:

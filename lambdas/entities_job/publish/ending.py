@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from ..aws import Location, logger
-from ..contracts import Execution, Job, Outcome, OutcomeError, Status
-from ..errors import take_up
+from ..contracts import Execution, Job, OpenExecution, Outcome, OutcomeError, Status
+from ..errors import RequestRefused, take_up
 from ..job import executions, marker
-from ..job.active import ENDED, ActiveJob, last_of, running_jobs, stop
+from ..job.active import ENDED, ActiveJob, running_jobs, stop, submitted
 from .outcome import bounded, emit, outcome, problem
 
 _STATUSES: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 _CODES = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "JobTimedOut"}
+_CLOCKS = timedelta(minutes=1)
+"""How far the clocks of two services may differ."""
 
 
 def report(execution: Execution, made: Outcome) -> Outcome:
@@ -50,40 +52,38 @@ def end(execution_arn: str) -> Outcome | None:
         return report(execution, json.loads(found["output"])) if opened else None
     if not opened and _place(execution).exists():
         return None
-    job, what = stop_running(execution_arn, {})
-    if not job and (standing := marker.of(execution_arn)):
-        # One that has ended is not published: its execution would have been the one to do so.
-        taken_up: Job = {"JobId": standing["JobId"]} if "JobId" in standing else {}
-        job = taken_up or last_of(standing["Folders"], found["startDate"]) or {}
+    job, what = stop_running(execution, {}, found.get("error"))
     status, cause = found["status"], found.get("cause")
     message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
-    error = offering(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)
+    error = advised(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)
     made = report(execution, outcome(execution, _STATUSES.get(status, "FAILED"), job, error))
     told = {"status": made["Status"], "execution": execution["Name"]}
     logger.error("execution ended without a result", extra=told)
     return made
 
 
-def offering(error: OutcomeError, job: Job) -> OutcomeError:
-    """Return the error with how what was paid for and not published can still be had."""
-    if "JobId" not in job or job.get("JobStatus") == "FAILED":
-        return error
-    return {**error, "Hint": "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))}
+def advised(error: OutcomeError, job: Job) -> OutcomeError:
+    """Return an error with how to get what was paid for and not published, if that is so."""
+    if "JobId" in job and job.get("JobStatus") != "FAILED":
+        error["Hint"] = "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))
+    return error
 
 
-def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
+def stop_running(execution: Execution, job: Job, code: str | None) -> tuple[Job, str]:
     """Ask the jobs of an execution to stop that no other running execution follows.
 
     Args:
-        execution_arn: the execution that ends.
+        execution: the execution that ends.
         job: what it knows of its last job; may be empty, as after a start whose answer was lost.
+        code: the error that it ends with, if any.
 
     Returns:
         The job, with its status after that, and what was done, in words. A failure is described, not raised.
     """
-    if job.get("JobStatus") in ENDED:
+    # A refused execution has started none, and the job that it named is not its own.
+    if job.get("JobStatus") in ENDED or code == RequestRefused.__name__:
         return job, ""
-    opened = marker.of(execution_arn)
+    opened = marker.of(execution["Id"])
     # Its first function leaves the marker before any job.
     if opened is None and "JobId" not in job:
         return job, ""
@@ -95,7 +95,7 @@ def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
             job_id = active.job["JobId"]
             if job_id not in known and active.folder not in folders:
                 continue
-            if followers := [arn for arn in _followers(active) if arn != execution_arn]:
+            if followers := [arn for arn in _followers(active) if arn != execution["Id"]]:
                 job, told = active.job, f"its job {job_id} runs on, followed by {followers[0]}"
             else:
                 job, told = (
@@ -103,11 +103,26 @@ def stop_running(execution_arn: str, job: Job) -> tuple[Job, str]:
                     f"its job {job_id} was asked to stop",
                 )
             done.append(told)
+        if "JobId" not in job and opened:
+            found, told = _ended(execution, opened)
+            job = {**job, **found}
+            done.append(told)
     except Exception as error:
         logger.exception("a job may still run")
         named = f"its job {job['JobId']}" if "JobId" in job else "a job of it"
         done.append(f"{named} may still run, and could not be stopped: {error}")
-    return job, "; ".join(done)
+    return job, "; ".join(filter(None, done))
+
+
+def _ended(execution: Execution, opened: OpenExecution) -> tuple[Job, str]:
+    """Return the job of an execution that has ended before it, and so is paid for, with that in words."""
+    if "JobId" in opened:
+        return {"JobId": opened["JobId"]}, f"it had taken up the job {opened['JobId']}"
+    begun = datetime.fromisoformat(execution["StartTime"])
+    for found in submitted(since=begun - _CLOCKS):
+        if found.folder in opened["Folders"]:
+            return found.job, f"its job {found.job['JobId']} had ended as {found.job.get('JobStatus')}"
+    return {}, ""
 
 
 def followed(active: ActiveJob) -> bool:

@@ -185,36 +185,53 @@ def test_an_aborted_executions_own_job_is_stopped_and_no_other(aws: Aws) -> None
     assert "job 5 was asked to stop" in found["Error"]["Message"]
 
 
-@pytest.mark.parametrize(("status", "named"), [("COMPLETED", True), ("STOPPED", True), ("FAILED", False)])
-def test_a_job_that_had_ended_when_its_execution_was_aborted_is_named_and_can_be_had(
-    aws: Aws, status: str, named: bool
-) -> None:
-    aws.run("run-1")
-    aws.clock += 600
-    aws.job("0", status="FAILED")
-    aws.clock += 60
-    aws.job("1", status=status)
-    aws.job("2", "s3://out/jobs/run-11/", status=status)
-    aws.clock -= 660
+def test_an_aborted_execution_names_the_job_that_had_ended_before_it_was_published(aws: Aws) -> None:
+    """A completed job that no outcome names was paid for in vain: what make chaos checks."""
+    aws.job("of-another", "s3://out/jobs/run-11/", status="COMPLETED")
+    aws.job("earlier", status="FAILED", SubmitTime=aws.now - timedelta(minutes=1))
+    aws.job("done", status="COMPLETED")
     found = ended(aws, "ABORTED")
     assert found is not None
-    assert (found["Job"]["JobId"], found["Job"]["JobStatus"]) == ("1", status)
-    assert ('{"JobId": "1"}' in found["Error"]["Hint"]) == named
+    assert (found["Job"]["JobId"], found["Job"]["JobStatus"]) == ("done", "COMPLETED")
+    assert "its job done had ended as COMPLETED" in found["Error"]["Message"]
+    assert '{"JobId": "done"}' in found["Error"]["Hint"]
+    assert aws.calls["StopEntitiesDetectionJob"] == 0
 
 
-def test_an_aborted_execution_names_the_job_that_it_had_taken_up_though_that_has_ended(aws: Aws) -> None:
+def test_a_start_whose_answer_was_lost_is_named_when_its_job_has_ended(aws: Aws) -> None:
+    aws.job("1", status="COMPLETED", SubmitTime=aws.now.fromisoformat(RUN["StartTime"]))
+    found = failed(cause("Sandbox.Timedout", "no"), {"JobStatus": "NOT_STARTED"})
+    assert found["Job"]["JobId"] == "1"
+    assert '{"JobId": "1"}' in found["Error"]["Hint"]
+
+
+def test_an_aborted_execution_names_the_job_that_it_had_taken_up(aws: Aws) -> None:
     marker.leave(RUN["Id"], set(), "old")
-    aws.job("old", "s3://out/jobs/by-hand/", "COMPLETED")
-    found = ended(aws, "TIMED_OUT")
-    assert found is not None
-    assert (found["Job"], '{"JobId": "old"}' in found["Error"]["Hint"]) == ({"JobId": "old"}, True)
-
-
-def test_an_execution_that_was_aborted_before_its_job_names_none(aws: Aws) -> None:
-    aws.job("1", status="COMPLETED", SubmitTime=aws.now - timedelta(days=1))
+    aws.job("old", "s3://out/jobs/another/", status="COMPLETED", SubmitTime=aws.now - timedelta(days=3))
     found = ended(aws, "ABORTED")
     assert found is not None
-    assert (found["Job"], "JobId" in found["Error"]["Hint"]) == ({}, False)
+    assert found["Job"] == {"JobId": "old"}
+    assert '{"JobId": "old"}' in found["Error"]["Hint"]
+
+
+def test_a_job_whose_take_up_was_refused_runs_on(aws: Aws) -> None:
+    """It may be somebody else's: it writes elsewhere."""
+    aws.job("of-others", "s3://elsewhere/jobs/x/")
+    marker.leave(RUN["Id"], set(), "of-others")
+    assert failed(cause("RequestRefused", "the job of-others writes to elsewhere"), {})["Job"] == {}
+    marker.leave(RUN["Id"], set(), "of-others")
+    found = ended(aws, "FAILED", error="RequestRefused", startDate=aws.now + timedelta(days=1))
+    assert found is not None
+    assert found["Job"] == {}
+    assert aws.jobs["of-others"]["JobStatus"] == "IN_PROGRESS"
+
+
+def test_an_execution_whose_job_was_never_started_names_none(aws: Aws) -> None:
+    aws.job("of-an-earlier-run", status="COMPLETED", SubmitTime=aws.now - timedelta(days=300))
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert found["Job"] == {}
+    assert "it had no active job" in found["Error"]["Message"]
 
 
 def test_a_job_that_another_running_execution_follows_is_not_stopped(aws: Aws) -> None:

@@ -198,3 +198,15 @@ def test_settings_say_what_is_wrong_with_them() -> None:
     assert changed.job_seconds == (10,)
     assert changed.failure_messages["NO_READ"] == "A: b"
     assert changed.failure_messages["NO_WRITE"].startswith("NO_WRITE_ACCESS_TO_OUTPUT")
+
+
+def test_a_restart_of_the_service_costs_a_job_what_was_done() -> None:
+    job = job_of()
+    job.set_back(100.0, 60.0)
+    assert job.delay == 160.0
+    job.set_back(200.0, 60.0)
+    # It had begun again at 160 and done 40 seconds.
+    assert job.delay == 260.0
+    job.end("COMPLETED", 700.0)
+    job.set_back(800.0, 60.0)
+    assert job.delay == 260.0
