@@ -273,9 +273,9 @@ def test_hostile_names_stay_within_one_line_of_the_log(aws: Aws, monkeypatch: py
     monkeypatch.setattr(publish_failure.logger.registered_handler, "stream", log)
     hostile = 'no such document: a\n{"level": "INFO", "message": "forged"}\r\x1b[2J"\\.txt'
     failed({"Error": "Oops", "Cause": hostile}, {})
-    line, end = log.getvalue().split("\n")
-    assert json.loads(line)["error"]["Message"] == hostile
-    assert line.isprintable()
+    *lines, end = log.getvalue().split("\n")
+    assert json.loads(lines[-1])["error"]["Message"] == hostile
+    assert all(line.isprintable() and json.loads(line) for line in lines)
     assert end == ""
 
 
