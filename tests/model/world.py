@@ -91,8 +91,12 @@ class World:
         return self.seen()
 
     def _input(self) -> dict[str, Any]:
-        uri = self._machine.definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]["InputUris"][0]
-        return {"InputDataConfig": {"S3Uri": uri, "InputFormat": "ONE_DOC_PER_FILE"}, "LanguageCode": "en"}
+        settings = self._machine.definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]
+        return {
+            "InputDataConfig": {"S3Uri": settings["InputUris"][0], "InputFormat": "ONE_DOC_PER_FILE"},
+            "LanguageCode": "en",
+            "DataAccessRoleArn": settings["Request"]["DataAccessRoleArn"],
+        }
 
     def seen(self) -> Snapshot:
         """The world as it is now."""

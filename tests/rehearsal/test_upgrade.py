@@ -166,6 +166,7 @@ def test_changes_of_the_context_hold_from_the_next_execution_on(bootstrapped: Re
     )
     kept_outputs = ("InputBucketName", "OutputBucketName", "StateMachineArn")
     assert {name: changed[name] for name in kept_outputs} == {name: outputs[name] for name in kept_outputs}
+    rehearsal.comprehend.configure(job_seconds=[366.5])
     rehearsal.comprehend.advance(DAYS)
     running_one = json.loads(rehearsal.ended_execution(arn, patience_seconds=PATIENCE)["output"])
     assert (running_one["Status"], running_one["Job"]["LanguageCode"]) == ("COMPLETED", "en")
