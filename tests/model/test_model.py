@@ -54,7 +54,8 @@ def explored(machine: Rendered, world: World, *, faults: int, first: bool = Fals
     """All paths of all kinds of executions."""
     explorer = Explorer(machine, world, faults=faults)
     direct, batch, taken_up = request(machine), request(machine, batch=True), {"JobId": "by-hand"}
-    for wrong in (taken_up, {**direct, **taken_up}, {"JobId": 1}, {}, [], None, "text"):
+    refused: list[object] = [taken_up, {**direct, **taken_up}, {"JobId": 1}, {}, [], None, "text"]
+    for wrong in refused:
         explorer.explore(wrong, world.begin(wrong), first=first)
     # Once its job is started, an execution is as any other.
     started = frozenset({"WaitForJob"})

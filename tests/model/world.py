@@ -46,15 +46,15 @@ class Snapshot(NamedTuple):
 class Answer(NamedTuple):
     """What came of a call of a function: its result, or the error's name and message; the world after it.
 
-    ``calls`` are the operations of services that it called, ``count`` how many calls that were.
+    ``operations`` are those of services that it called, ``calls`` how many calls that were.
     """
 
     result: Any
     error: str
     message: str
     world: Snapshot
-    calls: tuple[str, ...]
-    count: int
+    operations: tuple[str, ...]
+    calls: int
 
 
 class World:
