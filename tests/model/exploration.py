@@ -285,13 +285,13 @@ class Explorer:
             yield self._failed(moment, state, error, "too large", what=error, faults=1, world=answer.world)
         if left < self._faults:
             return
-        for number in range(2, answer.count + 2):
+        for number in range(2, answer.calls + 2):
             crashed = self._world.call(handler, payload, moment.world, crash_at=number).world
             again = self._world.call(handler, payload, crashed)
             yield self._answered(moment, state, again, what=f"killed before call {number}, once", faults=1)
             what = f"killed before call {number}, then not reachable"
             yield self._failed(moment, state, CRASH, "killed", what=what, faults=1, world=crashed)
-        for operation in answer.calls:
+        for operation in answer.operations:
             denied = self._world.call(handler, payload, moment.world, denied=operation)
             yield self._answered(moment, state, denied, what=f"{operation} is denied", faults=1)
 

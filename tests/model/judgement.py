@@ -71,7 +71,7 @@ def _told(world: World, machine: Rendered, ended: Ended, left: int, *, first: bo
     if left:
         yield "its event is lost", moment
     if left and first:
-        for number in range(2, answer.count + 1):
+        for number in range(2, answer.calls + 1):
             killed = world.call(report, event, moment, crash_at=number).world
             yield f"its event's function is killed before call {number}", killed
 
@@ -81,7 +81,7 @@ def _broken(world: World, ended: Ended) -> Iterator[str]:
     if len(outcomes) != 1:
         yield f"an execution has {len(outcomes)} outcomes"
         return
-    outcome: dict[str, Any] = world.aws.events[0]
+    outcome: dict[str, Any] = {**world.aws.events[0]}
     jobs = world.own_jobs()
     # What was reported stands, though the execution was aborted after that.
     if not ended.excused and (outcome["Status"] in FAILED) != (ended.status != "SUCCEEDED"):
@@ -100,7 +100,7 @@ def _broken(world: World, ended: Ended) -> Iterator[str]:
         if running and (named or job["JobId"] not in text) and not _said(outcome):
             yield "a job runs on that was not asked to stop"
     given = json.loads(text)
-    paid = [job for job in jobs if job["JobStatus"] != "FAILED" and "by-hand" not in job["OutputDataConfig"]["S3Uri"]]
+    paid = [job for job in jobs if job["JobStatus"] != "FAILED" and job["JobId"] not in text]
     if len(paid) > (0 if isinstance(given, dict) and "JobId" in given else 1):
         yield "more jobs are paid for than were asked for"
 

@@ -40,7 +40,8 @@ def rendered(synthesized: Synthesized) -> Rendered:
     """The one state machine of a stack."""
     resources = _Resources(synthesized.resources)
     [machine] = resources.of_type("AWS::StepFunctions::StateMachine").values()
-    handlers, environment = {}, {}
+    handlers: dict[str, Handler] = {}
+    environment: dict[str, str] = {}
     for name, function in resources.of_type("AWS::Lambda::Function").items():
         module, _, handler = str(function["Handler"]).rpartition(".")
         if module.startswith("entities_job."):

@@ -54,14 +54,17 @@ def explored(machine: Rendered, world: World, *, faults: int, first: bool = Fals
     """All paths of all kinds of executions."""
     explorer = Explorer(machine, world, faults=faults)
     direct, batch, taken_up = request(machine), request(machine, batch=True), {"JobId": "by-hand"}
-    for wrong in (taken_up, {**direct, **taken_up}, {"JobId": 1}, {}, [], None, "text"):
+    refused: list[object] = [taken_up, {**direct, **taken_up}, {"JobId": 1}, {}, [], None, "text"]
+    for wrong in refused:
         explorer.explore(wrong, world.begin(wrong), first=first)
     # Once its job is started, an execution is as any other.
     started = frozenset({"WaitForJob"})
     explorer.explore(batch, world.begin(batch), until=started, first=first)
     explorer.explore(direct, world.begin(direct, taken=True), until=started, first=first)
+    # So is one that has taken up a job, once a poll has found that running.
+    followed = frozenset({"WaitForOutput"})
     for status in ("COMPLETED", "FAILED", "IN_PROGRESS"):
-        explorer.explore(taken_up, world.begin(taken_up, before=(status, "by-hand")), first=first)
+        explorer.explore(taken_up, world.begin(taken_up, before=(status, "by-hand")), until=followed, first=first)
     explorer.explore(direct, world.begin(direct), first=first)
     return explorer
 

@@ -46,15 +46,15 @@ class Snapshot(NamedTuple):
 class Answer(NamedTuple):
     """What came of a call of a function: its result, or the error's name and message; the world after it.
 
-    ``calls`` are the operations of services that it called, ``count`` how many calls that were.
+    ``operations`` are those of services that it called, ``calls`` how many calls that were.
     """
 
     result: Any
     error: str
     message: str
     world: Snapshot
-    calls: tuple[str, ...]
-    count: int
+    operations: tuple[str, ...]
+    calls: int
 
 
 class World:
@@ -91,8 +91,12 @@ class World:
         return self.seen()
 
     def _input(self) -> dict[str, Any]:
-        uri = self._machine.definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]["InputUris"][0]
-        return {"InputDataConfig": {"S3Uri": uri, "InputFormat": "ONE_DOC_PER_FILE"}, "LanguageCode": "en"}
+        settings = self._machine.definition["States"]["InspectInput"]["Arguments"]["Payload"]["Settings"]
+        return {
+            "InputDataConfig": {"S3Uri": settings["InputUris"][0], "InputFormat": "ONE_DOC_PER_FILE"},
+            "LanguageCode": "en",
+            "DataAccessRoleArn": settings["Request"]["DataAccessRoleArn"],
+        }
 
     def seen(self) -> Snapshot:
         """The world as it is now."""

@@ -146,8 +146,16 @@ def test_a_new_stack_over_kept_buckets_and_keys_goes_on_where_the_old_one_ended(
     assert len(new.records(again)) == 3
 
 
-def test_changes_of_the_context_hold_from_the_next_execution_on(rehearsal: Rehearsal) -> None:
-    rehearsal.bootstrap()
+@pytest.fixture
+def bootstrapped(tmp_path: Path) -> Iterator[Rehearsal]:
+    """Another rehearsal, made ready by the real ``cdk bootstrap``."""
+    with Rehearsal(tmp_path, clock_scale=CLOCK_SCALE) as made:
+        made.bootstrap()
+        yield made
+
+
+def test_changes_of_the_context_hold_from_the_next_execution_on(bootstrapped: Rehearsal) -> None:
+    rehearsal = bootstrapped
     outputs = rehearsal.deploy("EntitiesDetection")
     deployed = Deployed(rehearsal, {**outputs, "InputBucket": outputs["InputBucketName"]})
     rehearsal.comprehend.configure(job_seconds=[DAYS])
@@ -158,6 +166,7 @@ def test_changes_of_the_context_hold_from_the_next_execution_on(rehearsal: Rehea
     )
     kept_outputs = ("InputBucketName", "OutputBucketName", "StateMachineArn")
     assert {name: changed[name] for name in kept_outputs} == {name: outputs[name] for name in kept_outputs}
+    rehearsal.comprehend.configure(job_seconds=[366.5])
     rehearsal.comprehend.advance(DAYS)
     running_one = json.loads(rehearsal.ended_execution(arn, patience_seconds=PATIENCE)["output"])
     assert (running_one["Status"], running_one["Job"]["LanguageCode"]) == ("COMPLETED", "en")
