@@ -7,7 +7,7 @@ import re
 from functools import cache
 from typing import Any, ClassVar
 
-from jsonata import Jsonata
+from jsonata.jsonata import Jsonata
 from jsonata.utils import Utils
 
 UNCATCHABLE = ("States.Runtime", "States.DataLimitExceeded")

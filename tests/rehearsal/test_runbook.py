@@ -220,7 +220,7 @@ def nothing_to_analyse(operator: Operator) -> None:
     operator.shown(name, "NothingToAnalyse")
 
     def listed() -> bool:
-        printed = operator("results", "errors", "--json").out
+        printed = operator("results", "refused", "--json").out
         return all(code in printed for code in ("EMPTY_DOCUMENT", "UNEXPECTED_SUFFIX", "DOCUMENT_SIZE_EXCEEDED"))
 
     # They may have come in two batches.

@@ -29,6 +29,7 @@ INTERNAL = {
     "JobNetwork.admit_functions": "the workflow calls it",
     "JobNetwork.add_s3_endpoint": "the workflow's own method has the example",
     "JobNetwork.add_interface_endpoints": "the workflow's own method has the example",
+    "WorkflowMonitoring.add_trigger": "the workflow calls it",
 }
 """Methods without an example, and why."""
 

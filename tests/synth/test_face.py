@@ -14,7 +14,7 @@ from entities_job import contracts
 from tests.synth.variants import own_vpc, prefix_list
 
 PACKAGES = ("cdk_comprehend_entities", "entities_job")
-RETURNED = {"Functions", "JobNetwork", "ResultsCatalog", "UploadTrigger"}
+RETURNED = {"Functions", "JobNetwork", "ResultsCatalog", "UploadTrigger", "WorkflowMonitoring"}
 """Classes whose objects a workflow returns: nobody but the library calls their constructors."""
 
 

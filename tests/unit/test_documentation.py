@@ -19,7 +19,7 @@ from tests.command_line import typed
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 TARGETS = set(re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE))
-VARIABLES = {"PYTHON", "PORT", "DOCS", "OUT", "PROFILE", "REGION", "RECORD"}
+VARIABLES = set(re.findall(r"^([A-Z]+) \??= ?", MAKEFILE, re.MULTILINE))
 SHELL = [block for block in blocks("sh") if not block.marked]
 HARMLESS = {"cd", "export", "git", "pip", "python", "python3", "source"}
 """Commands that blocks may use without the mark: they reach no account."""

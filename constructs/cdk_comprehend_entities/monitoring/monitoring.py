@@ -1,4 +1,4 @@
-"""What watches a workflow: one dashboard, alarms with an entry of the runbook each, and saved queries of its logs."""
+"""Monitoring of a workflow: one dashboard, alarms with an entry of the runbook each, and saved queries of its logs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from ..uploads.trigger import UploadTrigger
 from .alarms import RUNBOOK, let_alarms_publish, notify, workflow_alarms
 from .dashboard import Dashboard
 from .queries import LogQueries
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from aws_cdk import aws_sns as sns
 
     from .._base import WorkflowBase
-    from ..uploads.trigger import UploadTrigger
 
 
 class WorkflowMonitoring(Construct):
@@ -26,6 +26,11 @@ class WorkflowMonitoring(Construct):
     Attributes:
         dashboard: the dashboard; ``dashboard.add_widgets(...)`` adds your own widgets.
         alarms: all alarms of the workflow and its upload triggers, those that it has without monitoring, too.
+
+    Examples:
+        >>> monitoring = workflow.monitor()
+        >>> for alarm in monitoring.alarms:
+        ...     alarm.add_alarm_action(actions.SnsAction(topic))
     """
 
     def __init__(
@@ -72,7 +77,12 @@ class WorkflowMonitoring(Construct):
         self._queries = LogQueries(self, "Queries", folder=scope.service, log_group_names=self._log_groups)
 
     def add_trigger(self, trigger: UploadTrigger, dispatcher: lambda_.Function) -> None:
-        """Watch an upload trigger and its dispatcher, too; the workflow calls it for each."""
+        """Watch an upload trigger and its dispatcher, too; the workflow calls it for each.
+
+        Args:
+            trigger: the upload trigger.
+            dispatcher: the function that makes its batches.
+        """
         self._watch([trigger.oldest_upload_alarm, trigger.dead_letter_alarm])
         self._dashboard.add_trigger(trigger)
         name = dispatcher.log_group.log_group_name

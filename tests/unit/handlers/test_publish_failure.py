@@ -273,8 +273,10 @@ def test_hostile_names_stay_within_one_line_of_the_log(aws: Aws, monkeypatch: py
     monkeypatch.setattr(publish_failure.logger.registered_handler, "stream", log)
     hostile = 'no such document: a\n{"level": "INFO", "message": "forged"}\r\x1b[2J"\\.txt'
     failed({"Error": "Oops", "Cause": hostile}, {})
-    line, end = log.getvalue().split("\n")
+    ended, line, end = log.getvalue().split("\n")
+    assert json.loads(ended)["message"] == "execution ended"
     assert json.loads(line)["error"]["Message"] == hostile
+    assert ended.isprintable()
     assert line.isprintable()
     assert end == ""
 
