@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -48,6 +49,8 @@ def command(rehearsal: Rehearsal, state: Path, *arguments: str) -> tuple[list[st
 def main(arguments: Sequence[str]) -> int:
     """Start a local AWS, run ``accept`` against it, and stop it; return the exit code of ``accept``."""
     with _only_one(), Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, authorization=True) as rehearsal:
+        # What a killed run wrote down was in a local AWS that has gone with it.
+        shutil.rmtree(FOLDER / "state-home", ignore_errors=True)
         rehearsal.bootstrap()
         options = [*prepare(rehearsal), "--output", str(FOLDER / "record"), *arguments]
         called, environment = command(rehearsal, FOLDER / "state-home", *options)

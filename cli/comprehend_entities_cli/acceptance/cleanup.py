@@ -205,7 +205,12 @@ def _queue_is_gone(aws: Aws, queue: str, pause: float) -> bool:
 def _keys_waiting(aws: Aws, ledger: Ledger) -> list[str]:
     kms, waiting = aws.client("kms"), []
     for key in _of_kind(ledger, "AWS::KMS::Key"):
-        found = kms.describe_key(KeyId=key)["KeyMetadata"]
+        try:
+            found = kms.describe_key(KeyId=key)["KeyMetadata"]
+        except Exception as error:
+            if error_code(error) != "NotFoundException":
+                raise
+            continue
         if found["KeyState"] == "PendingDeletion":
             waiting.append(f"{key}: {found['DeletionDate']:%Y-%m-%d}")
     return waiting

@@ -109,6 +109,8 @@ class TestAccount(Account):
         return {"StackEvents": [{**common, "ResourceStatus": "DELETE_FAILED", "ResourceStatusReason": "in use"}]}
 
     def _DescribeKey(self, given: dict[str, Any]) -> dict[str, Any]:
+        if given["KeyId"] not in self.key_states:
+            raise self.refused("NotFoundException")
         date = {"DeletionDate": datetime(2026, 12, 26, tzinfo=UTC)}
         return {"KeyMetadata": {"KeyId": given["KeyId"], "KeyState": self.key_states[given["KeyId"]], **date}}
 

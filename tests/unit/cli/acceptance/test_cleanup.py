@@ -73,6 +73,13 @@ def test_parts_of_a_stack_that_is_gone_are_removed(killed: Ledger, account: Test
     assert account.removed == [f"{STACK}-out", f"{STACK}-key"]
 
 
+def test_what_is_gone_already_is_not_left(killed: Ledger, account: TestAccount, aws: Aws) -> None:
+    killed.parts = account.standing.pop(STACK)
+    account.buckets.pop(f"{STACK}-out")
+    account.key_states.clear()
+    assert clean_up(aws, killed, pause=0, told=lambda what: None).left == []
+
+
 def test_what_can_not_be_removed_is_looked_for(killed: Ledger, account: TestAccount, aws: Aws) -> None:
     killed.parts = account.standing.pop(STACK)
     account.fail("ScheduleKeyDeletion", "AccessDenied")
