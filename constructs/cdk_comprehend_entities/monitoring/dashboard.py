@@ -115,14 +115,14 @@ class Dashboard(Construct):
 
 def _graph(
     title: str,
-    metrics: list[cloudwatch.IMetric],
+    metrics: Sequence[cloudwatch.IMetric],
     *,
     stacked: bool = False,
     annotations: list[cloudwatch.HorizontalAnnotation] | None = None,
 ) -> cloudwatch.GraphWidget:
     return cloudwatch.GraphWidget(
         title=title,
-        left=metrics,
+        left=list(metrics),
         left_annotations=annotations,
         left_y_axis=cloudwatch.YAxisProps(min=0),
         stacked=stacked,
