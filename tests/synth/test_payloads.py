@@ -82,7 +82,7 @@ def test_a_missing_key_and_an_unknown_one_fail(name: str) -> None:
     contract = INPUTS[name]
     whole = dict.fromkeys(keys(contract), "x")
     assert payload("Task", contract, whole) == whole
-    for key in whole:
+    for key in (name for name, field in fields(contract).items() if field.required):
         less = {other: value for other, value in whole.items() if other != key}
         with pytest.raises(
             ValueError, match=rf"the payload of Task does not fit {name}: missing \['{key}'\], unknown \[\]"
