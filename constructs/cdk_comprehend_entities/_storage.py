@@ -194,8 +194,8 @@ def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
 
 def _notifies(bucket: s3.Bucket) -> bool:
     """Return whether CDK sets the notifications of a bucket already."""
-    resources = filter(CfnResource.is_cfn_resource, bucket.node.find_all())
-    return any(each.cfn_resource_type == "Custom::S3BucketNotifications" for each in resources)  # type: ignore[attr-defined]
+    resources = [each for each in bucket.node.find_all() if isinstance(each, CfnResource)]
+    return any(each.cfn_resource_type == "Custom::S3BucketNotifications" for each in resources)
 
 
 def _bucket(

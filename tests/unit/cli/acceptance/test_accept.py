@@ -149,7 +149,7 @@ def test_checks_run_in_stages_whatever_their_numbers() -> None:
     seen: list[str] = []
 
     def noted(name: str, *needs: str, last: bool = False) -> Check:
-        return Check(name, "", (), needs, lambda _: seen.append(name) or {}, last)  # type: ignore[func-returns-value]
+        return Check(name, "", (), needs, lambda _: seen.append(name) or {}, last)  # type: ignore[func-returns-value]  # append returns None
 
     trial: Any = SimpleNamespace(settle=lambda: seen.append("settled"), begin=lambda name, _: seen.append(f"+{name}"))
     checks = [noted("end", last=True), noted("filled", "quota"), noted("first", "orphan")]
