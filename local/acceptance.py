@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from local.processes import ROOT, own_environment
+from local.processes import ROOT, AlreadyRunning, only_one, own_environment
 from local.rehearsal import ACCOUNT, REGION, Rehearsal, RehearsalError
 
 FOLDER = ROOT / ".rehearsal" / "acceptance"
@@ -48,7 +46,10 @@ def command(rehearsal: Rehearsal, state: Path, *arguments: str) -> tuple[list[st
 
 def main(arguments: Sequence[str]) -> int:
     """Start a local AWS, run ``accept`` against it, and stop it; return the exit code of ``accept``."""
-    with _only_one(), Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, authorization=True) as rehearsal:
+    with (
+        only_one(FOLDER, "`make acceptance`"),
+        Rehearsal(FOLDER, clock_scale=CLOCK_SCALE, authorization=True) as rehearsal,
+    ):
         # What a killed run wrote down was in a local AWS that has gone with it.
         shutil.rmtree(FOLDER / "state-home", ignore_errors=True)
         rehearsal.bootstrap()
@@ -74,20 +75,8 @@ def _run(called: list[str], environment: dict[str, str]) -> int:
             signal.signal(each, old)
 
 
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold the folder's lock, so that a second run does not stop the servers of the first."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise RehearsalError("another `make acceptance` runs in this folder; wait for it, or stop it") from None
-        yield
-
-
 if __name__ == "__main__":
     try:
         sys.exit(main(sys.argv[1:]))
-    except RehearsalError as error:
+    except (AlreadyRunning, RehearsalError) as error:
         sys.exit(str(error))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shlex
 import subprocess
@@ -19,7 +18,7 @@ from rich.markup import escape
 from rich.panel import Panel
 
 from local.example import EXAMPLE, clean_environment
-from local.processes import OFFLINE, ROOT, end_rehearsal, own_environment
+from local.processes import OFFLINE, ROOT, AlreadyRunning, end_rehearsal, only_one, own_environment
 from local.rehearsal import Rehearsal, RehearsalError
 
 FOLDER = ROOT / ".rehearsal" / "demo"
@@ -49,16 +48,11 @@ def run(
         _fail(f"{output} exists already; give another OUT")
     if documents and not documents.expanduser().exists():
         _fail(f"{documents} does not exist; give a folder with text files, like make demo DOCS=path/to/folder")
-    with _only_one():
-        try:
-            code = _run(documents, port, output or REPORT)
-        except KeyboardInterrupt:
-            end_rehearsal(FOLDER)
-            _fail("Interrupted. What was started has been stopped.")
-        except Exception as error:
-            end_rehearsal(FOLDER)
-            message = str(error) if isinstance(error, RehearsalError | TimeoutError) else repr(error)
-            _fail(f"{message}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
+    try:
+        with only_one(FOLDER, "demo"):
+            code = _guarded(documents, port, output or REPORT)
+    except AlreadyRunning as error:
+        _fail(str(error))
     raise typer.Exit(code)
 
 
@@ -66,6 +60,19 @@ def run(
 def down() -> None:
     """Stop everything that the demo started."""
     console.print("The local AWS has been stopped." if end_rehearsal(FOLDER) else "Nothing was running.")
+
+
+def _guarded(documents: Path | None, port: int, report: Path) -> int:
+    """Run, and leave nothing running if that does not come to its end."""
+    try:
+        return _run(documents, port, report)
+    except KeyboardInterrupt:
+        end_rehearsal(FOLDER)
+        _fail("Interrupted. What was started has been stopped.")
+    except Exception as error:
+        end_rehearsal(FOLDER)
+        message = str(error) if isinstance(error, RehearsalError | TimeoutError) else repr(error)
+        _fail(f"{message}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
 
 
 def _run(documents: Path | None, port: int, report: Path) -> int:
@@ -163,22 +170,6 @@ def _write_environment(rehearsal: Rehearsal, machine: str) -> None:
 
 def _sourced() -> str:
     return f". {shlex.quote(os.path.relpath(FOLDER / 'env.sh'))}"
-
-
-@contextmanager
-def _only_one() -> Iterator[None]:
-    """Hold the demo's lock, so that a second demo does not stop the servers of the first."""
-    FOLDER.mkdir(parents=True, exist_ok=True)
-    with (FOLDER / "lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.seek(0)
-            _fail(f"another demo runs in this folder (process {lock.read().strip()}); wait for it, or stop it")
-        lock.truncate(0)
-        lock.write(str(os.getpid()))
-        lock.flush()
-        yield
 
 
 @contextmanager

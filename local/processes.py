@@ -11,7 +11,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -31,6 +32,37 @@ OFFLINE = {
 """Variables that keep AWS clients and the CDK from asking anybody but the rehearsal."""
 
 _TIED = "REHEARSAL_ENDS_WITH_STDIN"
+
+
+class AlreadyRunning(Exception):
+    """Another process works in the folder; the message names it, and says what to do."""
+
+
+@contextmanager
+def only_one(folder: Path, name: str) -> Iterator[None]:
+    """Hold a folder's lock, so that a second run does not stop the servers of the first.
+
+    Args:
+        folder: made if it is not there.
+        name: what runs there, for the message.
+
+    Raises:
+        AlreadyRunning: another process holds the lock.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / "lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            holder = lock.read().strip()
+            raise AlreadyRunning(
+                f"another {name} runs in this folder (process {holder}); wait for it, or stop it"
+            ) from None
+        lock.truncate(0)
+        lock.write(str(os.getpid()))
+        lock.flush()
+        yield
 
 
 def spawn(

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from local import acceptance
-from local.processes import ROOT
-from local.rehearsal import Rehearsal, RehearsalError
+from local.processes import ROOT, AlreadyRunning, only_one
+from local.rehearsal import Rehearsal
 
 
 def test_the_command_gets_nothing_that_leads_to_an_account(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -43,5 +43,5 @@ def test_a_profile_counts_only_if_make_is_given_it(given: list[str], called: str
 
 def test_a_second_run_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(acceptance, "FOLDER", tmp_path)
-    with acceptance._only_one(), pytest.raises(RehearsalError, match="another `make acceptance`"):
+    with only_one(tmp_path, "run"), pytest.raises(AlreadyRunning, match="another `make acceptance`"):
         acceptance.main([])
