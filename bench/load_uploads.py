@@ -227,7 +227,7 @@ def main() -> None:
     os.environ["REHEARSAL_FAULTS"] = json.dumps(FAULTS)
     os.environ["CDK_VALIDATION"] = "false"
     with Rehearsal(FOLDER) as rehearsal:
-        burst = Burst(rehearsal, rehearsal.deploy_assembly(assembly(), STACK))
+        burst = Burst(rehearsal, rehearsal.stacks.deploy(assembly(), STACK))
         rehearsal.comprehend.spoil_jobs(SPOILED, message="INTERNAL_SERVER_ERROR: injected")
         burst.upload(count)
         burst.wait()

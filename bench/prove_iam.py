@@ -124,7 +124,7 @@ def _deployed(folder: Path, stacks: Mapping[str, Any]) -> Iterator[dict[str, tup
         rehearsal.comprehend.configure(network_rights="ignored", job_seconds=[366.5])
         yield {
             name: (
-                Deployed(rehearsal, rehearsal.deploy_assembly(folder / name, name)),
+                Deployed(rehearsal, rehearsal.stacks.deploy(folder / name, name)),
                 Deployment(rehearsal, name, template),
             )
             for name, template in stacks.items()

@@ -154,7 +154,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder, Progress(console=console) as progress:
         task = progress.add_task("Running jobs", total=jobs * len(MODES))
         with Rehearsal(Path(folder) / "aws", clock_scale=CLOCK_SCALE) as rehearsal:
-            outputs = rehearsal.deploy_assembly(assembly(Path(folder) / "cdk.out"), "Completion")
+            outputs = rehearsal.stacks.deploy(assembly(Path(folder) / "cdk.out"), "Completion")
             for name in ("On", "Off"):
                 bucket = outputs[f"{name}Bucket"]
                 rehearsal.client("s3").put_object(Bucket=bucket, Key="input/ada.txt", Body=TEXT)

@@ -182,7 +182,7 @@ def main(every: Annotated[int, typer.Option(help="run each such case only")] = 1
     chosen = list(cases())[::every]
     os.environ["REHEARSAL_FAILURES"] = "1"
     with tempfile.TemporaryDirectory() as folder, Rehearsal(Path(folder) / "aws", clock_scale=CLOCK_SCALE) as rehearsal:
-        outputs = rehearsal.deploy_assembly(assembly(Path(folder) / "cdk.out"), "Failures")
+        outputs = rehearsal.stacks.deploy(assembly(Path(folder) / "cdk.out"), "Failures")
         figures, wrong = run(rehearsal, outputs, chosen)
     table = Table("not as documented", show_edge=False)
     for text in wrong:

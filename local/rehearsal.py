@@ -21,6 +21,7 @@ from botocore.config import Config
 from local import processes
 from local.comprehend.admin import Admin
 from local.processes import ROOT, end_rehearsal
+from local.stacks import Stacks
 from local.waiting import wait_until
 
 ACCOUNT, REGION = "000000000000", "us-east-1"
@@ -41,6 +42,7 @@ class Rehearsal:
     Attributes:
         environment: variables by which any AWS client, the CDK and the AWS command line reach this rehearsal only.
         comprehend: the emulator's settings, faults and job records.
+        stacks: what is deployed, and how to deploy without the command line.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Rehearsal:
             **(trust if authorization else {}),
         }
         self._processes: list[subprocess.Popen[bytes]] = []
+        self.stacks = Stacks(self.client, folder / "tmp", f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}")
         self.comprehend = Admin(f"http://{processes.LOOPBACK}:{self._comprehend_port}")
 
     def __enter__(self) -> Self:
@@ -183,53 +186,7 @@ class Rehearsal:
         """Run the real ``cdk deploy`` of one stack of the app in ``folder``, and return the stack's outputs."""
         settings = [part for name, value in (context or {}).items() for part in ("-c", f"{name}={value}")]
         self.cdk("deploy", stack, "--require-approval", "never", *settings, folder=folder, python=python)
-        return self.outputs(stack)
-
-    def deploy_assembly(self, assembly: Path, stack: str) -> dict[str, str]:
-        """Deploy a stack of a synthesized assembly without the command line, in a second; returns its outputs.
-
-        One that is deployed already is updated.
-        """
-        assets = json.loads((assembly / f"{stack}.assets.json").read_text())
-        storage, formation, bucket = self.client("s3"), self.client("cloudformation"), self.stand_in_for_bootstrap()
-        for file in assets["files"].values():
-            source = assembly / file["source"]["path"]
-            key = next(iter(file["destinations"].values()))["objectKey"]
-            if source.is_dir():
-                source = Path(shutil.make_archive(str(self._folder / "tmp" / source.name), "zip", source))
-            storage.put_object(Bucket=bucket, Key=key, Body=source.read_bytes())
-        # A template given as text may have 51,200 characters at most.
-        storage.put_object(Bucket=bucket, Key=stack, Body=(assembly / f"{stack}.template.json").read_bytes())
-        given = {
-            "StackName": stack,
-            "TemplateURL": f"{self.environment['AWS_ENDPOINT_URL']}/{bucket}/{stack}",
-            "Capabilities": ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"],
-        }
-        (formation.update_stack if self._stacks(stack) else formation.create_stack)(**given)
-        status = wait_until(
-            lambda: str(self._stack(stack)["StackStatus"]),
-            lambda status: not status.endswith("IN_PROGRESS"),
-            awaited=f"the deployment of {stack}",
-            seconds=600,
-        )
-        if status not in ("CREATE_COMPLETE", "UPDATE_COMPLETE"):
-            events = formation.describe_stack_events(StackName=stack)["StackEvents"]
-            reasons = [f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason')}" for e in events]
-            raise RehearsalError(f"the stack {stack} ended as {status}:\n" + "\n".join(reasons[:20]))
-        return self.outputs(stack)
-
-    def stand_in_for_bootstrap(self) -> str:
-        """Make what deployments need of ``cdk bootstrap``, without the command line; returns the assets' bucket."""
-        bucket = f"cdk-hnb659fds-assets-{ACCOUNT}-{REGION}"
-        self.client("ssm").put_parameter(
-            Name="/cdk-bootstrap/hnb659fds/version", Type="String", Value="30", Overwrite=True
-        )
-        self.client("s3").create_bucket(Bucket=bucket)
-        return bucket
-
-    def outputs(self, stack: str) -> dict[str, str]:
-        """The outputs of a deployed stack."""
-        return {each["OutputKey"]: each["OutputValue"] for each in self._stack(stack).get("Outputs", [])}
+        return self.stacks.outputs(stack)
 
     def ended_execution(self, arn: str, *, patience_seconds: float = 120) -> dict[str, Any]:
         """Wait for an execution's end and return its description.
@@ -245,31 +202,6 @@ class Rehearsal:
             seconds=patience_seconds,
         )
         return execution
-
-    def delete(self, stack: str) -> None:
-        """Delete a stack, as ``cdk destroy`` does, and wait until it is gone.
-
-        Raises:
-            RehearsalError: some of it could not be deleted.
-        """
-        self.client("cloudformation").delete_stack(StackName=stack)
-        status = wait_until(
-            lambda: [each["StackStatus"] for each in self._stacks(stack)],
-            lambda found: not found or not found[0].endswith("IN_PROGRESS"),
-            awaited=f"the end of {stack}",
-            seconds=600,
-        )
-        if status:
-            raise RehearsalError(f"the stack {stack} ended as {status[0]}")
-
-    def _stack(self, name: str) -> dict[str, Any]:
-        return self._stacks(name)[0]
-
-    def _stacks(self, name: str) -> list[dict[str, Any]]:
-        """The stack of that name that is not deleted, if there is one."""
-        pages = self.client("cloudformation").get_paginator("describe_stacks").paginate()
-        stacks = [stack for page in pages for stack in page["Stacks"]]
-        return [each for each in stacks if each["StackName"] == name and each["StackStatus"] != "DELETE_COMPLETE"]
 
     def _start_comprehend(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "local.comprehend", "--port", str(self._comprehend_port)]

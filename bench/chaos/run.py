@@ -35,7 +35,7 @@ def run(folder: Path, seed: int, steps: int) -> tuple[dict[str, int], Counter[st
         rehearsal = Rehearsal(folder / "aws", clock_scale=CLOCK_SCALE)
         with rehearsal:
             rehearsal.comprehend.configure(job_ids="seeded")
-            drive = Drive(rehearsal, rehearsal.deploy_assembly(template, STACK), CLOCK_SCALE)
+            drive = Drive(rehearsal, rehearsal.stacks.deploy(template, STACK), CLOCK_SCALE)
             drive.run(plan(seed, steps, batch=FULL_BATCH))
             (folder / "over").touch()
             drive.settle()

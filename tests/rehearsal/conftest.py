@@ -27,7 +27,7 @@ def rehearsal() -> Iterator[Rehearsal]:
 def workflow(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
     """A workflow that lets its callers override everything and stops jobs after half an hour."""
     assembly = synthesize(tmp_path_factory.mktemp("assembly"))
-    return Deployed(rehearsal, rehearsal.deploy_assembly(assembly, "Rehearsed"))
+    return Deployed(rehearsal, rehearsal.stacks.deploy(assembly, "Rehearsed"))
 
 
 @pytest.fixture(scope="module")

@@ -64,7 +64,7 @@ def nothing_is_left(rehearsal: Rehearsal) -> None:
 def test_a_short_form_passes_and_leaves_nothing(
     rehearsal: Rehearsal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    rehearsal.stand_in_for_bootstrap()
+    rehearsal.stacks.stand_in_for_bootstrap()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     only = [part for name in SHORT for part in ("--check", name)]
     told = typed("accept", "--yes", *only, "-o", str(tmp_path / "record"), environment=rehearsal.environment)
@@ -86,7 +86,7 @@ def judged() -> Iterator[Rehearsal]:
         tempfile.TemporaryDirectory() as folder,
         Rehearsal(Path(folder), clock_scale=CLOCK_SCALE, authorization=True) as running,
     ):
-        running.stand_in_for_bootstrap()
+        running.stacks.stand_in_for_bootstrap()
         yield running
 
 

@@ -25,7 +25,7 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
         tempfile.TemporaryDirectory() as folder,
         Rehearsal(Path(folder), clock_scale=CLOCK_SCALE, authorization=True) as rehearsal,
     ):
-        yield Deployed(rehearsal, rehearsal.deploy_assembly(assembly, "Rehearsed"))
+        yield Deployed(rehearsal, rehearsal.stacks.deploy(assembly, "Rehearsed"))
 
 
 @contextmanager

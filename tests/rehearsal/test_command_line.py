@@ -157,7 +157,7 @@ def test_what_a_deleted_stack_has_kept_is_purged(shell: Console, workflow: Deplo
 
     formation.create_stack(StackName="Old", TemplateBody=json.dumps(template))
     wait_until(state, lambda now: now == "CREATE_COMPLETE", awaited="the stack Old")
-    bucket = workflow.rehearsal.outputs("Old")["Bucket"]
+    bucket = workflow.rehearsal.stacks.outputs("Old")["Bucket"]
     for _ in range(2):
         s3.put_object(Bucket=bucket, Key="a.txt", Body=b"a")
     s3.delete_object(Bucket=bucket, Key="a.txt")

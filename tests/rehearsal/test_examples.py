@@ -47,7 +47,7 @@ def deployed(rehearsal: Rehearsal, name: str, folder: Path, **context: str) -> D
     }
     subprocess.run([sys.executable, "app.py"], check=True, cwd=EXAMPLES / name, env=environment)
     stack = "".join(map(str.capitalize, name.split("_")))
-    outputs = rehearsal.deploy_assembly(folder, stack)
+    outputs = rehearsal.stacks.deploy(folder, stack)
     return Deployed(rehearsal, {**outputs, "InputBucket": outputs["InputBucketName"]})
 
 

@@ -15,7 +15,7 @@ def test_every_task_ends_as_documented_whatever_fails(tmp_path: Path, monkeypatc
     chosen = list(cases())[::17]
     assert {case.task for case in chosen} == {case.task for case in cases()}
     with Rehearsal(tmp_path / "aws", clock_scale=CLOCK_SCALE) as rehearsal:
-        outputs = rehearsal.deploy_assembly(assembly(tmp_path / "cdk.out"), "Failures")
+        outputs = rehearsal.stacks.deploy(assembly(tmp_path / "cdk.out"), "Failures")
         figures, wrong = run(rehearsal, outputs, chosen)
     assert not wrong
     assert figures["ends_as_documented"] == figures["one_outcome"] == figures["cases"] == len(chosen)

@@ -19,7 +19,7 @@ def test_it_deploys(rehearsal: Rehearsal, tmp_path: Path) -> None:
     monitoring = workflow.monitor(alarm_topic=sns.Topic(stack, "Topic"))
     cdk.CfnOutput(stack, "Dashboard", value=monitoring.dashboard.dashboard_name)
     app.synth()
-    outputs = rehearsal.deploy_assembly(tmp_path, "Watched")
+    outputs = rehearsal.stacks.deploy(tmp_path, "Watched")
     cloudwatch = rehearsal.client("cloudwatch")
     assert cloudwatch.get_dashboard(DashboardName=outputs["Dashboard"])["DashboardBody"]
     alarms = [each for each in cloudwatch.describe_alarms()["MetricAlarms"] if "Watched" in each["AlarmName"]]

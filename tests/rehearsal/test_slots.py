@@ -21,7 +21,7 @@ def test_two_hundred_executions_at_once_all_complete(tmp_path: Path) -> None:
     """What ``make bench-quota`` simulates, under the emulator's quota of 10 jobs."""
     assembly = synthesize(tmp_path / "assembly")
     with Rehearsal(tmp_path / "aws", clock_scale=CLOCK_SCALE) as rehearsal:
-        workflow = Deployed(rehearsal, rehearsal.deploy_assembly(assembly, "Rehearsed"))
+        workflow = Deployed(rehearsal, rehearsal.stacks.deploy(assembly, "Rehearsed"))
         rehearsal.comprehend.configure(job_seconds=[150.0])
         uri = workflow.put(DOCUMENTS)
         arns = [workflow.start({"InputDataConfig": {"S3Uri": uri}}) for _ in range(200)]

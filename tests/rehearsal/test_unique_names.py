@@ -19,7 +19,7 @@ def unique() -> Iterator[Deployed]:
     """A workflow with unique names."""
     with tempfile.TemporaryDirectory() as folder, Rehearsal(Path(folder), clock_scale=CLOCK_SCALE) as running:
         app = synthesize(Path(folder) / "cdk.out", name="Unique", props=lambda stack: {"unique_names": True})
-        yield Deployed(running, running.deploy_assembly(app, "Unique"))
+        yield Deployed(running, running.stacks.deploy(app, "Unique"))
 
 
 def test_repeated_base_names_keep_their_source_and_uploads_go_on(unique: Deployed) -> None:

@@ -67,13 +67,13 @@ def test_executions_that_run_during_an_upgrade_end_well(
     rehearsal: Rehearsal, version_before: Path, tmp_path: Path
 ) -> None:
     """Each waits somewhere else: for its job, its output, a free slot, a batch of uploads to begin."""
-    deployed = Deployed(rehearsal, rehearsal.deploy_assembly(version_before, "Upgraded"))
+    deployed = Deployed(rehearsal, rehearsal.stacks.deploy(version_before, "Upgraded"))
     assert deployed.run().output["Status"] == "COMPLETED"
     rehearsal.comprehend.configure(job_seconds=[DAYS], starts_per_second=None)
     started = [deployed.start() for _ in range(12)]
     wait_until(lambda: len(running(rehearsal)) >= 9, awaited="nine jobs, as many as direct executions get", seconds=200)
     uploaded = deployed.put({"ada.txt": TEXT * 10}, below="uploads/")
-    after = Deployed(rehearsal, rehearsal.deploy_assembly(synthesize(tmp_path, "Upgraded"), "Upgraded"))
+    after = Deployed(rehearsal, rehearsal.stacks.deploy(synthesize(tmp_path, "Upgraded"), "Upgraded"))
     assert after.outputs == deployed.outputs
     rehearsal.comprehend.configure(job_seconds=[366.5])
     rehearsal.comprehend.advance(DAYS)
@@ -107,12 +107,12 @@ def test_a_stack_that_is_destroyed_at_work_leaves_no_job_and_no_bucket(rehearsal
         auto_delete_objects=True,
         stop_jobs_on_delete=True,
     )
-    deployed = Deployed(rehearsal, rehearsal.deploy_assembly(destroyed, "Destroyed"))
+    deployed = Deployed(rehearsal, rehearsal.stacks.deploy(destroyed, "Destroyed"))
     assert rehearsal.ended_execution(deployed.start(), patience_seconds=PATIENCE)["status"] == "SUCCEEDED"
     rehearsal.comprehend.configure(job_seconds=[DAYS])
     jobs = {deployed.job(deployed.start(), status="IN_PROGRESS", patience_seconds=200)["JobId"] for _ in range(3)}
     deployed.put(DOCUMENTS, below="uploads/")
-    rehearsal.delete("Destroyed")
+    rehearsal.stacks.delete("Destroyed")
     assert not running(rehearsal) & jobs
     assert not {deployed.outputs[name] for name in ("InputBucket", "OutputBucket")} & buckets(rehearsal)
 
@@ -120,15 +120,15 @@ def test_a_stack_that_is_destroyed_at_work_leaves_no_job_and_no_bucket(rehearsal
 def test_a_new_stack_over_kept_buckets_and_keys_goes_on_where_the_old_one_ended(
     rehearsal: Rehearsal, tmp_path: Path
 ) -> None:
-    old = Deployed(rehearsal, rehearsal.deploy_assembly(synthesize(tmp_path / "old", "Old"), "Old"))
+    old = Deployed(rehearsal, rehearsal.stacks.deploy(synthesize(tmp_path / "old", "Old"), "Old"))
     first = json.loads(rehearsal.ended_execution(old.start(), patience_seconds=PATIENCE)["output"])
     rehearsal.comprehend.configure(job_seconds=[DAYS])
     job = old.job(old.start(), status="IN_PROGRESS", patience_seconds=200)
-    rehearsal.delete("Old")
+    rehearsal.stacks.delete("Old")
     assert {old.outputs["InputBucket"], old.outputs["OutputBucket"]} <= buckets(rehearsal)
     assert rehearsal.client("kms").describe_key(KeyId=old.outputs["OutputKeyArn"])["KeyMetadata"]["Enabled"]
     over = synthesize(tmp_path / "new", "New", old.outputs)
-    new = Deployed(rehearsal, rehearsal.deploy_assembly(over, "New"))
+    new = Deployed(rehearsal, rehearsal.stacks.deploy(over, "New"))
     assert {new.outputs[name] for name in ("InputBucket", "OutputBucket")} == {
         old.outputs[name] for name in ("InputBucket", "OutputBucket")
     }
