@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import os
 import sys
 from collections.abc import Iterator
@@ -12,6 +11,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from local.processes import HOME
+from tests.loopback import elsewhere
 
 # Slow machines fail no test, and a test that fails does so everywhere.
 settings.register_profile(
@@ -28,22 +28,8 @@ class LeavesLoopback(BaseException):
 
 
 def _keep_on_loopback(event: str, arguments: tuple[object, ...]) -> None:
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    name = host.decode() if isinstance(host, bytes) else str(host)
-    if host is not None and name != "localhost" and not _is_loopback(name):
+    if name := elsewhere(event, arguments):
         raise LeavesLoopback(f"tests talk to loopback only; this one asked for {name}: give the client an endpoint_url")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def pytest_configure() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -34,21 +35,11 @@ SIGN_IN = {("sso", "login")}
 """Of version 2 alone; who signs in by it has it."""
 
 GUARD = """
-import ipaddress, os, sys
+import os, sys
+from loopback import elsewhere
 
 def guard(event, arguments):
-    if event == "socket.connect" and isinstance(arguments[1], tuple):
-        host = arguments[1][0]
-    elif event == "socket.getaddrinfo":
-        host = arguments[0]
-    else:
-        return
-    name = host.decode() if isinstance(host, bytes) else str(host)
-    try:
-        inside = ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        inside = name == "localhost"
-    if not inside:
+    if name := elsewhere(event, arguments):
         os.write(2, f"left loopback for {name}\\n".encode())
         os._exit(99)
 
@@ -87,6 +78,7 @@ class Shell:
 
     def __init__(self, environment: Mapping[str, str], folder: Path) -> None:
         (folder / "guard").mkdir()
+        shutil.copy(ROOT / "tests" / "loopback.py", folder / "guard")
         (folder / "guard" / "sitecustomize.py").write_text(GUARD)
         (folder / "letter.txt").write_text("Ada Lovelace wrote to Charles Babbage from London. " * 12)
         path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 from ..aws import Aws, error_code, explain
-from ..care.checks import Finding
+from ..care.checks import Finding, in_turn
 from ..console import count
 from .scenarios.slots import SLOTS
 from .stack import BOOTSTRAP_PARAMETER, bootstrap_bucket
@@ -63,14 +64,7 @@ def preflight(aws: Aws, account: str) -> Iterator[Finding]:
         "Lambda": _lambda,
         "Policies": _policies,
     }
-    for name, check in checks.items():
-        try:
-            yield from (each._replace(check=name) for each in check(aws, account))
-        except Exception as error:
-            if not error_code(error):
-                raise
-            message, advice = explain(error)
-            yield Finding("unknown", name, message, advice)
+    yield from in_turn({name: partial(check, aws, account) for name, check in checks.items()})
 
 
 def _region(aws: Aws, account: str) -> Iterator[Finding]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from ..aws import Aws, error_code, explain
@@ -41,9 +42,14 @@ def findings(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         "Failures": _failures,
         "Reports": _reports,
     }
+    yield from in_turn({name: partial(check, aws, deployment) for name, check in checks.items()})
+
+
+def in_turn(checks: Mapping[str, Callable[[], Iterator[Finding]]]) -> Iterator[Finding]:
+    """Make checks, and give their findings their names; a call that AWS does not allow is a finding, too."""
     for name, check in checks.items():
         try:
-            yield from (each._replace(check=name) for each in check(aws, deployment))
+            yield from (each._replace(check=name) for each in check())
         except Exception as error:
             if not error_code(error):
                 raise
