@@ -119,7 +119,6 @@ class WorkflowAdditions(WorkflowBase):
     @in_one_go()
     def monitor(
         self,
-        monitoring_id: str = "Monitoring",
         *,
         alarm_topic: sns.ITopic | None = None,
         runbook_url: str | None = None,
@@ -128,7 +127,6 @@ class WorkflowAdditions(WorkflowBase):
         """Add a dashboard, alarms and saved queries of the logs, for upload triggers that come later, too.
 
         Args:
-            monitoring_id: the id, unique in this workflow (default: ``Monitoring``).
             alarm_topic: gets a message when an alarm rings, and when it is over (default: alarms show their state).
                 If a KMS key encrypts the topic, the key's policy must let cloudwatch.amazonaws.com use it.
             runbook_url: where alarms' descriptions find the runbook (default: ``docs/runbook.md`` of this project).
@@ -142,7 +140,7 @@ class WorkflowAdditions(WorkflowBase):
         """
         self._monitoring = WorkflowMonitoring(
             self,
-            monitoring_id,
+            "Monitoring",
             functions=self._own_functions,
             poll_job=self.functions.poll_job,
             failing_polls=self.failing_polls_alarm,

@@ -13,7 +13,8 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
-from tests.synth.reading import OWN, Synthesized, conditions, shown, told
+from tests.synth.reading import OWN, Synthesized, conditions, shown
+from tests.synth.reading import told as warnings_of
 
 OWNED = ("staging", "claims")
 
@@ -252,7 +253,7 @@ def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack)
     EntitiesDetectionWorkflow(stack, "Other", input_bucket=imported).start_on_upload()
     managed = s3.Bucket(stack, "Managed", event_bridge_enabled=True)
     EntitiesDetectionWorkflow(stack, "Third", input_bucket=managed).start_on_upload()
-    [text] = [each for each in told(stack) if "CDK sets all notifications" in each]
+    [text] = [each for each in warnings_of(stack) if "CDK sets all notifications" in each]
     assert "CDK sets all notifications of Stack/Mine:" in text
 
 

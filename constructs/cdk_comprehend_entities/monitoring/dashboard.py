@@ -49,7 +49,7 @@ class Dashboard(Construct):
 
     def _jobs(self, slots: int) -> None:
         workflow = self._workflow
-        outcomes = self._by("Executions", "Status", "Outcomes")
+        outcomes = self._by("Executions", "Status")
         duration = workflow.metric("JobSeconds", statistic="Average", period=_HOUR)
         longest = workflow.metric("JobSeconds", statistic="Maximum", period=_HOUR)
         active = workflow.metric("ActiveJobs", statistic="Maximum", period=_QUARTER)
@@ -71,7 +71,7 @@ class Dashboard(Construct):
         cost = workflow.metric("EstimatedCostUsd", statistic="Sum", period=Duration.days(1))
         self.resource.add_widgets(
             _graph("Documents", [workflow.metric_documents(period=_HOUR), *lost]),
-            _graph("Entities by type", [self._by("EntitiesOfType", "EntityType", "Entities")], stacked=True),
+            _graph("Entities by type", [self._by("EntitiesOfType", "EntityType")], stacked=True),
             _graph("Estimated cost (USD a day)", [cost]),
         )
 
@@ -105,7 +105,7 @@ class Dashboard(Construct):
             _graph(f"{name}: dead letters", [trigger.metric_dead_letters(period=_QUARTER)]),
         )
 
-    def _by(self, metric_name: str, dimension: str, label: str) -> cloudwatch.MathExpression:
+    def _by(self, metric_name: str, dimension: str) -> cloudwatch.MathExpression:
         """Return a metric by each value of a dimension: those are not known before they come."""
         schema = f"{METRICS_NAMESPACE},{dimension},service"
         search = f'{{{schema}}} MetricName="{metric_name}" service="{self._workflow.service}"'
