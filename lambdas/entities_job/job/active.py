@@ -56,9 +56,8 @@ def active_jobs(statuses: tuple[JobStatusType, ...]) -> Iterator[ActiveJob]:
 def running_jobs() -> Iterator[ActiveJob]:
     """Yield every job of the account and Region that runs, under a status that the API documents or not."""
     yield from active_jobs(RUNNING)
-    for properties in operation.listed(aws.comprehend(), {"SubmitTimeAfter": datetime.now(UTC) - _LATELY}):
-        if properties["JobStatus"] not in ACTIVE + ENDED:
-            yield _active(properties)
+    lately = submitted(since=datetime.now(UTC) - _LATELY)
+    yield from (found for found in lately if found.job["JobStatus"] not in ACTIVE + ENDED)
 
 
 def submitted(*, since: datetime) -> Iterator[ActiveJob]:
@@ -78,8 +77,7 @@ def _active(properties: EntitiesDetectionJobPropertiesTypeDef) -> ActiveJob:
 
 def names_since(start: datetime) -> set[str]:
     """Return the names of all jobs that were submitted after ``start``."""
-    found = operation.listed(aws.comprehend(), {"SubmitTimeAfter": start})
-    return {properties["JobName"] for properties in found if "JobName" in properties}
+    return {found.job["JobName"] for found in submitted(since=start) if "JobName" in found.job}
 
 
 def stop(job_id: str, *, patiently: bool = False) -> str:
