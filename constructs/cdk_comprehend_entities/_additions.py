@@ -13,13 +13,13 @@ from constructs import Construct
 
 from entities_job.contracts import Settings
 
-from . import _rules
 from ._base import WorkflowBase
-from ._checks import checked
 from ._functions import FunctionFactory, Functions
 from ._settings import AcceptedValues, batch_settings, trigger_request, warn_in_vain
 from ._storage import announce_objects
 from ._values import LanguageCode, Recognizer
+from .arguments import rules
+from .arguments.checks import checked
 from .monitoring.monitoring import WorkflowMonitoring
 from .queries.catalog import ResultsCatalog
 from .rights.acknowledged import in_one_go
@@ -50,7 +50,7 @@ class WorkflowAdditions(WorkflowBase):
         self._triggers: list[UploadTrigger] = []
         self._monitoring: WorkflowMonitoring | None = None
 
-    @checked(_rules.uploads)
+    @checked(rules.uploads)
     @in_one_go()
     def start_on_upload(
         self,
@@ -98,7 +98,7 @@ class WorkflowAdditions(WorkflowBase):
             self._monitoring.add_trigger(trigger, self._dispatcher.function)
         return trigger
 
-    @checked(_rules.catalog)
+    @checked(rules.catalog)
     @in_one_go()
     def add_results_catalog(
         self, catalog_id: str = "Catalog", *, bytes_scanned_cutoff_per_query: Size | None = None
@@ -115,7 +115,7 @@ class WorkflowAdditions(WorkflowBase):
         cutoff = bytes_scanned_cutoff_per_query or Size.gibibytes(10)
         return ResultsCatalog(self, catalog_id, storage=self._storage, bytes_scanned_cutoff_per_query=cutoff)
 
-    @checked(_rules.monitoring)
+    @checked(rules.monitoring)
     @in_one_go()
     def monitor(
         self,

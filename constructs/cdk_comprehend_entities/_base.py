@@ -11,9 +11,9 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from ._checks import checked, filled
 from ._events import ObservableWorkflow
 from ._storage import Storage
+from .arguments.checks import checked, filled
 from .machine.task import execution_task
 from .network.job import JobNetwork
 from .network.lock import lock_bucket

@@ -13,8 +13,8 @@ from constructs import Construct
 
 from entities_job.contracts import COMPLETED, EVENT_DETAIL_TYPE, EVENT_SOURCE, FAILED, Status
 
-from ._checks import checked, filled
 from ._functions import METRICS_NAMESPACE
+from .arguments.checks import checked, filled
 
 
 class ObservableWorkflow(Construct):

@@ -19,14 +19,14 @@ from constructs import Construct
 
 from entities_job.job.schedule import PollSchedule
 
-from . import _rules
 from ._additions import WorkflowAdditions
-from ._checks import checked
 from ._functions import FunctionFactory, task_functions
 from ._settings import AcceptedValues, default_request, settings, warn_in_vain
 from ._storage import storage
 from ._strict import KEPT, hardened
 from ._values import DocumentReader, ExecutionLimits, Hardening, InputFormat, LanguageCode, Recognizer
+from .arguments import rules
+from .arguments.checks import checked
 from .machine.completion import CompletionEvents
 from .machine.machine import failing_polls_alarm, report_ends, state_machine, tag_parts, unreported_queue
 from .machine.orphans import OrphanedJobs
@@ -62,7 +62,7 @@ class EntitiesDetectionWorkflow(WorkflowAdditions):
         >>> trigger = workflow.start_on_upload(prefix="letters/", suffixes=[".txt"])
     """
 
-    @checked(_rules.workflow)
+    @checked(rules.workflow)
     @in_one_go()
     def __init__(
         self,

@@ -24,8 +24,8 @@ from cdk_comprehend_entities import (
     PollSchedule,
     Recognizer,
 )
-from cdk_comprehend_entities._checks import checked
-from cdk_comprehend_entities._rules import _EVENTS
+from cdk_comprehend_entities.arguments.checks import checked
+from cdk_comprehend_entities.arguments.rules import _EVENTS
 from entities_job.request import limits as service
 from tests.synth.reading import Synthesized
 from tests.synth.variants import RECOGNIZER, own_vpc, prefix_list

@@ -1,4 +1,4 @@
-"""Rules on the values of arguments, for :func:`._checks.checked`: each yields what can never work, and why."""
+"""Rules on the values of arguments, for :func:`.checks.checked`: each yields what can never work, and why."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from entities_job.request import limits as service
 from entities_job.request import rules
 from entities_job.request.model import Violation
 
-from ._checks import OWN_RULE, Arguments, implements, is_token, wrong_types
-from ._settings import default_request, newer_values, trigger_request
-from ._storage import OWN_IN_INPUT, OWN_IN_OUTPUT
-from ._strict import KEPT
-from ._values import ExecutionLimits, Hardening
-from .network.job import chosen_subnets
-from .rights.access import known_to_differ
+from .._settings import default_request, newer_values, trigger_request
+from .._storage import OWN_IN_INPUT, OWN_IN_OUTPUT
+from .._strict import KEPT
+from .._values import ExecutionLimits, Hardening
+from ..network.job import chosen_subnets
+from ..rights.access import known_to_differ
+from .checks import OWN_RULE, Arguments, implements, is_token, wrong_types
 
 _STEP_FUNCTIONS = "AWS Step Functions Developer Guide, "
 
