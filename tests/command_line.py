@@ -22,7 +22,8 @@ class Typed:
 
     @property
     def json(self) -> Any:
-        """The answer as a value."""
+        """The answer as a value; a command without one fails the test with what it said."""
+        assert self.out, f"exit code {self.code}: {self.err}"
         return json.loads(self.out)
 
 

@@ -104,6 +104,17 @@ class Deployed:
         self._sqs = rehearsal.client("sqs")
         self._events: dict[str, dict[str, Any]] = {}
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """What makes the local AWS the AWS of a shell, and this workflow its deployment: other tests deploy others."""
+        return {**self.rehearsal.environment, "COMPREHEND_ENTITIES_STATE_MACHINE": self.outputs["StateMachineArn"]}
+
+    def queue(self, name: str) -> str:
+        """URL of a queue that a tag of the state machine names, as ``wakes`` or ``dead-letters:Uploads``."""
+        tags = self._functions.list_tags_for_resource(resourceArn=self.outputs["StateMachineArn"])["tags"]
+        (url,) = [tag["value"] for tag in tags if tag["key"] == f"cdk-comprehend-entities:{name}"]
+        return str(url)
+
     def put(self, documents: Mapping[str, bytes], *, below: str = "input/") -> str:
         """Put documents under a prefix of their own; returns its URI."""
         prefix = f"{below}{next(self._names)}/"

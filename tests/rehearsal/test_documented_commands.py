@@ -101,13 +101,13 @@ class Shell:
 
 @pytest.fixture(scope="module")
 def shell(workflow: Deployed, tmp_path_factory: pytest.TempPathFactory) -> Shell:
-    return Shell(workflow.rehearsal.environment, tmp_path_factory.mktemp("shell"))
+    return Shell(workflow.environment, tmp_path_factory.mktemp("shell"))
 
 
 @pytest.fixture
 def account(workflow: Deployed, monkeypatch: pytest.MonkeyPatch) -> Aws:
     """The command line's own clients."""
-    for name, value in workflow.rehearsal.environment.items():
+    for name, value in workflow.environment.items():
         monkeypatch.setenv(name, value)
     return Aws()
 
@@ -117,7 +117,7 @@ def filled(workflow: Deployed) -> dict[str, str]:
     """What stands for each placeholder of the documents."""
     functions = workflow.rehearsal.client("lambda").get_paginator("list_functions").paginate()
     names = [each["FunctionName"] for page in functions for each in page["Functions"]]
-    (dispatcher,) = [name for name in names if "DispatchUploads" in name]
+    (dispatcher,) = [name for name in names if name.startswith("Rehearsed") and "DispatchUploads" in name]
     return {
         "../../local/samples": str(ROOT / "local" / "samples"),
         "<DispatchUploads>": dispatcher,

@@ -94,8 +94,7 @@ def test_upload_pipeline_indexes_entities_once_and_answers_sql(local_aws: Rehear
     assert indexed() == items
 
     people = (EXAMPLES / "upload_pipeline" / "people.sql").read_text("utf-8")
-    machine = {"COMPREHEND_ENTITIES_STATE_MACHINE": example.outputs["StateMachineArn"]}
-    answer = typed("results", "--sql", people, "--json", environment={**local_aws.environment, **machine})
+    answer = typed("results", "--sql", people, "--json", environment=example.environment)
     assert {"text": "Ada Lovelace", "documents": 3}.items() <= answer.json[0].items()
 
 

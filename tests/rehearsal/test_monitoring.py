@@ -26,3 +26,4 @@ def test_it_deploys(rehearsal: Rehearsal, tmp_path: Path) -> None:
     # Those on metric math, FailingPolls and DocumentErrors, are accepted on paper: MiniStack knows single metrics only.
     assert len(alarms) == len(monitoring.alarms) - 2
     assert all(each["AlarmActions"] and "docs/runbook.md#" in each["AlarmDescription"] for each in alarms)
+    rehearsal.stacks.delete("Watched")

@@ -45,7 +45,7 @@ class Operator:
             (folder / name).write_bytes(body)
 
     def __call__(self, *arguments: str) -> Typed:
-        return typed(*arguments, environment=self.workflow.rehearsal.environment)
+        return typed(*arguments, environment=self.workflow.environment)
 
     def submit(self, *options: str) -> dict[str, Any]:
         """Submit the documents, and follow the execution to its outcome."""

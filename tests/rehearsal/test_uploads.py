@@ -49,12 +49,11 @@ def test_what_is_redriven_from_the_dead_letter_queue_is_analysed(workflow: Deplo
     s3, sqs, bucket = workflow.rehearsal.client("s3"), workflow.rehearsal.client("sqs"), workflow.outputs["InputBucket"]
     key = "not-announced/redriven.txt"
     version = s3.put_object(Bucket=bucket, Key=key, Body=TEXT * 9)["VersionId"]
-    queues = {name: url for url in sqs.list_queues()["QueueUrls"] for name in [url.rpartition("/")[2]]}
-    dead, wakes = (next(url for name, url in queues.items() if part in name) for part in ("DeadLetter", "WakeQueue"))
+    dead, wakes = workflow.queue("dead-letters:Uploads"), workflow.queue("wakes")
     item = {"key": key, "version-id": version, "size": 9 * len(TEXT), "etag": "", "sequencer": ""}
     event = {"detail": {"bucket": {"name": bucket}, "object": item}}
     sqs.send_message(QueueUrl=dead, MessageBody=json.dumps(event))
-    redriven = typed("redrive", "--json", environment=workflow.rehearsal.environment)
+    redriven = typed("redrive", "--json", environment=workflow.environment)
     # Other tests of this rehearsal may have left a batch there that waits for a redrive.
     assert redriven.json["Moved"]["Uploads"] >= 1
     sqs.send_message(QueueUrl=wakes, MessageBody="{}")
