@@ -181,7 +181,9 @@ def _outcome(found: dict[str, Any], payloads: Sequence[dict[str, Any]]) -> Outco
             return outcome
     from entities_job.errors import hint
 
-    code = found.get("error") or {"ABORTED": "ExecutionAborted"}.get(found["status"], found["status"])
+    # The codes that the event of such an end has.
+    codes = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "JobTimedOut"}
+    code = found.get("error") or codes.get(found["status"], "ExecutionFailed")
     status: Status = "FAILED"
     if found["status"] in ("ABORTED", "TIMED_OUT"):
         status = found["status"]

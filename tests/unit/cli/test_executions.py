@@ -52,14 +52,21 @@ def test_show_says_why_an_execution_was_refused_and_what_to_do(account: Account)
     assert typed("show", "small", "--json").json["Outcome"] == told
 
 
-@pytest.mark.parametrize(("status", "code"), [("ABORTED", 8), ("TIMED_OUT", 7), ("FAILED", 6)])
-def test_an_execution_that_left_no_outcome_is_told_by_step_functions(account: Account, status: str, code: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "code", "error"),
+    [("ABORTED", 8, "ExecutionAborted"), ("TIMED_OUT", 7, "JobTimedOut"), ("FAILED", 6, "ExecutionFailed")],
+)
+def test_an_execution_that_left_no_outcome_is_told_by_step_functions(
+    account: Account, status: str, code: int, error: str
+) -> None:
     arn = account.run("gone", status=status)
     account.executions[arn]["stopDate"] = account.now
     account.history[arn] = [("PollJob", {"Payload": {"Job": {"JobId": "77", "JobStatus": "IN_PROGRESS"}}})]
     found = typed("watch", "gone", "--json")
     assert found.code == code
     assert found.json["Outcome"]["Status"] == status
+    # The same code as the event of this end has.
+    assert found.json["Outcome"]["Error"]["Code"] == error
     assert found.json["Job"]["JobId"] == "77"
 
 
