@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from local.failures import FOR_GOOD
+from local.rehearsal import Rehearsal
 from local.waiting import wait_until
 from tests.command_line import Typed, typed
-from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed
+from tests.rehearsal.conftest import CLOCK_SCALE
+from tests.rehearsal.deployed import DOCUMENTS, TEXT, Deployed, synthesize
 from tests.synth.test_runbook import ENTRIES
 
 START, DESCRIBE = "StartEntitiesDetectionJob", "DescribeEntitiesDetectionJob"
+STOP, LIST = "StopEntitiesDetectionJob", "ListEntitiesDetectionJobs"
 PATIENCE_SECONDS = 400
 REFUSED_STARTS = (
     "ResourceNotFoundException",
@@ -28,6 +32,8 @@ REFUSED_STARTS = (
     "InternalServerException",
     "ThrottlingException",
 )
+LATE_SECONDS = 15 * 60
+"""From how much on the alarm LateResults counts a job's end as noticed late."""
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1500)]
 
@@ -61,10 +67,93 @@ class Operator:
         assert code in self("show", name).out
         return outcome
 
+    @property
+    def machine(self) -> str:
+        return self.workflow.outputs["StateMachineArn"]
+
+    def client(self, service: str) -> Any:
+        return self.workflow.rehearsal.client(service, patience_seconds=PATIENCE_SECONDS)
+
+    def upload(self, key: str, body: bytes = TEXT * 10, **more: Any) -> dict[str, Any]:
+        """Put an object; returns how S3 announces it."""
+        bucket = self.workflow.outputs["InputBucket"]
+        put = self.client("s3").put_object(Bucket=bucket, Key=key, Body=body, **more)
+        item = {"key": key, "version-id": put.get("VersionId", ""), "size": len(body), "etag": put["ETag"].strip('"')}
+        return {"detail": {"bucket": {"name": bucket}, "object": item}}
+
+    def announce(self, event: dict[str, Any]) -> None:
+        """Deliver S3's event of an object that no rule has announced, and wake the dispatcher."""
+        sqs = self.client("sqs")
+        sqs.send_message(QueueUrl=self.workflow.outputs["UploadQueueUrl"], MessageBody=json.dumps(event))
+        sqs.send_message(QueueUrl=self.workflow.queue("wakes"), MessageBody="{}")
+
+    def see_refused(self, key: str, code: str) -> None:
+        """See an upload among the rejected ones, with its code."""
+
+        def listed() -> set[str]:
+            found = self("results", "refused", "--json").json
+            lower = [{name.lower().replace("_", ""): value for name, value in each.items()} for each in found]
+            return {each["errorcode"] for each in lower if str(each["source"]).endswith(f"/{key}")}
+
+        assert wait_until(listed, awaited=f"{key} to be rejected", seconds=PATIENCE_SECONDS, pause=2) == {code}
+
+    def see_published(self, key: str, *, times: int = 1) -> None:
+        """See the results of so many versions of an upload."""
+
+        def published() -> int:
+            return self("results", "documents", "--json").out.count(f'/{key}"')
+
+        wait_until(published, lambda count: count >= times, awaited=key, seconds=PATIENCE_SECONDS, pause=2)
+
+    def sweep(self) -> dict[str, Any]:
+        """Call the sweep as its schedule does, every 15 minutes; returns how many jobs it stopped and ends it told."""
+        answer = self.client("lambda").invoke(
+            FunctionName=self.function("StopOrphans"), Payload=json.dumps({"StateMachineArn": self.machine})
+        )
+        swept: dict[str, Any] = json.loads(answer["Payload"].read())
+        assert "FunctionError" not in answer, swept
+        return swept
+
+    def function(self, part: str) -> str:
+        """Name of the function of this deployment whose name has a part."""
+        names = [each["FunctionName"] for each in self.client("lambda").list_functions()["Functions"]]
+        stack = self.machine.rpartition(":")[2].partition("Entities")[0]
+        [name] = [name for name in names if part in name and name.startswith(stack)]
+        return str(name)
+
+    @contextmanager
+    def changed_machine(self, change: Callable[[str], str]) -> Iterator[None]:
+        """Have another definition of the state machine; afterwards it is as it was."""
+        functions = self.client("stepfunctions")
+        before = functions.describe_state_machine(stateMachineArn=self.machine)["definition"]
+        after = change(before)
+        assert after != before
+        functions.update_state_machine(stateMachineArn=self.machine, definition=after)
+        try:
+            yield
+        finally:
+            functions.update_state_machine(stateMachineArn=self.machine, definition=before)
+
     def works_again(self) -> None:
         """See that the cause is gone: what is submitted completes."""
         self.comprehend.reset()
         assert self.submit()["Outcome"]["Status"] == "COMPLETED"
+
+
+@pytest.fixture(scope="module")
+def rehearsal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rehearsal]:
+    """A local AWS of its own, where executions' names ask for faults (:mod:`local.failures`)."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("REHEARSAL_FAILURES", "1")
+        with Rehearsal(tmp_path_factory.mktemp("aws"), clock_scale=CLOCK_SCALE) as running:
+            yield running
+
+
+@pytest.fixture(scope="module")
+def workflow(rehearsal: Rehearsal, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
+    """The workflow of the other tests."""
+    assembly = synthesize(tmp_path_factory.mktemp("assembly"))
+    return Deployed(rehearsal, rehearsal.stacks.deploy(assembly, "Rehearsed"))
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +367,150 @@ def no_free_slot(operator: Operator) -> None:
     operator.works_again()
 
 
+def event_not_accepted(operator: Operator) -> None:
+    """The event bus takes no event of an execution: its outcome is kept, and the sweep emits it."""
+    name = f"F-PublishResult-RefusedEvent-{FOR_GOOD}-1"
+    operator("submit", str(operator.folder), "--name", name, "--no-wait")
+    arn = f"{operator.machine.replace(':stateMachine:', ':execution:')}:{name}"
+    ended = operator.workflow.rehearsal.ended_execution(arn, patience_seconds=PATIENCE_SECONDS)
+    assert (ended["status"], ended["error"]) == ("FAILED", "EventNotAccepted")
+    assert arn not in operator.workflow.received()
+    assert operator.sweep()["Reported"] >= 1
+    assert operator.workflow.event(arn, patience_seconds=PATIENCE_SECONDS)["detail"]["Status"] == "COMPLETED"
+    operator.shown(name, "EventNotAccepted")
+
+
+def crashing_function(operator: Operator) -> None:
+    """A function can't be invoked for good, with the job paid for: that is taken up."""
+    told = operator("submit", str(operator.folder), "--name", f"F-PublishResult-Inactive-{FOR_GOOD}-2", "--json").json
+    outcome = operator.shown(told["Name"], "Lambda.ResourceNotReadyException")
+    assert outcome["Job"]["JobStatus"] == "COMPLETED"
+    jobs = len(operator.comprehend.jobs())
+    assert operator("resume", outcome["Job"]["JobId"], "--json").json["Outcome"]["Status"] == "COMPLETED"
+    assert len(operator.comprehend.jobs()) == jobs
+
+
+def engine_error(operator: Operator) -> None:
+    """A state that can't be evaluated, as after a change by hand: once it is mended, the same input completes."""
+
+    def broken(definition: str) -> str:
+        machine = json.loads(definition)
+        machine["States"]["StartJob"]["Arguments"]["Payload"]["Attempt"] = "{% $nothing('x') + 1 %}"
+        return json.dumps(machine)
+
+    with operator.changed_machine(broken):
+        told = operator.submit()
+    code = operator("show", told["Name"], "--json").json["Outcome"]["Error"]["Code"]
+    assert code.startswith("States.")
+    assert "JobId" not in operator.shown(told["Name"], code)["Job"]
+    operator.works_again()
+
+
+def earlier_contract(operator: Operator) -> None:
+    """A definition of another version than the functions: once they agree, the same input completes."""
+    with operator.changed_machine(lambda text: text.replace('"ContractVersion":1', '"ContractVersion":0')):
+        told = operator.submit()
+    assert "JobId" not in operator.shown(told["Name"], "ContractNotUnderstood")["Job"]
+    operator.works_again()
+
+
+def ended_without_error(operator: Operator) -> None:
+    """The machine was changed to one that fails and gives no error: the event of its end is reported for it."""
+
+    def failing(definition: str) -> str:
+        machine = json.loads(definition)
+        return json.dumps(
+            {**machine, "StartAt": "Changed", "States": {**machine["States"], "Changed": {"Type": "Fail", "Error": ""}}}
+        )
+
+    with operator.changed_machine(failing):
+        told = operator("submit", str(operator.folder), "--name", "book-changed", "--no-wait", "--json").json
+        operator.workflow.event(told["ExecutionArn"], patience_seconds=PATIENCE_SECONDS)
+    assert operator.shown("book-changed", "ExecutionFailed")["Status"] == "FAILED"
+    operator.works_again()
+
+
+def orphaned(operator: Operator) -> None:
+    """A job that could not be stopped with its execution: the sweep stops it, and it is taken up."""
+    operator.comprehend.spoil_jobs(stuck_in="IN_PROGRESS")
+    operator.comprehend.inject(STOP, "AccessDeniedException", times=FOR_GOOD)
+    told = operator("submit", str(operator.folder), "--name", "book-orphan", "--no-wait", "--json").json
+    job = operator.workflow.job(told["ExecutionArn"], status="IN_PROGRESS", patience_seconds=PATIENCE_SECONDS)
+    operator("stop", "book-orphan")
+    detail = operator.workflow.event(told["ExecutionArn"], patience_seconds=PATIENCE_SECONDS)["detail"]
+    assert "could not be stopped" in detail["Error"]["Message"]
+    assert operator.workflow.job(told["ExecutionArn"], status="IN_PROGRESS")
+    operator.comprehend.clear_faults()
+    assert operator.sweep()["Stopped"] == 1
+    operator.workflow.job(told["ExecutionArn"], status="STOPPED", patience_seconds=PATIENCE_SECONDS)
+    again = operator("resume", job["JobId"], "--json").json["Outcome"]
+    assert (again["Status"], again["Job"]["JobId"]) == ("STOPPED", job["JobId"])
+    assert operator.sweep()["Stopped"] == 0
+
+
+def noticed_late(operator: Operator) -> None:
+    """Polls fail until long after the job's end: its results are complete, only late."""
+    operator.comprehend.spoil_jobs(seconds=60.0)
+    # Polls pause for a minute and more after 4 calls each: 80 calls take over LATE_SECONDS of the emulator's clock.
+    operator.comprehend.inject(DESCRIBE, "AccessDeniedException", times=80)
+    told = operator.submit()
+    outcome = operator("show", told["Name"], "--json").json["Outcome"]
+    assert (outcome["Status"], outcome["LagSeconds"] >= LATE_SECONDS) == ("COMPLETED", True), outcome
+    assert operator("results", "entities", "--job", outcome["Job"]["JobId"], "--json").json
+
+
+def unknown_job(operator: Operator) -> None:
+    """Polls are told that there is no such job: it is taken up once the service knows it."""
+    operator.comprehend.inject(DESCRIBE, "JobNotFoundException", times=FOR_GOOD)
+    told = operator.submit()
+    job_id = operator.shown(told["Name"], "JobNotFoundException")["Job"]["JobId"]
+    operator.comprehend.clear_faults()
+    assert operator("resume", job_id, "--json").json["Outcome"]["Result"]["DocumentsUri"]
+    assert operator("results", "documents", "--job", job_id, "--json").code == 0
+    operator.works_again()
+
+
+def requests_refused(operator: Operator) -> None:
+    """The quota of requests is used up for good: no job is started."""
+    operator.comprehend.inject(LIST, "TooManyRequestsException", times=FOR_GOOD)
+    told = operator.submit()
+    assert "JobId" not in operator.shown(told["Name"], "TooManyRequestsException")["Job"]
+    operator.works_again()
+
+
+def daily_cost(operator: Operator) -> None:
+    """Uploads cost nothing while the rule of their trigger is disabled; a backfill takes them up later."""
+    told = operator.submit()
+    assert told["Outcome"]["EstimatedCostUsd"] > 0
+    events = operator.client("events")
+    [rule] = [
+        each["Name"] for each in events.list_rules()["Rules"] if "Uploads" in each.get("EventPattern", "").title()
+    ]
+    events.disable_rule(Name=rule)
+    operator.upload("uploads/book/costs.txt")
+    events.enable_rule(Name=rule)
+    operator.upload("uploads/book/costs-again.txt")
+    operator.see_published("uploads/book/costs-again.txt")
+    assert "uploads/book/costs.txt" not in operator("results", "documents", "--json").out
+    operator("backfill")
+    operator.see_published("uploads/book/costs.txt")
+
+
+def source_deleted(operator: Operator) -> None:
+    event = operator.upload("not-announced/gone.txt")
+    found = event["detail"]["object"]
+    operator.client("s3").delete_object(
+        Bucket=event["detail"]["bucket"]["name"], Key=found["key"], VersionId=found["version-id"]
+    )
+    operator.announce(event)
+    operator.see_refused("not-announced/gone.txt", "SOURCE_DELETED")
+    operator.upload("uploads/book/gone.txt")
+    operator.see_published("uploads/book/gone.txt")
+
+
 CASES: list[tuple[tuple[str, ...], Callable[[Operator], None]]] = [
+    # Before any sweep, which ends the fault of the event bus.
+    (("EventNotAccepted",), event_not_accepted),
     (("COMPLETED",), completed),
     (("COMPLETED_WITH_ERRORS", "ResultIncomplete", "UNSUPPORTED_ENCODING", "DocumentErrors"), incomplete),
     (("NOT_RECEIVED",), not_received),
@@ -300,30 +532,29 @@ CASES: list[tuple[tuple[str, ...], Callable[[Operator], None]]] = [
     (("NO_WRITE_ACCESS_TO_OUTPUT",), failing_job("NO_WRITE_ACCESS_TO_OUTPUT")),
     (("AccessDenied",), refused_start("AccessDeniedException")),
     *(((code,), refused_start(code)) for code in REFUSED_STARTS),
+    (("Another code",), refused_start("BatchSizeLimitExceededException")),
+    (("Lambda errors",), crashing_function),
+    (("States errors",), engine_error),
+    (("ContractNotUnderstood",), earlier_contract),
+    (("ExecutionFailed",), ended_without_error),
+    (("OrphanedJobs",), orphaned),
+    (("LateResults",), noticed_late),
+    (("JobNotFoundException",), unknown_job),
+    (("TooManyRequestsException",), requests_refused),
+    (("DailyCost",), daily_cost),
+    (("SOURCE_DELETED",), source_deleted),
 ]
 """Which entries each case causes and follows."""
 
 NOT_CAUSED = {
-    "LateResults",
-    "OrphanedJobs",
-    "UnreportedEnds",
-    "DailyCost",
-    "ExecutionFailed",
-    "TooManyRequestsException",
-    "JobNotFoundException",
-    "ContractNotUnderstood",
-    "EventNotAccepted",
-    "ResultTooLarge",
-    "Lambda errors",
-    "States errors",
-    "Another code",
-    "BATCH_LIMIT_EXCEEDED",
-    "SOURCE_DELETED",
-    "SOURCE_OVERWRITTEN",
-    "SOURCE_ARCHIVED",
-    "SOURCE_UNREADABLE",
+    "BATCH_LIMIT_EXCEEDED": "no case here yet; tests/unit/uploads/test_batch.py causes it",
+    "SOURCE_OVERWRITTEN": "no case here yet; tests/unit/handlers/test_dispatch_uploads.py reads it",
+    "SOURCE_ARCHIVED": "an upload put as GLACIER was not rejected there within 5 minutes; no other test causes it",
+    "SOURCE_UNREADABLE": "no case here yet; bench/iam_paths.py causes it",
+    "UnreportedEnds": "no event came into its queue there; rehearse-failures has its sweep report",
+    "ResultTooLarge": "needs an archive of 50 GB; tests/unit/publish/test_archive.py lowers the limit",
 }
-"""Entries that no case here causes: rehearse-failures, load-uploads and unit tests cause those that can be."""
+"""Entries that no case here causes, each with the reason and what causes it instead."""
 
 
 @pytest.mark.parametrize(("entries", "follow"), CASES, ids=[entries[0] for entries, _ in CASES])
@@ -336,5 +567,5 @@ def test_the_entry_is_caused_and_followed(
 def test_every_entry_is_caused_here_or_said_not_to_be() -> None:
     caused = [entry for entries, _ in CASES for entry in entries]
     assert len(caused) == len(set(caused))
-    assert set(caused) | NOT_CAUSED == set(ENTRIES)
-    assert not set(caused) & NOT_CAUSED
+    assert set(caused) | set(NOT_CAUSED) == set(ENTRIES)
+    assert not set(caused) & set(NOT_CAUSED)
