@@ -195,7 +195,8 @@ def accept_on_paper() -> None:
 
     paper: dict[str, Callable[..., Any]] = {
         "create": create,
-        "update": lambda physical, old, new, stack: (physical, {}),
+        # An alarm is told its logical id, too.
+        "update": lambda physical, *_: (physical, {}),
         "delete": lambda *_: None,
     }
     for name in PAPER_TYPES:
