@@ -101,5 +101,5 @@ def explain(error: Exception) -> tuple[str, str]:
     if code.startswith(("AccessDenied", "AuthorizationError", "UnauthorizedOperation", "KMSAccessDenied")):
         return message, _DENIED
     if type(error).__module__.split(".")[0] not in _KNOWN and not isinstance(error, OSError) and name not in _ADVICE:
-        return f"{name}: {message}", "This is a fault of the command line: please report it with the command."
+        return f"{name}: {message}", "This is a bug in the command line: please report it with the command."
     return message, _ADVICE.get(code) or _ADVICE.get(name, "")

@@ -175,17 +175,17 @@ def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
     here, there = Stack.of(scope).account, bucket.env.account
     if known_to_differ(here, there):
         text = (
-            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must have it send "
-            f"them, and a rule there must pass them on to the default event bus of account {here}"
+            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must turn them "
+            f"on, and a rule there must forward them to the default event bus of account {here}"
         )
         Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
         return
     if isinstance(bucket, s3.Bucket) and not _notifies(bucket):
         Annotations.of(bucket).add_warning_v2(
             "cdk-comprehend-entities:notifications",
-            f"from now on CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are "
-            "removed when its stack is deployed. Define them all where the bucket is defined, and say so there by "
-            "s3.Bucket(event_bridge_enabled=True), which ends this warning",
+            f"CDK now sets all notifications of {bucket.node.path}: the deployment removes those that "
+            "were set elsewhere. Define all of them in the bucket's own stack. To remove this warning, set "
+            "s3.Bucket(event_bridge_enabled=True) there",
         )
     with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
         bucket.enable_event_bridge_notification()

@@ -38,7 +38,7 @@ def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -
         ("POST", "reset"): _reset,
     }
     if not isinstance(body, dict):
-        raise ValueError("the body is no JSON object")
+        raise ValueError("the body is not a JSON object")
     action = actions.get((method, path.removeprefix("/_comprehend/")))
     if action is None:
         known = ", ".join(f"{name} /_comprehend/{end}" for name, end in actions)

@@ -63,7 +63,7 @@ def accept(
                     run_checks(trial, checks, keep)
         except KeyboardInterrupt:
             record.interrupted = True
-            doing("interrupted; everything is removed first")
+            doing("interrupted; removing everything first")
         finally:
             signals.ends_nothing = True
             cleaned = clean_up(aws, ledger, pause=options.pause, told=doing)
@@ -109,9 +109,7 @@ class _Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.ends_nothing:
-            self._doing(
-                "removing everything; if it must end now, `comprehend-entities accept --clean-up` goes on later"
-            )
+            self._doing("removing everything; if you end it now, run `comprehend-entities accept --clean-up` later")
             return
         self.ends_nothing = True
         raise KeyboardInterrupt

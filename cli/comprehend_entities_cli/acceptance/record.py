@@ -101,7 +101,7 @@ class Record:
             f"# Acceptance on {where}, {self.region}, {self.begun[:10]}",
             "",
             f"{counts['checks']} checks: {counts['passed']} passed, {counts['failed']} failed, {counts['not_here']} "
-            f"could not be had here. Left behind: {counts['left_behind']}. "
+            f"could not run here. Left behind: {counts['left_behind']}. "
             f"Keys in their waiting period: {self.keys_waiting}.",
             *(["", "The run was interrupted."] if self.interrupted else []),
             "",

@@ -176,7 +176,7 @@ class Trial:
             if found := find():
                 return found
             if late:
-                also = f"; the last error of a look was {self.watch.error}" if self.watch.error else ""
+                also = f"; the last error of a poll was {self.watch.error}" if self.watch.error else ""
                 raise CheckFailed(f"waited {patience:.0f} s for {awaited}{also}")
             self.pause(self.options.pause)
 

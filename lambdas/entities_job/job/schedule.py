@@ -50,7 +50,9 @@ class PollSchedule:
         looks = self.first_looks if isinstance(self.first_looks, tuple | list) else (None,)
         numbers = all(type(each) in (int, float) and math.isfinite(each) for each in (*looks, *astuple(self)[1:]))
         if not numbers or self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
-            raise ValueError(f"a poll schedule is of numbers, waits at least 1 second and never shrinks; got {self}")
+            raise ValueError(
+                f"a poll schedule consists of numbers, waits at least 1 second and never decreases; got {self}"
+            )
         if list(self.first_looks) != sorted(set(self.first_looks)):
             raise ValueError(f"first_looks of a poll schedule must rise; got {self.first_looks}")
 

@@ -80,7 +80,7 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 # Byte by byte, all is had that came before the damage.
                 with suppress(zlib.error):
                     yield from filter(None, (before.decompress(bytes([byte])) for byte in left))
-                raise ArchiveDamaged(f"the archive is no sound gzip stream: {error}") from error
+                raise ArchiveDamaged(f"the archive is not a valid gzip stream: {error}") from error
             left, member = (member.unused_data, None) if member.eof else (member.unconsumed_tail, member)
             size += len(block)
             if block:
@@ -144,7 +144,7 @@ class _Tape(io.RawIOBase):
 
     def broken(self, why: str) -> ArchiveDamaged:
         """Return the damage, or for what is sound gzip an error of its own."""
-        return self.damage or ArchiveDamaged(f"the archive is no sound tar file: {why}")
+        return self.damage or ArchiveDamaged(f"the archive is not a valid tar file: {why}")
 
 
 class Member:

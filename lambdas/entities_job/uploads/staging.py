@@ -40,7 +40,7 @@ _REFUSALS = {
     "NoSuchVersion": ("SOURCE_DELETED", "was deleted before it was copied"),
     "MethodNotAllowed": ("SOURCE_DELETED", "was deleted before it was copied"),
     "PreconditionFailed": ("SOURCE_OVERWRITTEN", "was overwritten before it was copied, in a bucket without versions"),
-    "InvalidObjectState": ("SOURCE_ARCHIVED", "lies in an archive storage class, from which S3 copies nothing"),
+    "InvalidObjectState": ("SOURCE_ARCHIVED", "is in an archive storage class; S3 does not copy it"),
 }
 
 
