@@ -16,7 +16,7 @@ _MARK = f"{PREFIX}workflow"
 
 @dataclass(frozen=True)
 class Trigger:
-    """An upload trigger: what is put under its prefix is analysed automatically."""
+    """An upload trigger: objects under its prefix are analysed automatically."""
 
     name: str
     uri: str

@@ -73,7 +73,7 @@ class Documents:
 
 
 def collect(paths: Iterable[Path], *, custom: bool = False, by_line: bool = False) -> Documents:
-    """Return what some files and folders hold.
+    """Return the documents in some files and folders.
 
     Hidden files and folders are left out, as are a program's dependencies: no documents, but maybe secrets.
 

@@ -23,7 +23,7 @@ from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
 OWN_IN_INPUT, OWN_IN_OUTPUT = (_STAGING, _CLAIMS), ("jobs/", "results/", _WORK)
-"""What the workflow itself writes under, in the bucket of documents, and behind the output prefix."""
+"""Prefixes that the workflow itself writes, in the bucket of documents, and behind the output prefix."""
 
 _KEPT_DAYS, _CLAIMS_DAYS = 14, 365
 _S3_GUIDE = "Amazon S3 User Guide, "
@@ -136,7 +136,7 @@ def storage(
     hardening: StandardHardening | StrictHardening,
     longest: Duration,
 ) -> Storage:
-    """Return what is given, completed by new buckets and keys."""
+    """Return the given buckets and keys, completed by new ones."""
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)

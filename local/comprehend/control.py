@@ -17,7 +17,7 @@ class NoSuchPath(Exception):
 
 
 def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Answer one call; what each does stands at :class:`.admin.Admin`.
+    """Answer one call; :class:`.admin.Admin` describes each.
 
     Raises:
         NoSuchPath: there is no such method and path.

@@ -116,7 +116,7 @@ class _Signals:
 
 
 def finish(aws: Aws, runs: Sequence[Ledger], options: Options, doing: Callable[[str], None]) -> list[str]:
-    """Clean up interrupted runs; return what is left behind of them."""
+    """Clean up interrupted runs; return their remaining resources."""
     left, signals = [], _Signals(doing)
     signals.ends_nothing = True
     for ledger in runs:

@@ -23,7 +23,7 @@ _MACHINE, _BUCKET = "AWS::StepFunctions::StateMachine", "AWS::S3::Bucket"
 
 @dataclass
 class Cleaned:
-    """What a clean-up has found at its end.
+    """The result of a clean-up.
 
     Attributes:
         left: what is left behind and costs or holds data, with the reason.

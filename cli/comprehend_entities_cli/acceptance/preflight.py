@@ -56,7 +56,7 @@ def account_of(aws: Aws) -> str:
 
 
 def preflight(aws: Aws, account: str) -> Iterator[Finding]:
-    """Check one thing after another; a check that may not be made is told as unknown."""
+    """Check the account in order; a check without permission is reported as unknown."""
     checks: dict[str, Callable[[Aws, str], Iterator[Finding]]] = {
         "Region": _region,
         "Comprehend": _comprehend,

@@ -23,7 +23,7 @@ _ACCOUNT = re.compile(r"(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])")
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a check.
+    """The result of a check.
 
     Attributes:
         number: its place in the list of all checks, from 1.
@@ -74,7 +74,7 @@ class Record:
     interrupted: bool = False
 
     def counts(self) -> dict[str, int]:
-        """Return what the last line of the command says."""
+        """Return the counts for the last line of the command."""
         verdicts = [each.verdict for each in self.results]
         return {
             "checks": len(verdicts),

@@ -24,7 +24,7 @@ class Kept(NamedTuple):
 
 
 def kept_by(aws: Aws, stack: str) -> list[Kept]:
-    """Return what a deleted stack of this workflow has kept; ``stack`` is its name or id.
+    """Return the resources that a deleted stack of this workflow kept; ``stack`` is its name or id.
 
     Raises:
         CommandError: the stack still stands, is not known, or had no workflow.
@@ -57,7 +57,7 @@ def kept_by(aws: Aws, stack: str) -> list[Kept]:
 
 
 def remove(aws: Aws, kept: Kept) -> str:
-    """Remove one resource and all that it holds; return what was done, in words."""
+    """Remove one resource and its content; return a description of the removal."""
     if kept.kind == "bucket":
         number = empty(aws, kept.name)
         aws.client("s3").delete_bucket(Bucket=kept.name)

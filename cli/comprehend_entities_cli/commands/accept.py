@@ -44,7 +44,7 @@ def accept(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> int:
-    """Deploy the workflow under a name of its own, prove each point on this account, and remove everything."""
+    """Deploy the workflow under a separate name, prove each point on this account, and remove everything."""
     from ..acceptance.accept import accept as accepted
     from ..acceptance.checks.running import chosen
     from ..acceptance.preflight import account_of

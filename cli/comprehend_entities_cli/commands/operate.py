@@ -61,7 +61,7 @@ def backfill(
 
 
 def redrive(use: Use) -> None:
-    """Try again what is in dead-letter queues: uploads, and batches that failed."""
+    """Retry the messages in dead-letter queues: uploads, and batches that failed."""
     moved = {name: move_dead_letters(use.aws, each) for name, each in use.deployment.triggers.items()}
     use.screen.answer({"Moved": moved})
     for name, number in moved.items():
@@ -76,7 +76,7 @@ def purge(
     stack: Annotated[str, typer.Argument(help="The deleted stack: its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
-    """Empty and remove what a deleted deployment has kept: buckets with documents and results, keys, logs."""
+    """Empty and remove the resources that a deleted deployment kept: buckets with documents and results, keys, logs."""
     kept = kept_by(use.aws, stack)
     if not kept:
         use.screen.answer([])

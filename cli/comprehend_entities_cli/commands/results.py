@@ -85,7 +85,7 @@ def report(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     note: Annotated[str, typer.Option(help="A remark for the top of the report.")] = "",
 ) -> None:
-    """Write one HTML file that shows results: documents with their entities marked, and what failed."""
+    """Write one HTML file that shows results: documents with their entities marked, and errors."""
     from ..report import write_report
 
     path = output if force else _new(output)

@@ -38,7 +38,7 @@ def cost(
     one_doc_per_line: _ByLine = False,
     custom: _Custom = False,
 ) -> int:
-    """Estimate what analysing documents costs, before anything is deployed or uploaded."""
+    """Estimate the cost of analysing documents, before anything is deployed or uploaded."""
     documents = collect(paths, custom=custom, by_line=one_doc_per_line)
     use.screen.answer(documents.as_json())
     _describe(use, documents)

@@ -65,7 +65,7 @@ def checked(*rules: Rule) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def wrong_types(hints: Mapping[str, Any], given: Arguments, prefix: str = "") -> dict[str, Violation]:
-    """Return what is wrong with values that don't fit the annotations of their names."""
+    """Return violations for values that don't match the annotations of their names."""
     return {
         name: Violation(f"{prefix}{name}", value, f"must be {_kind(hints[name])[0]}", "type of the argument")
         for name, value in given.items()

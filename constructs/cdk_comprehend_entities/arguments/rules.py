@@ -67,7 +67,7 @@ in vain: entered, scheduled, started, submitted, timed out, exited.
 
 
 def workflow(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of a workflow."""
+    """Yield the violations in the arguments of a workflow."""
     for name in ("input_prefix", "output_prefix"):
         yield from _prefix(name, given[name])
     yield from _overlaps(given)
@@ -94,7 +94,7 @@ def workflow(given: Arguments) -> Iterator[Violation]:
 
 
 def uploads(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of an upload trigger; ``self`` is its workflow."""
+    """Yield the violations in the arguments of an upload trigger; ``self`` is its workflow."""
     of, name, prefix = given["self"], given["trigger_id"], given["prefix"]
     if not re.fullmatch(r"[A-Za-z0-9]{1,32}", name):
         yield Violation("trigger_id", name, "must be 1 to 32 letters and digits", OWN_RULE)
@@ -117,7 +117,7 @@ def uploads(given: Arguments) -> Iterator[Violation]:
 
 
 def catalog(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of a results catalog."""
+    """Yield the violations in the arguments of a results catalog."""
     cutoff = given["bytes_scanned_cutoff_per_query"]
     if cutoff and not cutoff.is_unresolved():
         source = "Amazon Athena API Reference, WorkGroupConfiguration"
@@ -179,7 +179,7 @@ def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
 
 
 def monitoring(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of ``monitor``."""
+    """Yield the violations in the arguments of ``monitor``."""
     if given["daily_cost_usd"] is not None:
         yield from _between("daily_cost_usd", given["daily_cost_usd"], service.USD_PER_UNIT["built-in"])
     if given["runbook_url"] is not None and not given["runbook_url"]:

@@ -100,7 +100,7 @@ class _Told(NamedTuple):
 
 
 class _Batch:
-    """What is kept back meanwhile, to be told in one go."""
+    """Acknowledgements that are collected, to be made together."""
 
     def __init__(self) -> None:
         self.told: list[_Told] = []

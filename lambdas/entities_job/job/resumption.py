@@ -67,7 +67,7 @@ def request(job: Job) -> JobRequest:
 
 
 def inspected(job: Job) -> Inspected | None:
-    """Return what was found of the job's input before it was started, if that is kept."""
+    """Return the inspection of the job's input from before its start, if it is kept."""
     folder = operation.requested_folder(job["OutputDataConfig"]["S3Uri"]).split("/")[-2]
     # A caller's own token names the folder, too; the findings are under the execution's name.
     execution = (owner(folder) or folder).rpartition(":")[2]

@@ -81,7 +81,7 @@ def explain(found: Iterable[Violation]) -> str:
 
 
 def field_of(message: str) -> str | None:
-    """Return the path of the field that a rejection names first, ours or the service's, or None if it names none.
+    """Return the path of the first field in a rejection, ours or the service's, or None if it contains none.
 
     Example:
         >>> field_of("1 validation error detected: Value 'x' at 'tags.1.member.key' failed to satisfy constraint: ...")
@@ -122,7 +122,7 @@ def violations(
 
 
 def remarks(request: Mapping[str, object]) -> Iterator[Violation]:
-    """Yield what a request asks for in vain: the job runs, but not as its author may expect."""
+    """Yield fields of a request that have no effect: the job runs, but not as its author may expect."""
     language = request.get("LanguageCode")
     if is_custom(request) and language in _enum("LanguageCode") and language not in CUSTOM_LANGUAGES:
         rule = f"is ignored: a custom recognizer has its own language, one of {', '.join(CUSTOM_LANGUAGES)}"

@@ -213,7 +213,7 @@ class Gathering:
 
     @property
     def begun(self) -> bool:
-        """True after anything was taken."""
+        """True after a message was taken."""
         return bool(self._entries)
 
     def leave(self, message: MessageTypeDef) -> None:
@@ -235,7 +235,7 @@ class Gathering:
         return max(0, room if tally.documents else min(room, 10 + len(self._entries)))
 
     def batch(self) -> UploadBatch | None:
-        """Return what was gathered, if anything was."""
+        """Return the gathered batch, if there is one."""
         if not self._entries:
             return None
         # What is left, or was not read, waits about as long as the newest of the batch.

@@ -70,7 +70,7 @@ class UploadQueue:
         return answer.get("Messages", [])
 
     def bury(self, dead: Sequence[tuple[MessageTypeDef, str]]) -> None:
-        """Move messages into the dead-letter queue, each with the reason; what fails stays, and comes again."""
+        """Move messages into the dead-letter queue, each with the reason; failed ones are received again."""
         buried = []
         for message, reason in dead:
             try:

@@ -33,7 +33,7 @@ class Check:
 
     @property
     def stage(self) -> int:
-        """When it runs: with the scenarios, after them with all slots filled, or after all else."""
+        """The stage in which it runs: with the scenarios, after them with all slots filled, or after all else."""
         return 2 if self.last else int("quota" in self.needs)
 
 

@@ -1,4 +1,4 @@
-"""What CloudFormation has made: functions, logs, buckets, events and keys."""
+"""Checks of resources that CloudFormation created: functions, logs, buckets, events and keys."""
 
 from __future__ import annotations
 

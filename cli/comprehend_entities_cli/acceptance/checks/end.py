@@ -1,4 +1,4 @@
-"""What must be true after all else: nothing was denied, nothing lies in a dead-letter queue."""
+"""Checks at the end: no call was denied, and dead-letter queues are empty."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the service makes of odd input, and of names and texts of documents."""
+"""Checks of the service with unusual input, and with names and texts of documents."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who may do what: the role of jobs, and everybody else."""
+"""Checks of permissions: the data-access role, and all other principals."""
 
 from __future__ import annotations
 
