@@ -8,7 +8,7 @@ from typing import Any
 
 
 class CommandError(Exception):
-    """A command can't do what it was asked; ``advice`` says what to do about it."""
+    """A command failed; ``advice`` says what to do about it."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
@@ -91,7 +91,7 @@ _DENIED = "Ask for this permission; docs/command-line.md lists what each command
 
 
 def explain(error: Exception) -> tuple[str, str]:
-    """Return what happened in one message, and what to do about it."""
+    """Return the message for an error, and advice."""
     name, code = type(error).__name__, error_code(error)
     message = " ".join(str(error).split()) or name
     if code:
@@ -101,5 +101,5 @@ def explain(error: Exception) -> tuple[str, str]:
     if code.startswith(("AccessDenied", "AuthorizationError", "UnauthorizedOperation", "KMSAccessDenied")):
         return message, _DENIED
     if type(error).__module__.split(".")[0] not in _KNOWN and not isinstance(error, OSError) and name not in _ADVICE:
-        return f"{name}: {message}", "This is a fault of the command line: please report it with the command."
+        return f"{name}: {message}", "This is a bug in the command line: please report it with the command."
     return message, _ADVICE.get(code) or _ADVICE.get(name, "")

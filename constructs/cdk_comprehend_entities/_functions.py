@@ -139,7 +139,7 @@ class FunctionFactory:
 
 @dataclass(frozen=True)
 class Functions:
-    """The Lambda functions that the state machine calls; each has a role of its own.
+    """The Lambda functions that the state machine calls, each with a separate role.
 
     Attributes:
         inspect_input: completes and checks the request, and lists the input.

@@ -115,7 +115,7 @@ class PollJobInput(TypedDict):
 
 
 Step = Literal["WAIT", "AWAIT", "STOP", "RESTART", "PUBLISH", "FAIL"]
-"""What follows a poll; ``AWAIT`` is to wait for the output's event."""
+"""The step after a poll; ``AWAIT`` waits for the output's event."""
 
 
 class PollJobOutput(TypedDict):

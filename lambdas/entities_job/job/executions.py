@@ -19,7 +19,7 @@ _LONGEST = timedelta(days=14)
 
 
 def described(arn: str) -> DescribeExecutionOutputTypeDef | None:
-    """Return what is known of an execution, or None if there is none: its record is kept for 90 days."""
+    """Return the description of an execution, or None if there is none: its record is kept for 90 days."""
     functions = aws.stepfunctions()
     try:
         return functions.describe_execution(executionArn=arn)

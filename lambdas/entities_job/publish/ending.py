@@ -20,7 +20,7 @@ from .outcome import bounded, emit, outcome, problem
 _STATUSES: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 _CODES = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "JobTimedOut"}
 _CLOCKS = timedelta(minutes=1)
-"""How far the clocks of two services may differ."""
+"""Largest difference between the clocks of two services."""
 
 
 def report(execution: Execution, made: Outcome) -> Outcome:
@@ -63,7 +63,7 @@ def end(execution_arn: str) -> Outcome | None:
 
 
 def advised(error: OutcomeError, job: Job) -> OutcomeError:
-    """Return an error with how to get what was paid for and not published, if that is so."""
+    """Return an error, with a hint how to publish the job if it is paid for and not published."""
     if "JobId" in job and job.get("JobStatus") != "FAILED":
         error["Hint"] = "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))
     return error
