@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,3 +44,10 @@ def blocks(language: str) -> Iterator[Block]:
         for found in _BLOCK.finditer(text):
             if found[2] == language:
                 yield Block(page, text.count("\n", 0, found.start()) + 1, language, textwrap.dedent(found[3]))
+
+
+def commands(block: Block) -> list[list[str]]:
+    """Return the words of each command of a shell block, comments left out."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    pieces = [shlex.split(part, comments=True) for line in lines for part in line.split(" && ")]
+    return [words for words in pieces if words]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from threading import Lock
 from typing import Any
@@ -20,7 +21,7 @@ class Aws:
 
     Args:
         profile: of the AWS configuration (default: the environment's).
-        region: the Region (default: the profile's).
+        region: the Region (default: ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the profile's).
         endpoint_url: of another AWS than the real one.
     """
 
@@ -33,7 +34,9 @@ class Aws:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session(profile_name=self._profile, region_name=self._region)
+        # boto3 reads AWS_DEFAULT_REGION only; the AWS CLI and the CDK read AWS_REGION, too.
+        region = self._region or os.environ.get("AWS_REGION") or None
+        return boto3.Session(profile_name=self._profile, region_name=region)
 
     def client(self, service: str) -> Any:
         """Return the boto3 client of a service; threads may share it."""
@@ -45,7 +48,16 @@ class Aws:
                 config = Config(
                     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32
                 )
-                self._clients[service] = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
+                try:
+                    made = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
+                except ValueError as error:
+                    if "Invalid endpoint" not in str(error):
+                        raise
+                    advice = (
+                        "Give the whole address in --endpoint-url or AWS_ENDPOINT_URL, such as http://127.0.0.1:4566."
+                    )
+                    raise CommandError(f"{error}.", advice) from error
+                self._clients[service] = made
             return self._clients[service]
 
     def client_of(self, service: str, **options: Any) -> Any:

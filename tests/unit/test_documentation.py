@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import sqlglot
 from typer.main import get_command
 
 from comprehend_entities_cli.app import app
-from tests.blocks import NEEDS_ACCOUNT, PAGES, ROOT, Block, blocks
+from tests.blocks import NEEDS_ACCOUNT, PAGES, ROOT, Block, blocks, commands
 from tests.command_line import typed
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -23,12 +22,6 @@ VARIABLES = set(re.findall(r"^([A-Z]+) \??= ?", MAKEFILE, re.MULTILINE))
 SHELL = [block for block in blocks("sh") if not block.marked]
 HARMLESS = {"cd", "export", "git", "pip", "python", "python3", "source"}
 """Commands that blocks may use without the mark: they reach no account."""
-
-
-def commands(block: Block) -> list[list[str]]:
-    lines = block.text.replace("\\\n", " ").splitlines()
-    pieces = [shlex.split(part, comments=True) for line in lines for part in line.split(" && ")]
-    return [words for words in pieces if words]
 
 
 @pytest.mark.parametrize("block", SHELL, ids=[block.name for block in SHELL])
