@@ -25,7 +25,7 @@ import aws_cdk as cdk
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
-from cdk_comprehend_entities import EntitiesDetectionWorkflow
+from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
 from local.rehearsal import Rehearsal
 
 EXECUTIONS, UPLOADS = 1_000, 100_000
@@ -40,7 +40,9 @@ def assembly(folder: Path) -> Path:
     """The synthesized stack."""
     app = cdk.App(outdir=str(folder))
     stack = cdk.Stack(app, "Load")
-    workflow = EntitiesDetectionWorkflow(stack, "Entities", removal_policy=cdk.RemovalPolicy.DESTROY)
+    # The last of them waits for longer than the default of 12 hours, on the emulator's clock.
+    limits = ExecutionLimits(slot_duration=cdk.Duration.days(10))
+    workflow = EntitiesDetectionWorkflow(stack, "Entities", limits=limits, removal_policy=cdk.RemovalPolicy.DESTROY)
     workflow.start_on_upload()
     cdk.CfnOutput(stack, "Machine", value=workflow.state_machine.state_machine_arn)
     cdk.CfnOutput(stack, "Input", value=workflow.input_bucket.bucket_name)
