@@ -116,7 +116,7 @@ def test_cost_needs_no_account(folder: Path) -> None:
 def test_three_short_letters_are_refused_before_they_are_uploaded(account: Account, tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text("Dear Ada")
-    rule = "hold at least 500 bytes in all"
+    rule = "contain at least 500 bytes in all"
     cost, submitted = typed("cost", str(tmp_path)), typed("submit", str(tmp_path))
     assert (cost.code, submitted.code) == (1, 1)
     assert rule in cost.out

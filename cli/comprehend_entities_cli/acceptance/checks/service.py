@@ -80,7 +80,7 @@ def output_uri_while_running(trial: Trial) -> Evidence:
     return forms
 
 
-@check("The output lies at <account>-NER-<job>/output/output.tar.gz, one member of JSON lines", "B8", needs=("names",))
+@check("The output is at <account>-NER-<job>/output/output.tar.gz, one member of JSON lines", "B8", needs=("names",))
 def output_archive(trial: Trial) -> Evidence:
     seen = trial.job_ended(trial.observed("names").job_id)
     uri = seen.properties["OutputDataConfig"]["S3Uri"]
