@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BESIDE = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "examples").rglob("README.md"))]
+"""Pages that are no part of the site."""
 
 NEEDS_ACCOUNT = "# needs an AWS account"
 """The first line of a block that no test executes."""
@@ -37,9 +39,9 @@ class Block(NamedTuple):
         return self.text.startswith(NEEDS_ACCOUNT)
 
 
-def blocks(language: str) -> Iterator[Block]:
+def blocks(language: str, pages: Sequence[Path] = PAGES) -> Iterator[Block]:
     """Yield the blocks of a language on all pages."""
-    for page in PAGES:
+    for page in pages:
         text = page.read_text("utf-8")
         for found in _BLOCK.finditer(text):
             if found[2] == language:
