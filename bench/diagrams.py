@@ -34,7 +34,7 @@ _SERVICES = {
 
 _STYLE = """
   graph [rankdir=TB, bgcolor=white, nodesep=0.3, ranksep=0.45, fontname="system-ui, sans-serif"]
-  node [shape=box, style="rounded,filled", fillcolor="#e7effc", color="#3f73c8", fontsize=12, margin="0.25,0.1"]
+  node [shape=box, style="rounded,filled", fillcolor="#e7effc", color="#3f73c8", fontsize=12]
   node [fontname="system-ui, sans-serif"]
   edge [color="#4c5566", fontname="system-ui, sans-serif", fontsize=10, fontcolor="#4c5566", arrowsize=0.7]
 """

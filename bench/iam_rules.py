@@ -98,10 +98,7 @@ RULES: dict[str, NotProvable | str] = {
     rf"InspectInputRole ({_OBJECTS}) .*": "job",
     r"StartJobRole (comprehend:(StartEntitiesDetectionJob|TagResource)|iam:PassRole) .*": "job",
     r"InspectInputRole comprehend:DescribeEntitiesDetectionJob .*": "resume",
-    r"StartJobRole (comprehend:ListEntitiesDetectionJobs|states:DescribeExecution) .*": "job",
-    r"StartJobRole comprehend:StopEntitiesDetectionJob .*": NotProvable(
-        "asked only where an execution ends while its job is started", _FUNCTION
-    ),
+    r"StartJobRole comprehend:ListEntitiesDetectionJobs .*": "job",
     rf"StartJobRole ({_OBJECTS}) .*": "token",
     r"PollJobRole comprehend:DescribeEntitiesDetectionJob .*": "job",
     r"StopJobRole comprehend:StopEntitiesDetectionJob .*": "deadline",

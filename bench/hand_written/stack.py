@@ -222,7 +222,6 @@ class HandWritten(Construct):
         _allow(role, "kms:CreateGrant", "kms:DescribeKey", on=[self._volume_key.key_arn])
         self._use_key(role, "kms:Decrypt", "kms:GenerateDataKey")
         _allow(role, "comprehend:ListEntitiesDetectionJobs", on=["*"])
-        _allow(role, "comprehend:StopEntitiesDetectionJob", on=[self._jobs])
         _allow(role, "s3:PutObject", on=[self._output.arn_for_objects("work/owners/*")])
         return start
 
@@ -290,12 +289,13 @@ class HandWritten(Construct):
         return self._arn("states", "execution", f"{self._machine.state_machine_name}:*")
 
     def _rules(self, tasks: Tasks) -> None:
-        for name, action, on, functions in (
-            ("Wake", "states:SendTaskSuccess", self._machine.state_machine_arn, [tasks.await_output]),
-            ("Describe", "states:DescribeExecution", self._executions(), [tasks.publish_failure, tasks.start_job]),
+        for name, action, on, function in (
+            ("Wake", "states:SendTaskSuccess", self._machine.state_machine_arn, tasks.await_output),
+            ("Describe", "states:DescribeExecution", self._executions(), tasks.publish_failure),
         ):
-            roles = [function.role for function in functions if function.role]
-            iam.Policy(self, name, statements=[iam.PolicyStatement(actions=[action], resources=[on])], roles=roles)
+            assert function.role
+            statement = iam.PolicyStatement(actions=[action], resources=[on])
+            iam.Policy(self, name, statements=[statement], roles=[function.role])
         events.Rule(
             self,
             "OutputPut",

@@ -226,7 +226,7 @@ class EntitiesDetectionWorkflow(WorkflowAdditions):
         orphans = OrphanedJobs(
             self, "OrphanedJobs", factory, stored, unreported=unreported, stop_on_delete=stop_jobs_on_delete
         )
-        report_ends(self, self.state_machine, functions, unreported)
+        report_ends(self, self.state_machine, functions.publish_failure, unreported)
         self.failing_polls_alarm = failing_polls_alarm(self, functions.poll_job)
         if notification_topic:
             self.on_job_ended("Notification", target=targets.SnsTopic(notification_topic))

@@ -47,12 +47,7 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
     for then, moment in _told(world, machine, ended, left, first=first):
         after = moment
         if ended.late:
-            before = {job["JobId"] for job in world.own_jobs()}
             after = world.call(ended.late[0], json.loads(ended.late[1]), after).world
-            world.set(after)
-            # It might complete before the sweep, and nobody would know of its result.
-            if any(job["JobId"] not in before and _runs(job) for job in world.own_jobs()):
-                yield "a job is started for an execution that has ended, and runs on", then
         # It comes again and again; what the last one would change, the next one sees.
         for _ in range(2):
             swept = world.call(machine.handler("stop_orphans"), {"StateMachineArn": MACHINE}, after)
@@ -97,21 +92,17 @@ def _broken(world: World, ended: Ended) -> Iterator[str]:
     told, text = json.dumps(outcome), world.aws.executions[ARN]["input"]
     for job in jobs:
         named = job["JobId"] in told
-        # One that was just being started when its execution was aborted is stopped by who starts it.
+        # One that was just being started when its execution was aborted is stopped by the sweep.
         if job["JobStatus"] != "FAILED" and not named and job["JobId"] not in text and not ended.late:
             yield "there is a job that no outcome names"
+        running = job["JobStatus"] not in (*ENDED, "STOP_REQUESTED")
         # An execution that failed before it took up a job leaves it alone.
-        if _runs(job) and (named or job["JobId"] not in text) and not _said(outcome):
+        if running and (named or job["JobId"] not in text) and not _said(outcome):
             yield "a job runs on that was not asked to stop"
     given = json.loads(text)
     paid = [job for job in jobs if job["JobStatus"] != "FAILED" and job["JobId"] not in text]
     if len(paid) > (0 if isinstance(given, dict) and "JobId" in given else 1):
         yield "more jobs are paid for than were asked for"
-
-
-def _runs(job: dict[str, Any]) -> bool:
-    """Whether a job runs that was not asked to stop."""
-    return job["JobStatus"] not in (*ENDED, "STOP_REQUESTED")
 
 
 def _said(outcome: dict[str, Any]) -> bool:

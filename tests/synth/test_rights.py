@@ -76,8 +76,6 @@ RIGHTS = {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("s3:PutObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("comprehend:StartEntitiesDetectionJob", JOBS, PINNED_KEYS),
-        ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
-        DESCRIBES,
         ("iam:PassRole", "<DataAccessRole.Arn>", "StringEquals iam:PassedToService comprehend.amazonaws.com"),
         ("kms:CreateGrant", "<VolumeKey.Arn>", ""),
         ("kms:DescribeKey", "<VolumeKey.Arn>", ""),

@@ -116,10 +116,11 @@ def unreported_queue(scope: Construct, hardening: StandardHardening | StrictHard
     return queue
 
 
-def report_ends(scope: Construct, machine: sfn.StateMachine, functions: Functions, unreported: sqs.IQueue) -> None:
+def report_ends(
+    scope: Construct, machine: sfn.StateMachine, publish_failure: lambda_.Function, unreported: sqs.IQueue
+) -> None:
     """Have the jobs of an execution that ended without success stopped, and its end reported if it did not do so."""
-    publish_failure = functions.publish_failure
-    grant_describe(scope, machine, publish_failure, functions.start_job)
+    grant_describe(scope, publish_failure, machine)
     events.Rule(
         scope,
         "ExecutionEnded",

@@ -46,7 +46,6 @@ def grant_tasks(
     _grant_inspect(functions.inspect_input, storage)
     _grant_start(functions.start_job, settings["Request"], settings["AllowedOverrides"], narrow=narrow)
     _allow_list(functions.start_job)
-    _allow_on_jobs(functions.start_job, operation.STOP)
     storage.work.below("owners/").grant_write(functions.start_job)
     _allow_on_jobs(functions.poll_job, operation.DESCRIBE)
     _allow_on_jobs(functions.stop_job, operation.STOP)
@@ -81,14 +80,14 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
     cite(role, "states:SendTaskSuccess", source=source)
 
 
-def grant_describe(scope: Construct, machine: sfn.IStateMachine, *functions: lambda_.Function) -> None:
-    """Let ``functions`` describe executions of ``machine``, which calls them: in a policy of its own, as for waking."""
-    roles, action = [function.role for function in functions if function.role], "states:DescribeExecution"
+def grant_describe(scope: Construct, function: lambda_.Function, machine: sfn.IStateMachine) -> None:
+    """Let ``function`` describe executions of ``machine``, which calls it: in a policy of its own, as for waking."""
+    role, action = function.role, "states:DescribeExecution"
+    assert role is not None
     every = [executions_arn(machine)]
     described = statement(action, on=every, source=_STATES_ACTIONS)
-    acknowledge(iam.Policy(scope, "Describe", statements=[described], roles=roles), "execution-names", arns=every)
-    for role in roles:
-        cite(role, action, source=_STATES_ACTIONS)
+    acknowledge(iam.Policy(scope, "Describe", statements=[described], roles=[role]), "execution-names", arns=every)
+    cite(role, action, source=_STATES_ACTIONS)
 
 
 def grant_stop_orphans(

@@ -10,8 +10,8 @@ from .. import aws, operation
 from ..aws import logger
 from ..contracts import JobRequest, StartJobInput, StartJobOutput
 from ..errors import NoFreeSlot, SlotTaken
-from ..job import executions, marker
-from ..job.active import ACTIVE, ActiveJob, active_jobs, stop
+from ..job import marker
+from ..job.active import ACTIVE, ActiveJob, active_jobs
 from ..job.identity import identified
 from ..job.schedule import PollSchedule
 from ..measure import measure
@@ -51,7 +51,6 @@ def handler(event: StartJobInput, context: LambdaContext) -> StartJobOutput:
         raise _no_slot(event, active) from error
     measure({"ActiveJobs": len(active) + 1})
     logger.info("job started", extra={"job_id": started["JobId"], "job_name": request["JobName"]})
-    _stop_if_late(event["Execution"]["Id"], started["JobId"])
     return {
         "Job": {
             "JobId": started["JobId"],
@@ -61,19 +60,6 @@ def handler(event: StartJobInput, context: LambdaContext) -> StartJobOutput:
         },
         "WaitSeconds": PollSchedule.from_settings(event["Settings"]["Schedule"]).wait_seconds(0),
     }
-
-
-def _stop_if_late(execution_arn: str, job_id: str) -> None:
-    """Stop a job whose execution was ended while it was being started: who ended it saw no job, and reported none.
-
-    The sweep would find it only if it still ran by then.
-    """
-    execution = executions.described(execution_arn)
-    if execution is None or execution["status"] == "RUNNING":
-        return
-    told = {"job_id": job_id, "job_status": stop(job_id, patiently=True), "execution": execution["name"]}
-    logger.warning("the execution ended while its job was started; the job was asked to stop", extra=told)
-    measure({"OrphanedJobs": 1})
 
 
 def _slots(event: StartJobInput) -> int:

@@ -125,24 +125,3 @@ def test_the_owner_of_a_folder_that_is_named_by_a_callers_token_is_noted_before_
         start({**REQUEST, "ClientRequestToken": "token"})
     assert marker.owner("token") == RUN["Id"]
     assert marker.owner("run-1") is None
-
-
-@pytest.mark.parametrize("status", ["ABORTED", "TIMED_OUT", "FAILED"])
-def test_a_job_is_stopped_whose_execution_was_ended_while_it_was_started(
-    aws: Aws, status: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Who ended the execution saw no job, and the sweep sees none that has completed by then."""
-    aws.run("run-1", status=status)
-    start()
-    [job] = aws.jobs.values()
-    assert job["JobStatus"] == "STOP_REQUESTED"
-    assert '"OrphanedJobs":[1.0]' in capsys.readouterr().out
-
-
-def test_a_job_is_kept_whose_execution_runs_or_is_not_seen_yet(aws: Aws) -> None:
-    """DescribeExecution is eventually consistent."""
-    start()
-    aws.run("run-1")
-    start()
-    [job] = aws.jobs.values()
-    assert job["JobStatus"] == "SUBMITTED"
