@@ -33,6 +33,16 @@ def runs(arn: str) -> bool:
     return found is not None and found["status"] == "RUNNING"
 
 
+def last_state(arn: str) -> str:
+    """Return the name of the state that an execution entered last, or an empty text if it entered none."""
+    pages = aws.stepfunctions().get_paginator("get_execution_history")
+    for page in pages.paginate(executionArn=arn, reverseOrder=True, includeExecutionData=False):
+        for event in page["events"]:
+            if "stateEnteredEventDetails" in event:
+                return event["stateEnteredEventDetails"]["name"]
+    return ""
+
+
 def reference(found: DescribeExecutionOutputTypeDef) -> Execution:
     """Return an execution as the state machine's own payloads name it."""
     return {
