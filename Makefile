@@ -106,6 +106,9 @@ docs: $(SITE)/.installed ## build the documentation site into site/, strict, and
 	@$(SITE)/bin/python -m bench.site
 	@echo "To read it: $(BIN)/python -m http.server --bind 127.0.0.1 --directory site, then http://127.0.0.1:8000"
 
+docs-in-browser: setup-dev docs ## open each page of the site in Chromium, as a phone and a desktop, and search (CHROME=)
+	$(BENCH) bench.site_in_browser
+
 conformance: setup-dev ## prove every parameter, state and error; writes docs/conformance.md
 	$(BENCH) bench.conformance --write
 

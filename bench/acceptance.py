@@ -21,7 +21,7 @@ _TARGETS = ("aws", "local")
 _MARKED = re.compile(r"(<!-- acceptance: begin -->\n).*?(<!-- acceptance: end -->)", re.DOTALL)
 
 WITHOUT_CHECK = {
-    "A8": "a function in a VPC that nobody calls for two weeks",
+    "A8": "a function in a VPC without calls for two weeks",
     "VPC": "jobs in a VPC",
     "lock": "buckets that only a VPC reaches",
     "C1": "a bucket that is not emptied before its stack is deleted",
@@ -54,14 +54,14 @@ def section(known: dict[str, Any]) -> str:
     }
     never = [check.name for check in CHECKS if verdicts.get("aws", {}).get(check.name) not in ("passed", "failed")]
     lines = [
-        f"`comprehend-entities accept` makes {len(CHECKS)} checks on an account of yours and removes what it made:",
-        "[acceptance.md](acceptance.md). Send its record (`.json`) with an issue; it names no account.",
+        f"`comprehend-entities accept` runs {len(CHECKS)} checks in your account and removes everything it created:",
+        "[acceptance.md](acceptance.md). Send its record (`.json`) with an issue; it contains no account number.",
         "",
         *(_told(target, known.get(target)) for target in _TARGETS),
         "",
         f"Checks that were never run on AWS: {'all' if len(never) == len(CHECKS) else ', '.join(never) or 'none'}.",
         "",
-        "Open points of the service, which no document of AWS settles:",
+        "Open points of the service, which AWS does not document:",
         "",
         *(f"- {name}: {text}" for name, text in OPEN_POINTS.items()),
         "",

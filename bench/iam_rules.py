@@ -105,7 +105,12 @@ RULES: dict[str, NotProvable | str] = {
     r"PublishResultRole s3:ListBucket .*": "deadline",
     rf"PublishResultRole ({_OBJECTS}|events:PutEvents) .*": "job",
     r"PublishResultRole s3:DeleteObject .*/work/open/\*.*": "job",
-    r"PublishFailureRole (s3:(PutObject|DeleteObject|GetObject .*/open/\*)|kms:\w+).*": "refusal",
+    r"PublishFailureRole (s3:(PutObject|DeleteObject|GetObject .*/open/\*)|kms:GenerateDataKey).*": "refusal",
+    # It reads the marker.
+    r"PublishFailureRole kms:Decrypt .*": "abort",
+    r"(PublishFailure|\w+StopOrphans)Role states:GetExecutionHistory .*": NotProvable(
+        "asked only where an execution ends while its job may be being started", _FUNCTION
+    ),
     r"PublishFailureRole s3:(GetObject|ListBucket) .*": NotProvable(
         "asked only after an event that tells the same end again", _FUNCTION
     ),

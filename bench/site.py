@@ -1,10 +1,13 @@
-"""Checks the built documentation site: every link leads somewhere, and no page loads anything from the network.
+"""Checks the built documentation site: every link leads somewhere, no page loads anything from the network, and the
+search knows every argument of the workflow.
 
 ``python -m bench.site [folder]`` prints what is wrong, and exits with 1 if anything is. It needs no package.
 """
 
 from __future__ import annotations
 
+import ast
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -13,7 +16,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-SITE = Path(__file__).parents[1] / "site"
+ROOT = Path(__file__).parents[1]
+SITE = ROOT / "site"
+
+WORKFLOW = "cdk_comprehend_entities.EntitiesDetectionWorkflow"
 
 _LOADS = {"script": "src", "img": "src", "iframe": "src", "source": "src", "video": "src", "audio": "src"}
 """Elements that a browser loads as it shows the page, beside stylesheets and the like."""
@@ -73,10 +79,28 @@ def problems(site: Path) -> Iterator[str]:
             yield f"{path.relative_to(site)} loads {found}"
 
 
+def arguments() -> list[str]:
+    """Return the names of the workflow's arguments, read from its source."""
+    source = (ROOT / "constructs" / "cdk_comprehend_entities" / "_workflow.py").read_text("utf-8")
+    [found] = [
+        node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.FunctionDef) and node.name == "__init__"
+    ]
+    return [each.arg for each in (*found.args.args[1:], *found.args.kwonlyargs)]
+
+
+def unknown_to_search(site: Path, names: list[str]) -> Iterator[str]:
+    """Yield one text for each argument of the workflow whose description is no entry of the search's index."""
+    index = json.loads((site / "search.json").read_text("utf-8"))
+    described = {item["location"] for item in index["items"] if item["text"]}
+    for name in names:
+        if f"reference.html#{WORKFLOW}({name})" not in described:
+            yield f"the search does not know the workflow's argument {name}"
+
+
 def main(site: Path) -> int:
     """Print the problems; return 1 if there are any."""
-    found = list(problems(site))
-    print("\n".join(found) or "Every link leads somewhere, and no page loads anything from the network.")
+    found = list(problems(site)) or list(unknown_to_search(site, arguments()))
+    print("\n".join(found) or "Every link leads somewhere, nothing is loaded from the network, the search knows all.")
     return bool(found)
 
 

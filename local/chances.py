@@ -1,4 +1,4 @@
-"""Which call, invocation or event fails, and how: drawn by a seed, the same for the same call of another run.
+"""Faults of calls, invocations and events, selected by a seed: the same for the same call of another run.
 
 A lot depends on the seed, on what is called for whom, and on how often that was called before. What runs at once
 therefore draws the same lots in any order.
@@ -37,7 +37,7 @@ INVOCATIONS = ("Throttled", "Unavailable", "Crash", "OutOfMemory", "TimedOut", "
 """Faults of an invocation, by their names in :data:`local.failures.KINDS`."""
 
 EVENTS = {"Duplicated": 2, "Late": 2, "Lost": 1}
-"""What may happen to an event on its way to a rule's target, each with its weight. Late ones are overtaken."""
+"""Faults of an event on its way to a rule's target, each with its weight. Late ones are overtaken."""
 
 _DENIED_CALLS = 3
 """So many calls of an operation in a row are denied, as until a role's new policy has propagated."""

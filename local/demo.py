@@ -68,11 +68,11 @@ def _guarded(documents: Path | None, port: int, report: Path) -> int:
         return _run(documents, port, report)
     except KeyboardInterrupt:
         end_rehearsal(FOLDER)
-        _fail("Interrupted. What was started has been stopped.")
+        _fail("Interrupted. Everything that was started has been stopped.")
     except Exception as error:
         end_rehearsal(FOLDER)
         message = str(error) if isinstance(error, RehearsalError | TimeoutError) else repr(error)
-        _fail(f"{message}\n\nWhat was started has been stopped; the logs are in {FOLDER}.")
+        _fail(f"{message}\n\nEverything that was started has been stopped; the logs are in {FOLDER}.")
 
 
 def _run(documents: Path | None, port: int, report: Path) -> int:
@@ -196,7 +196,7 @@ def _what_next() -> None:
 
 
 def _fail(text: str) -> NoReturn:
-    console.print(Panel(escape(text), title="The demo can't go on", border_style="red"))
+    console.print(Panel(escape(text), title="The demo can't continue", border_style="red"))
     raise typer.Exit(1)
 
 

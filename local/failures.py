@@ -12,7 +12,7 @@ from collections import Counter
 from typing import Any, NamedTuple
 
 FOR_GOOD = 9999
-"""How often a fault comes that never goes away."""
+"""Number of times that a permanent fault occurs."""
 
 
 class Kind(NamedTuple):

@@ -35,8 +35,8 @@ _RAISED = "@@raised@@"
 
 if version("ministack") != PINNED:
     sys.exit(
-        f"this launcher touches the insides of MiniStack {PINNED}, but {version('ministack')} is installed: install "
-        f"ministack=={PINNED} (`make clean setup` does), or fix local/launcher.py and its PINNED version"
+        f"this launcher depends on the internals of MiniStack {PINNED}, but {version('ministack')} is installed: "
+        f"install ministack=={PINNED} (`make clean setup` does), or fix local/launcher.py and its PINNED version"
     )
 
 from ministack import app  # noqa: E402  (the check above must come first)
@@ -195,7 +195,8 @@ def accept_on_paper() -> None:
 
     paper: dict[str, Callable[..., Any]] = {
         "create": create,
-        "update": lambda physical, old, new, stack: (physical, {}),
+        # An alarm is told its logical id, too.
+        "update": lambda physical, *_: (physical, {}),
         "delete": lambda *_: None,
     }
     for name in PAPER_TYPES:

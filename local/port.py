@@ -20,7 +20,7 @@ def main(port: int) -> None:
 
 
 def _serves(folder: Path, port: int) -> bool:
-    """Whether it is the rehearsal in ``folder`` that serves a port."""
+    """Return whether the rehearsal in ``folder`` serves a port."""
     if not running(folder):
         return False
     environment = json.loads((folder / "rehearsal.json").read_text())["environment"]

@@ -175,7 +175,7 @@ def answers(port: int) -> bool:
 
 
 def free_port() -> int:
-    """A port that nobody serves."""
+    """Return a free port."""
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
         port: int = probe.getsockname()[1]

@@ -388,6 +388,10 @@ class Aws:
             raise _Refused("ExecutionDoesNotExist")
         return self.executions[given["executionArn"]]
 
+    def _GetExecutionHistory(self, given: dict[str, Any]) -> dict[str, Any]:
+        entered = self.executions[given["executionArn"]].get("state")
+        return {"events": [{"stateEnteredEventDetails": {"name": entered}}] if entered else []}
+
     def _SendTaskSuccess(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["taskToken"] not in self.waiting:
             raise _Refused("TaskDoesNotExist")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import shlex
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+BESIDE = [ROOT / "CONTRIBUTING.md", *sorted((ROOT / "examples").rglob("README.md"))]
+"""Pages that are no part of the site."""
 
 NEEDS_ACCOUNT = "# needs an AWS account"
 """The first line of a block that no test executes."""
@@ -36,10 +39,17 @@ class Block(NamedTuple):
         return self.text.startswith(NEEDS_ACCOUNT)
 
 
-def blocks(language: str) -> Iterator[Block]:
+def blocks(language: str, pages: Sequence[Path] = PAGES) -> Iterator[Block]:
     """Yield the blocks of a language on all pages."""
-    for page in PAGES:
+    for page in pages:
         text = page.read_text("utf-8")
         for found in _BLOCK.finditer(text):
             if found[2] == language:
                 yield Block(page, text.count("\n", 0, found.start()) + 1, language, textwrap.dedent(found[3]))
+
+
+def commands(block: Block) -> list[list[str]]:
+    """Return the words of each command of a shell block, comments left out."""
+    lines = block.text.replace("\\\n", " ").splitlines()
+    pieces = [shlex.split(part, comments=True) for line in lines for part in line.split(" && ")]
+    return [words for words in pieces if words]

@@ -205,8 +205,10 @@ class Drive:
         """Disturb an execution, if the step says so, and wait for its end."""
         if step.disturbance == "abort":
             time.sleep(2 * step.pause)
-            self.disturbances["execution aborted"] += 1
-            self._functions.stop_execution(executionArn=arn)
+            # It may have ended before.
+            with suppress(ClientError):
+                self._functions.stop_execution(executionArn=arn)
+                self.disturbances["execution aborted"] += 1
         if step.disturbance == "stop" and job:
             self._stop_job_of(job)
         self._wait(arn)

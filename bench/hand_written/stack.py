@@ -279,7 +279,7 @@ class HandWritten(Construct):
         self._end(role)
         self._read(role, self._output, "work/owners/")
         _allow(role, "states:ListExecutions", on=[self._machine.state_machine_arn])
-        _allow(role, "states:DescribeExecution", on=[self._executions()])
+        _allow(role, "states:DescribeExecution", "states:GetExecutionHistory", on=[self._executions()])
         event = events.RuleTargetInput.from_object({"StateMachineArn": self._machine.state_machine_arn})
         target = targets.LambdaFunction(function, event=event, dead_letter_queue=self._unreported)
         schedule = events.Schedule.rate(Duration.minutes(15))
@@ -289,12 +289,13 @@ class HandWritten(Construct):
         return self._arn("states", "execution", f"{self._machine.state_machine_name}:*")
 
     def _rules(self, tasks: Tasks) -> None:
-        for name, action, on, function in (
-            ("Wake", "states:SendTaskSuccess", self._machine.state_machine_arn, tasks.await_output),
-            ("Describe", "states:DescribeExecution", self._executions(), tasks.publish_failure),
+        described = ["states:DescribeExecution", "states:GetExecutionHistory"]
+        for name, actions, on, function in (
+            ("Wake", ["states:SendTaskSuccess"], self._machine.state_machine_arn, tasks.await_output),
+            ("Describe", described, self._executions(), tasks.publish_failure),
         ):
             assert function.role
-            statement = iam.PolicyStatement(actions=[action], resources=[on])
+            statement = iam.PolicyStatement(actions=actions, resources=[on])
             iam.Policy(self, name, statements=[statement], roles=[function.role])
         events.Rule(
             self,

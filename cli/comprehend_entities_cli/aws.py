@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from functools import cached_property
 from threading import Lock
 from typing import Any
 
 
 class CommandError(Exception):
-    """A command can't do what it was asked; ``advice`` says what to do about it."""
+    """A command failed; ``advice`` says what to do about it."""
 
     def __init__(self, message: str, advice: str = "") -> None:
         super().__init__(message)
@@ -20,7 +21,7 @@ class Aws:
 
     Args:
         profile: of the AWS configuration (default: the environment's).
-        region: the Region (default: the profile's).
+        region: the Region (default: ``AWS_REGION``, ``AWS_DEFAULT_REGION`` or the profile's).
         endpoint_url: of another AWS than the real one.
     """
 
@@ -33,7 +34,9 @@ class Aws:
     def _session(self) -> Any:
         import boto3
 
-        return boto3.Session(profile_name=self._profile, region_name=self._region)
+        # boto3 reads AWS_DEFAULT_REGION only; the AWS CLI and the CDK read AWS_REGION, too.
+        region = self._region or os.environ.get("AWS_REGION") or None
+        return boto3.Session(profile_name=self._profile, region_name=region)
 
     def client(self, service: str) -> Any:
         """Return the boto3 client of a service; threads may share it."""
@@ -45,7 +48,16 @@ class Aws:
                 config = Config(
                     retries={"mode": "standard", "total_max_attempts": 5}, connect_timeout=5, max_pool_connections=32
                 )
-                self._clients[service] = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
+                try:
+                    made = self._session.client(service, config=config, endpoint_url=self._endpoint_url)
+                except ValueError as error:
+                    if "Invalid endpoint" not in str(error):
+                        raise
+                    advice = (
+                        "Give the whole address in --endpoint-url or AWS_ENDPOINT_URL, such as http://127.0.0.1:4566."
+                    )
+                    raise CommandError(f"{error}.", advice) from error
+                self._clients[service] = made
             return self._clients[service]
 
     def client_of(self, service: str, **options: Any) -> Any:
@@ -91,7 +103,7 @@ _DENIED = "Ask for this permission; docs/command-line.md lists what each command
 
 
 def explain(error: Exception) -> tuple[str, str]:
-    """Return what happened in one message, and what to do about it."""
+    """Return the message for an error, and advice."""
     name, code = type(error).__name__, error_code(error)
     message = " ".join(str(error).split()) or name
     if code:
@@ -101,5 +113,5 @@ def explain(error: Exception) -> tuple[str, str]:
     if code.startswith(("AccessDenied", "AuthorizationError", "UnauthorizedOperation", "KMSAccessDenied")):
         return message, _DENIED
     if type(error).__module__.split(".")[0] not in _KNOWN and not isinstance(error, OSError) and name not in _ADVICE:
-        return f"{name}: {message}", "This is a fault of the command line: please report it with the command."
+        return f"{name}: {message}", "This is a bug in the command line: please report it with the command."
     return message, _ADVICE.get(code) or _ADVICE.get(name, "")

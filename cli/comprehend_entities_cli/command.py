@@ -19,7 +19,7 @@ _HELP = {
     "state_machine": "The deployment: its name, or the name or ARN of its state machine (default: the only one).",
     "profile": "A profile of your AWS configuration.",
     "region": "The AWS Region.",
-    "endpoint_url": "Another endpoint than AWS's own, such as that of a local AWS.",
+    "endpoint_url": "An endpoint other than AWS's own, such as that of a local AWS.",
 }
 _VARIABLES = {"state_machine": "COMPREHEND_ENTITIES_STATE_MACHINE"}
 _INTERRUPTED = 130

@@ -46,7 +46,7 @@ class Screen:
         _print(self.err, text, style)
 
     def error(self, message: str, advice: str = "") -> None:
-        """Print what went wrong."""
+        """Print an error."""
         self.note(message if message.endswith(".") or "\n" in message else f"{message}.", style="red")
         if advice:
             self.note(advice)
@@ -136,7 +136,7 @@ def usd(amount: float) -> str:
 
 
 def count(number: int, singular: str, plural: str = "") -> str:
-    """Return a number and what it counts.
+    """Return a number with its noun.
 
     Example:
         >>> count(1, "document"), count(1200, "entity", "entities")

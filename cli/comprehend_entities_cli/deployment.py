@@ -16,7 +16,7 @@ _MARK = f"{PREFIX}workflow"
 
 @dataclass(frozen=True)
 class Trigger:
-    """An upload trigger: what is put under its prefix is analysed automatically."""
+    """An upload trigger: objects under its prefix are analysed automatically."""
 
     name: str
     uri: str
@@ -63,7 +63,7 @@ class Deployment:
         for value in objects(found):
             if "DataAccessRoleArn" in value:
                 return value
-        raise CommandError(f"{self.arn} is no state machine of this workflow.")
+        raise CommandError(f"{self.arn} is not a state machine of this workflow.")
 
     @classmethod
     def of(cls, arn: str, tags: Mapping[str, str]) -> Deployment:
@@ -138,12 +138,12 @@ def described(aws: Aws, wanted: str) -> Deployment:
         found = [each for each in every if wanted in (each.name, each.machine)]
         if not found:
             names = ", ".join(each.name for each in every) or "none"
-            raise CommandError(f"No deployment is named {wanted!r}.", f"Found in this account and Region: {names}.")
+            raise CommandError(f"There is no deployment {wanted!r}.", f"Found in this account and Region: {names}.")
         return the_one(found)
     tags = _tags(aws, wanted)
     if _MARK not in tags:
         raise CommandError(
-            f"{wanted} is no state machine of this workflow: it has no tag {_MARK}.",
+            f"{wanted} is not a state machine of this workflow: it has no tag {_MARK}.",
             "Deploy it with version 0.1.0 or newer.",
         )
     return Deployment.of(wanted, tags)

@@ -73,7 +73,7 @@ class Documents:
 
 
 def collect(paths: Iterable[Path], *, custom: bool = False, by_line: bool = False) -> Documents:
-    """Return what some files and folders hold.
+    """Return the documents in some files and folders.
 
     Hidden files and folders are left out, as are a program's dependencies: no documents, but maybe secrets.
 
@@ -96,7 +96,7 @@ def collect(paths: Iterable[Path], *, custom: bool = False, by_line: bool = Fals
             found.left_out.append((str(path), reason))
             continue
         if key in keys:
-            raise CommandError(f"{keys[key]} and {path} would get the same name, {key}.", "Submit them apart.")
+            raise CommandError(f"{keys[key]} and {path} would get the same name, {key}.", "Submit them separately.")
         keys[key] = path
         found.taken.append(Document(path, key, size))
         tally.add({"File": key, "Source": key, "Size": size, "Lines": lines}, line_units)
@@ -166,7 +166,7 @@ def _judged(path: Path, key: str, *, custom: bool, by_line: bool) -> tuple[int, 
     try:
         known = path.stat()
         if not stat.S_ISREG(known.st_mode):
-            return 0, "is no ordinary file", 0, 0
+            return 0, "is not a regular file", 0, 0
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
         lines, line_units = _lines(path) if by_line else (0, 0)

@@ -23,7 +23,7 @@ EXIT_CODES: dict[Status, int] = {
     "TIMED_OUT": 7,
     "ABORTED": 8,
 }
-"""What a command that follows an execution exits with; 1 and 2 are errors of the command itself."""
+"""Exit codes of commands that follow an execution; 1 and 2 are errors of the command itself."""
 
 _STATES = {
     "BatchOfUploads": "starting",

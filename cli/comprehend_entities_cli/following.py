@@ -20,7 +20,7 @@ def followed(use: Use, arns: list[str], *, titles: dict[str, str] | None = None)
 
     names = {arn: (titles or {}).get(arn) or arn.rpartition(":")[2] for arn in arns}
     rest = f" {arns[0].rpartition(':')[2]}" if len(arns) == 1 else ""
-    use.go_on = f"Nothing was stopped. Go on with: comprehend-entities watch{rest}"
+    use.go_on = f"Nothing was stopped. Continue with: comprehend-entities watch{rest}"
     if not use.screen.err.is_terminal:
         use.screen.note(f"Following {count(len(arns), 'execution')}; a job takes 6 minutes or more on AWS ...")
     columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn())

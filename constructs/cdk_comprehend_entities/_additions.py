@@ -1,4 +1,4 @@
-"""What can be added to a workflow: upload triggers, a catalog of its results, and monitoring."""
+"""Additions to a workflow: upload triggers, a catalog of its results, and monitoring."""
 
 from __future__ import annotations
 
@@ -124,7 +124,7 @@ class WorkflowAdditions(WorkflowBase):
         runbook_url: str | None = None,
         daily_cost_usd: float | None = None,
     ) -> WorkflowMonitoring:
-        """Add a dashboard, alarms and saved queries of the logs, for upload triggers that come later, too.
+        """Add a dashboard, alarms and saved queries of the logs. They include upload triggers that are added later.
 
         Args:
             alarm_topic: gets a message when an alarm rings, and when it is over (default: alarms show their state).

@@ -70,8 +70,8 @@ class WorkflowBase(ObservableWorkflow):
         grant = machine.grant_start_execution(grantee) if own else iam.Grant.drop(grantee, "of another account")
         if not grant.success:
             text = (
-                "grant_start_execution did nothing: it was given no role or user of this account, and a state machine "
-                "has no policy of its own to name others; let them assume a role of this account"
+                "grant_start_execution did nothing: the grantee is not a role or user of this account, and a state "
+                "machine has no resource policy; let the grantee assume a role of this account"
             )
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:start-execution", text)
         return grant

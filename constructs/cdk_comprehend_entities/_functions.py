@@ -20,6 +20,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 import entities_job
+from entities_job.contracts import START_JOB_SECONDS
 
 from ._strict import StandardHardening, StrictHardening
 from .rights.access import role, service
@@ -139,7 +140,7 @@ class FunctionFactory:
 
 @dataclass(frozen=True)
 class Functions:
-    """The Lambda functions that the state machine calls; each has a role of its own.
+    """The Lambda functions that the state machine calls, each with a separate role.
 
     Attributes:
         inspect_input: completes and checks the request, and lists the input.
@@ -169,7 +170,7 @@ def task_functions(factory: FunctionFactory, scope: Construct, unreported: sqs.I
     return Functions(
         # Listing a million documents takes minutes.
         inspect_input=make(scope, "InspectInput", "inspect_input", memory=_ONE_PROCESSOR, timeout=_LONGEST),
-        start_job=make(scope, "StartJob", "start_job"),
+        start_job=make(scope, "StartJob", "start_job", timeout=Duration.seconds(START_JOB_SECONDS)),
         poll_job=make(scope, "PollJob", "poll_job"),
         stop_job=make(scope, "StopJob", "stop_job"),
         # One processor compresses while the other reads: nearly twice the price of a second, and half the seconds.

@@ -58,7 +58,7 @@ def default_request(
     document_reader: DocumentReader | None,
     tags: Mapping[str, str] | None,
 ) -> dict[str, Any]:
-    """Return what of the default request needs no resource; :func:`settings` completes it."""
+    """Return the fields of the default request that need no resource; :func:`settings` completes it."""
     documents: InputDataConfig = {"InputFormat": str(input_format)}
     if document_reader:
         documents["DocumentReaderConfig"] = document_reader.request()
@@ -73,7 +73,7 @@ def default_request(
 def trigger_request(
     request: JobRequest, language_code: LanguageCode | str | None, recognizer: Recognizer | None
 ) -> tuple[TriggerRequest, JobRequest]:
-    """Return what an upload trigger asks for itself, and ``request`` with it."""
+    """Return the request of an upload trigger, with ``request`` added."""
     own: TriggerRequest = {}
     if language_code:
         own["LanguageCode"] = str(language_code)
@@ -99,7 +99,7 @@ def settings(
     completion_events: bool,
     unique_names: bool,
 ) -> Settings:
-    """Return what each task of the state machine gets as ``Settings``."""
+    """Return the ``Settings`` of the state machine's tasks."""
     completed: dict[str, Any] = {
         **request,
         "DataAccessRoleArn": data_access_role.role_arn,
@@ -129,7 +129,7 @@ def settings(
 def batch_settings(
     settings: Settings, own: TriggerRequest, request: JobRequest, suffixes: Sequence[str], maximum_documents: int
 ) -> BatchSettings:
-    """Return what an upload trigger's batches ask for and may hold."""
+    """Return the request and the limits of an upload trigger's batches."""
     most = settings["Limits"]
     return {
         "Request": own,
@@ -145,6 +145,6 @@ def batch_settings(
 
 
 def warn_in_vain(scope: Construct, request: JobRequest) -> None:
-    """Warn of what a request asks for in vain."""
+    """Warn of fields of a request that have no effect."""
     for remark in rules.remarks(request):
         Annotations.of(scope).add_warning_v2(f"cdk-comprehend-entities:{remark.field}", str(remark))

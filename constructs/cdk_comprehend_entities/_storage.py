@@ -23,7 +23,7 @@ from .rights.acknowledged import acknowledge, acknowledging_helpers
 
 _STAGING, _CLAIMS, _WORK = "staging/", "claims/", "work/"
 OWN_IN_INPUT, OWN_IN_OUTPUT = (_STAGING, _CLAIMS), ("jobs/", "results/", _WORK)
-"""What the workflow itself writes under, in the bucket of documents, and behind the output prefix."""
+"""Prefixes that the workflow itself writes, in the bucket of documents, and behind the output prefix."""
 
 _KEPT_DAYS, _CLAIMS_DAYS = 14, 365
 _S3_GUIDE = "Amazon S3 User Guide, "
@@ -136,7 +136,7 @@ def storage(
     hardening: StandardHardening | StrictHardening,
     longest: Duration,
 ) -> Storage:
-    """Return what is given, completed by new buckets and keys."""
+    """Return the given buckets and keys, completed by new ones."""
     output_key = output_key or (output_bucket.encryption_key if output_bucket else None)
     output_key = output_key or rotating_key(scope, "OutputKey", "Results of entity-detection jobs", removal_policy)
     volume_key = volume_key or rotating_key(scope, "VolumeKey", "Volumes of entity-detection jobs", removal_policy)
@@ -175,17 +175,17 @@ def announce_objects(scope: Construct, bucket: s3.IBucket) -> None:
     here, there = Stack.of(scope).account, bucket.env.account
     if known_to_differ(here, there):
         text = (
-            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must have it send "
-            f"them, and a rule there must pass them on to the default event bus of account {here}"
+            f"{bucket.node.path} is in account {there}, whose EventBridge gets its events: its owner must turn them "
+            f"on, and a rule there must forward them to the default event bus of account {here}"
         )
         Annotations.of(scope).add_warning_v2("cdk-comprehend-entities:uploads-elsewhere", text)
         return
     if isinstance(bucket, s3.Bucket) and not _notifies(bucket):
         Annotations.of(bucket).add_warning_v2(
             "cdk-comprehend-entities:notifications",
-            f"from now on CDK sets all notifications of {bucket.node.path}: those that other stacks or people set are "
-            "removed when its stack is deployed. Define them all where the bucket is defined, and say so there by "
-            "s3.Bucket(event_bridge_enabled=True), which ends this warning",
+            f"CDK now sets all notifications of {bucket.node.path}: the deployment removes those that "
+            "were set elsewhere. Define all of them in the bucket's own stack. To remove this warning, set "
+            "s3.Bucket(event_bridge_enabled=True) there",
         )
     with acknowledging_helpers(bucket, "notifications-function", "notifications-role"):
         bucket.enable_event_bridge_notification()

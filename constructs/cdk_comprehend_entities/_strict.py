@@ -36,7 +36,7 @@ _OLD_VERSIONS_KEPT = Duration.days(90)
 def hardened(
     scope: Construct, hardening: Hardening | str, network: JobNetwork | None
 ) -> StandardHardening | StrictHardening:
-    """Return what hardens the parts of a workflow; the strict one needs its network."""
+    """Return the hardening of a workflow's parts; the strict one needs its network."""
     if hardening != Hardening.STRICT or network is None:
         return StandardHardening()
     acknowledge(scope, "inline-policies")
@@ -67,7 +67,7 @@ class StandardHardening:
 
 
 class StrictHardening(Construct):
-    """Puts functions into the network of the jobs, encrypts logs with a key of its own, and logs accesses."""
+    """Puts functions into the network of the jobs, encrypts logs with a separate key, and logs accesses."""
 
     def __init__(self, scope: Construct, construct_id: str, *, network: JobNetwork) -> None:
         super().__init__(scope, construct_id)

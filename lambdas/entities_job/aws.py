@@ -38,7 +38,7 @@ _RECONNECTIONS = 5
 _BROKEN = (HTTPClientError, IncompleteReadError, OSError)
 
 Markers = tuple[str, str]
-"""Where a page of a listing begins: key and version id of the last version before it."""
+"""The start of a page of a listing: key and version id of the last version before it."""
 
 
 @cache

@@ -67,7 +67,7 @@ HINTS = {
     ),
     "AccessDenied": (
         "a role lacks a permission, or the request names a key, subnet, security group or recognizer that the role's "
-        "conditions don't allow; the message names the action"
+        "conditions don't allow; the message has the action"
     ),
     "TooManyRequestsException": (
         "the account's quota of active entity-detection jobs or of requests is used up; wait for jobs to end, or "
@@ -82,38 +82,36 @@ HINTS = {
         "check that the key exists, is enabled and symmetric, and that its policy lets the data-access role use it"
     ),
     "TooManyTagsException": "a job takes at most 50 tags",
-    "ResourceInUseException": "another job has this JobName; give another one, or leave it out",
-    "JobNotFoundException": (
-        "the service knows no such job in this Region; its record may have been kept for a limited time only"
-    ),
-    "InternalServerException": "the service had a fault of its own; start the execution again",
+    "ResourceInUseException": "another job has this JobName; choose another one, or omit it",
+    "JobNotFoundException": ("the service has no such job in this Region; it may keep records for a limited time only"),
+    "InternalServerException": "the service failed with an internal error; start the execution again",
     "InvalidRequestException": (
-        "the service rejected the request; the message names the field: correct the execution's input or the "
+        "the service rejected the request; the message has the field: correct the execution's input or the "
         "workflow's settings"
     ),
     "ContractNotUnderstood": (
-        "the execution began before this version of the functions was deployed; start the execution again"
+        "the execution started before this version of the functions was deployed; start the execution again"
     ),
     "RequestRefused": "nothing was started or paid; correct the execution's input and start it again",
-    "UnknownJobStatus": "the service answered a job status that this version does not know; check for a newer version",
-    "ArchiveDamaged": "what came before the damage is published; the archive is where the job's OutputDataConfig says",
+    "UnknownJobStatus": "the service returned a job status that this version does not know; check for a newer version",
+    "ArchiveDamaged": "records before the damage are published; the archive is at the job's OutputDataConfig",
     "ResultTooLarge": (
-        "what came first is published; the archive is where the job's OutputDataConfig says; next time, give each job "
-        "fewer documents"
+        "the first records are published; the archive is at the job's OutputDataConfig; next time, put fewer "
+        "documents into each job"
     ),
-    "ResultIncomplete": "the summary names the documents; correct them, or leave them out, and analyse them again",
-    "JobStopped": "the job was stopped from outside; what it had written by then is published",
-    "JobTimedOut": "raise the workflow's limits.duration, or give each job fewer documents",
+    "ResultIncomplete": "the summary lists the documents; correct or remove them, and submit them again",
+    "JobStopped": "the job was stopped from outside; partial results are published",
+    "JobTimedOut": "raise the workflow's limits.duration, or put fewer documents into each job",
     "JobNotBegun": (
-        "the service did not begin the job within the workflow's queue_duration; check for an incident of the service, "
-        "then start the execution again"
+        "the service did not start to process the job within the workflow's queue_duration; check for an "
+        "incident of the service, then start the execution again"
     ),
     "NoFreeSlot": (
         "nothing was started or paid; start the execution again when fewer jobs are active, or raise the workflow's "
         "limits.slot_duration"
     ),
     "JobNotStopped": "ask AWS Support about the job: it may still run and cost money",
-    "NothingToAnalyse": "results/refused/ names each upload of the batch with the reason",
+    "NothingToAnalyse": "results/refused/ lists each upload of the batch with the reason",
     "ExecutionAborted": "the execution was stopped, and its job with it; start the execution again",
 }
 

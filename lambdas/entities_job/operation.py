@@ -31,7 +31,7 @@ ARN_RESOURCE = "entities-detection-job"
 """The resource type in a job's ARN."""
 
 ARCHIVE = "output/output.tar.gz"
-"""What the service writes below the folder of a job."""
+"""Path of the output below the folder of a job."""
 
 _ARCHIVE = re.compile(rf"(?:.*/)?[^/]*-[A-Z]+-(?P<job_id>[^/]+)/{re.escape(ARCHIVE)}")
 

@@ -36,7 +36,8 @@ def main() -> None:
         server = Server(Comprehend(settings, Aws(arguments.aws_endpoint)), arguments.port)
     except OSError as error:
         sys.exit(
-            f"port {arguments.port} cannot be used ({error.strerror}); end what listens there, or give another port"
+            f"port {arguments.port} cannot be used ({error.strerror}); "
+            "stop the program that uses it, or choose another port"
         )
     logging.getLogger(__name__).info("Comprehend answers at %s", server.url)
     try:

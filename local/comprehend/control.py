@@ -17,7 +17,7 @@ class NoSuchPath(Exception):
 
 
 def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -> dict[str, Any]:
-    """Answer one call; what each does stands at :class:`.admin.Admin`.
+    """Answer one call; :class:`.admin.Admin` describes each.
 
     Raises:
         NoSuchPath: there is no such method and path.
@@ -38,7 +38,7 @@ def control(service: Comprehend, method: str, path: str, body: dict[str, Any]) -
         ("POST", "reset"): _reset,
     }
     if not isinstance(body, dict):
-        raise ValueError("the body is no JSON object")
+        raise ValueError("the body is not a JSON object")
     action = actions.get((method, path.removeprefix("/_comprehend/")))
     if action is None:
         known = ", ".join(f"{name} /_comprehend/{end}" for name, end in actions)

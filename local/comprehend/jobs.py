@@ -95,7 +95,7 @@ class Job:
         return "STOP_REQUESTED"
 
     def set_back(self, now: float, seconds: float) -> None:
-        """Lose what was done, and go on after that many seconds: the service restarts."""
+        """Discard progress, and continue after that many seconds: the service restarts."""
         if self.end_time is None and not self.waits:
             self.delay += max(0.0, now - self.submit_time - self.delay) + seconds
 

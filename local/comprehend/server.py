@@ -106,7 +106,7 @@ def _parse(content: bytes) -> Any:
         # Half a surrogate pair is no character.
         json.dumps(body, ensure_ascii=False).encode()
     except ValueError as error:
-        raise ServiceError("SerializationException", f"The request body is no JSON: {error}") from error
+        raise ServiceError("SerializationException", f"The request body is not JSON: {error}") from error
     return body
 
 

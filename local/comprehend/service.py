@@ -75,7 +75,7 @@ class Comprehend:
         self.wake()
 
     def wake(self) -> None:
-        """Let running jobs look at clock and settings again."""
+        """Let running jobs read clock and settings again."""
         with self.jobs.changed:
             self.jobs.changed.notify_all()
 

@@ -75,11 +75,11 @@ class Settings:
     stop_submitted: Literal["stop_requested", "stopped", "refused"] = "stop_requested"
     """Stop of a job in SUBMITTED."""
     stopped_output: Literal["partial", "none"] = "partial"
-    """What a stopped job leaves at the output location."""
+    """Output of a stopped job at the output location."""
     output_lead_seconds: float = 0.0
     """Time that the output is there before the job's status tells of its end."""
     token_window_seconds: float | None = 86_400.0
-    """How long a ClientRequestToken is remembered; None: for ever."""
+    """Lifetime of a ClientRequestToken; None: for ever."""
     token_answer: Literal["current", "submitted"] = "current"
     """JobStatus in the answer to a repeated token: the job's status now, or that of the first answer."""
     job_ids: Literal["random", "seeded"] = "random"
@@ -94,7 +94,7 @@ class Settings:
     """Code for a broken enum, pattern, length or list size. The API reference has the first; users report both."""
 
     kms_check: Literal["service", "role", "none"] = "service"
-    """Who looks at the KMS keys at Start: the service (they exist and are enabled), the role, too, or nobody."""
+    """The checks of KMS keys at Start: by the service (they exist and are enabled), also by the role, or none."""
     document_reader_rules: Literal["refused", "ignored"] = "refused"
     """DocumentReaderConfig without a custom recognizer, with ONE_DOC_PER_LINE, or with unfitting FeatureTypes."""
     untrained_recognizer: Literal["ResourceUnavailableException", "ResourceNotFoundException"] = (
@@ -103,11 +103,11 @@ class Settings:
     textract_principal: Literal["role", "caller"] = "role"
     """Whose Textract rights count; those of the caller are not judged here."""
     network_rights: Literal["judged", "ignored"] = "judged"
-    """Whether the data access role needs its EC2 rights for a job with VpcConfig."""
+    """True if the data access role needs its EC2 permissions for a job with VpcConfig."""
 
     default_input_format: Literal["ONE_DOC_PER_LINE", "ONE_DOC_PER_FILE"] = "ONE_DOC_PER_LINE"
     output_join: Literal["slash", "plain"] = "slash"
-    """How an output prefix without a final slash is joined with what follows."""
+    """The rule that joins an output prefix without a final slash with the rest of the URI."""
     file_field: Literal["base_name", "path"] = "base_name"
     """File of an object under a sub-prefix: its base name, or its path below the input prefix."""
     empty_prefix: Literal["failed", "completed"] = "failed"
@@ -118,7 +118,7 @@ class Settings:
     empty_lines: Literal["empty", "skipped"] = "empty"
     """An empty line: an empty list of entities, or no record (the numbers of later lines stay)."""
     probe_object: bool = False
-    """Whether a job tests its write access with an object .write_access_check_file.temp, which stays."""
+    """True if a job tests its write access with an object .write_access_check_file.temp, which stays."""
     scanned_output: Literal["object", "array"] = "object"
     """Result file of a scanned document of many pages: one object, or an array with one object a page."""
 

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
-from entities_job.contracts import FAILED
+from entities_job.contracts import FAILED, START_JOB
 from entities_job.job.active import ENDED
 from tests.aws import MACHINE
 from tests.model.rendering import Handler, Rendered
@@ -44,9 +44,15 @@ def judged(world: World, machine: Rendered, ended: Ended, left: int, *, first: b
     execution = world.aws.executions[ARN]
     execution["status"] = ended.status
     execution |= {name: text for name in ("error", "cause", "output") if (text := getattr(ended, name))}
+    execution["stopDate"] = world.aws.now
+    starting = ended.late and ended.late[0] is machine.handler("start_job")
+    if starting:
+        execution["state"] = START_JOB
+    world.late = ended.late if starting else None
     for then, moment in _told(world, machine, ended, left, first=first):
         after = moment
         if ended.late:
+            # Nobody waited for it, or it did its work before.
             after = world.call(ended.late[0], json.loads(ended.late[1]), after).world
         # It comes again and again; what the last one would change, the next one sees.
         for _ in range(2):
@@ -92,8 +98,7 @@ def _broken(world: World, ended: Ended) -> Iterator[str]:
     told, text = json.dumps(outcome), world.aws.executions[ARN]["input"]
     for job in jobs:
         named = job["JobId"] in told
-        # One that was just being started when its execution was aborted is stopped by the sweep.
-        if job["JobStatus"] != "FAILED" and not named and job["JobId"] not in text and not ended.late:
+        if job["JobStatus"] != "FAILED" and not named and job["JobId"] not in text:
             yield "there is a job that no outcome names"
         running = job["JobStatus"] not in (*ENDED, "STOP_REQUESTED")
         # An execution that failed before it took up a job leaves it alone.

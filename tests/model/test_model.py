@@ -15,6 +15,7 @@ import pytest
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
 from entities_job.aws import logger
+from entities_job.publish import ending
 from tests.aws import installed
 from tests.model.exploration import FOREVER, Explorer
 from tests.model.rendering import Rendered, rendered
@@ -40,7 +41,9 @@ def world(machine: Rendered) -> Iterator[World]:
         for name, value in {**machine.environment, "POWERTOOLS_METRICS_DISABLED": "true"}.items():
             patch.setenv(name, value)
         logger.setLevel("CRITICAL")
-        yield World(aws, machine)
+        world = World(aws, machine)
+        patch.setattr(ending, "time", world)
+        yield world
     logger.setLevel(level)
 
 

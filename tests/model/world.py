@@ -66,6 +66,8 @@ class World:
         self._passed: dict[tuple[Snapshot, bool], list[tuple[str, int, Snapshot]]] = {}
         aws.clock = BEGIN.timestamp()
         self._archive = _archive()
+        self.late: tuple[Handler, str] | None = None
+        self._slept = 0.0
 
     def begin(self, given: Any, *, taken: bool = False, before: tuple[str, str] | None = None) -> Snapshot:
         """The world as an execution begins.
@@ -181,6 +183,20 @@ class World:
 
     # --- calls of functions ---
 
+    def time(self) -> float:
+        """What the clock of a function shows."""
+        return self.aws.clock + self._slept
+
+    def sleep(self, seconds: float) -> None:
+        """Let time pass in a function: one that still runs meanwhile, if there is one, does its work."""
+        self._slept += max(seconds, 60)
+        if self.late:
+            handler, payload = self.late
+            killed, self.aws.crash_at = self.aws.crash_at, None
+            with contextlib.suppress(Exception):
+                handler(json.loads(payload), CONTEXT)
+            self.aws.crash_at = killed
+
     def call(self, handler: Handler, event: Any, moment: Snapshot, *, crash_at: int = 0, denied: str = "") -> Answer:
         """Call a function at a moment.
 
@@ -191,13 +207,14 @@ class World:
             crash_at: the number of its call of a service at which it is killed (default: it is not).
             denied: the operation of a service that is denied to it.
         """
-        key = (handler, json.dumps(event, sort_keys=True), moment, crash_at, denied)
+        key = (handler, json.dumps(event, sort_keys=True), moment, crash_at, denied, self.late)
         if key not in self._answers:
             self._answers[key] = self._called(handler, event, moment, crash_at, denied)
         return self._answers[key]
 
     def _called(self, handler: Handler, event: Any, moment: Snapshot, crash_at: int, denied: str) -> Answer:
         self.set(moment)
+        self._slept = 0
         self.aws.calls.clear()
         self.aws._faults.clear()
         self.aws.crash_at = crash_at or None

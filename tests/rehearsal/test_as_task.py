@@ -33,7 +33,7 @@ def test_a_refused_request_fails_under_its_own_name(workflow: Deployed) -> None:
     arn = workflow.start({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}}, machine=PARENTS[0])
     execution = workflow.rehearsal.ended_execution(arn)
     assert (execution["status"], execution["error"]) == ("FAILED", "RequestRefused")
-    assert "must lie under" in execution["cause"]
+    assert "must be under" in execution["cause"]
 
 
 def test_where_the_parent_is_aborted_the_job_is_stopped(workflow: Deployed) -> None:

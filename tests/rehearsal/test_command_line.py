@@ -137,7 +137,7 @@ def test_what_no_event_announced_is_queued(shell: Console, workflow: Deployed, l
 
 
 def test_nothing_is_purged_while_the_stack_stands(shell: Console) -> None:
-    assert "still stands" in shell("purge", "Rehearsed", "--yes", code=1).err
+    assert "still exists" in shell("purge", "Rehearsed", "--yes", code=1).err
 
 
 def test_what_a_deleted_stack_has_kept_is_purged(shell: Console, workflow: Deployed) -> None:
@@ -167,7 +167,7 @@ def test_what_a_deleted_stack_has_kept_is_purged(shell: Console, workflow: Deplo
     assert f"bucket {bucket}: 3 versions of objects" in shell("purge", "Old", code=1).err
     assert "and 3 versions of objects" in shell("purge", "Old", "--yes").out
     assert bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]
-    assert "has left nothing" in shell("purge", "Old", "--yes").out
+    assert "left no resources" in shell("purge", "Old", "--yes").out
 
 
 def test_cost_of_the_samples(shell: Console) -> None:

@@ -22,7 +22,11 @@ from local import demo
 from local.processes import OFFLINE, ROOT
 from tests.rehearsal.deployed import Deployed
 
-DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "examples").rglob("README.md"))]
+DOCUMENTS = [
+    ROOT / "README.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "examples").rglob("README.md")),
+]
 SOURCES = [
     path for folder in ("cli", "constructs", "lambdas", "local") for path in sorted((ROOT / folder).rglob("*.py"))
 ]

@@ -117,7 +117,7 @@ def test_refused_with_every_fault_named_and_nothing_started(workflow: Deployed) 
     ended = workflow.run({"InputDataConfig": {"S3Uri": "s3://elsewhere/x/"}, "LanguageCode": "xx"})
     assert (ended.status, ended.error) == ("FAILED", "RequestRefused")
     assert ended.cause is not None
-    for part in ("must lie under", "LanguageCode: must be one of", "nothing was started"):
+    for part in ("must be under", "LanguageCode: must be one of", "nothing was started"):
         assert part in ended.cause
     assert ended.event["detail"]["Status"] == "REFUSED"
     assert len(workflow.rehearsal.comprehend.jobs()) == before
@@ -125,7 +125,7 @@ def test_refused_with_every_fault_named_and_nothing_started(workflow: Deployed) 
 
 @pytest.mark.parametrize(
     ("documents", "reason"),
-    [({}, "nothing lies there"), ({"a.txt": b"short"}, "at least 500 bytes in all, holds 5")],
+    [({}, "there is none"), ({"a.txt": b"short"}, "at least 500 bytes in all, contains 5")],
 )
 def test_refused_for_what_lies_under_the_prefix(workflow: Deployed, documents: dict[str, bytes], reason: str) -> None:
     ended = workflow.run({"InputDataConfig": {"S3Uri": workflow.put(documents)}})
@@ -136,7 +136,7 @@ def test_refused_for_what_lies_under_the_prefix(workflow: Deployed, documents: d
 def test_a_prefix_that_is_no_whole_name_is_refused(workflow: Deployed) -> None:
     uri = workflow.put({"doc1.txt": TEXT * 9, "doc10.txt": TEXT * 9})
     ended = workflow.run({"InputDataConfig": {"S3Uri": f"{uri}doc1"}})
-    assert "must end in / or name one whole object" in str(ended.cause)
+    assert "must end in / or be the URI of one object" in str(ended.cause)
     assert workflow.run({"InputDataConfig": {"S3Uri": f"{uri}doc1.txt"}}).output["Counts"]["Documents"] == 1
 
 

@@ -172,7 +172,7 @@ def test_changes_of_the_context_hold_from_the_next_execution_on(bootstrapped: Re
     assert (running_one["Status"], running_one["Job"]["LanguageCode"]) == ("COMPLETED", "en")
     refused = rehearsal.ended_execution(deployed.start())
     assert refused["error"] == "RequestRefused"
-    assert "must lie under" in refused["cause"]
+    assert "must be under" in refused["cause"]
     found = rehearsal.ended_execution(
         deployed.start({"InputDataConfig": {"S3Uri": deployed.put(DOCUMENTS, below="other/")}})
     )

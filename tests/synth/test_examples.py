@@ -145,3 +145,13 @@ def test_a_readme_tells_all_steps_and_names_real_outputs(example: Callable[[str]
     assert START.replace("EXAMPLE", name) in text
     outputs = example(name).template["Outputs"].keys()
     assert set(re.findall(r"<([A-Z]\w+)>", text)) <= outputs | {"Region", "Account", "Name", "Version"}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_on_your_machine_the_command_line_is_told_the_examples_deployment(name: str) -> None:
+    """The shell of the demo names the deployment of this repository's own app."""
+    text = (EXAMPLES / name / "README.md").read_text("utf-8")
+    [block] = re.findall(r"^## On your machine$.*?^```sh$(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    before, _, _ = block.partition("\ncomprehend-entities ")
+    assert before != block
+    assert "\nexport COMPREHEND_ENTITIES_STATE_MACHINE=<StateMachineArn> " in before

@@ -61,8 +61,8 @@ def test_rights_on_what_was_given_are_the_same(imported: Synthesized) -> None:
     [
         ("Stack/In ", "if it is encrypted with a KMS key, give that as input_key"),
         ("Stack/Out ", "objects under work/ and incomplete multipart uploads should expire"),
-        ("Stack/OutKey ", "its key policy must let IAM policies of this account decide"),
-        ("Stack/VolKey ", "a key of another account must name the data-access role"),
+        ("Stack/OutKey ", "its key policy must delegate to IAM policies of this account"),
+        ("Stack/VolKey ", "a key of another account must allow the data-access role"),
         ("Stack/DataRole ", "it must trust comprehend.amazonaws.com"),
         ("Stack/Topic ", "let events.amazonaws.com publish"),
     ],

@@ -163,6 +163,7 @@ def judged(policy: Policy, resources: dict[str, Any]) -> list[str]:
 _MISJUDGED = {
     # It wants all kinds of resources that an action has, not one of them.
     "states:DescribeExecution",
+    "states:GetExecutionHistory",
     "states:ListExecutions",
     # The reference names no resource, but Step Functions judges the machine: CDK's grant_task_response relies on it.
     "states:SendTaskSuccess",

@@ -62,3 +62,26 @@ def test_contributing_names_what_is_there() -> None:
         name for name in named if not any((folder / name).exists() for folder in (*folders, ROOT / "tests/synth"))
     ]
     assert missing == []
+
+
+def parts(folder: Path) -> set[str]:
+    """The modules and folders of a package, as documents name them."""
+    modules = {path.stem for path in folder.glob("*.py")} - {"__init__"}
+    return modules | {path.parent.name for path in folder.glob("*/__init__.py")}
+
+
+@pytest.mark.parametrize("package", ["constructs/cdk_comprehend_entities", "lambdas/entities_job"])
+def test_the_table_of_the_house_has_every_part(package: str) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    [house] = re.findall(r"^## The house$(.*?)^## ", text, re.MULTILINE | re.DOTALL)
+    named = {name.rstrip("/") for name in re.findall(r"`(?:\.\.\. )?(\w+/?)`", house)}
+    assert parts(ROOT / package) - named == set()
+
+
+def test_the_table_of_the_house_has_every_folder_with_code() -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text("utf-8")
+    [tests] = re.findall(r"`tests/\{([\w,]+)\}`", text)
+    assert set(tests.split(",")) == {path.parent.name for path in (ROOT / "tests").glob("*/test_*.py")}
+    tracked = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, check=True, capture_output=True, text=True).stdout
+    for folder in {path.partition("/")[0] for path in tracked.splitlines() if "/" in path}:
+        assert re.search(rf"^\| `{folder}/", text, re.MULTILINE), folder

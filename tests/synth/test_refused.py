@@ -58,10 +58,10 @@ def workflow() -> EntitiesDetectionWorkflow:
 
 def refusal(call: Callable[..., object], *args: Any, **arguments: Any) -> list[str]:
     """The lines of the error that a call ends with, one for each wrong argument."""
-    with pytest.raises(ValueError, match="these arguments can't work:") as caught:
+    with pytest.raises(ValueError, match="these arguments are invalid:") as caught:
         call(*args, **arguments)
     head, *lines = str(caught.value).splitlines()
-    assert head == "these arguments can't work:"
+    assert head == "these arguments are invalid:"
     assert all(line.startswith("- ") and "; got " in line and line.endswith(")") for line in lines)
     return [line.removeprefix("- ") for line in lines]
 
@@ -107,7 +107,7 @@ def test_every_argument_of_other_methods_is_named_with_the_type_that_it_has(
         ("maximum_active_jobs", 0, "must be at least 1; got 0 (the construct's own rule)"),
         ("maximum_active_jobs", -1, "must be at least 1"),
         ("allow_overrides", "Tags", "must be a list, each item a text; got 'Tags'"),
-        ("allow_overrides", ["Tags", "Name"], "can name DataAccessRoleArn, "),
+        ("allow_overrides", ["Tags", "Name"], "can contain DataAccessRoleArn, "),
         ("security_groups", "sg-1", "must be a list, each item of type aws_cdk.aws_ec2.ISecurityGroup"),
         ("security_groups", ["sg-1"], "must be a list, each item of type aws_cdk.aws_ec2.ISecurityGroup"),
         ("tags", ["owner"], "must be a mapping, each key a text, each value a text"),
@@ -126,7 +126,7 @@ def test_a_wrong_value_is_refused_with_its_rule(name: str, value: Any, rule: str
     [
         (Recognizer("EntityRecognizerArn", None), "recognizer (EntityRecognizerArn): must match "),  # type: ignore[arg-type]  # what is tested
         (Recognizer("FlywheelArn", RECOGNIZER), "recognizer (FlywheelArn): must match "),
-        (Recognizer("Arn", RECOGNIZER), "Arn: is no field of the API; "),  # type: ignore[arg-type]  # what is tested
+        (Recognizer("Arn", RECOGNIZER), "Arn: is not a field of the API; "),  # type: ignore[arg-type]  # what is tested
     ],
 )
 def test_recognizers_that_are_none(workflow: EntitiesDetectionWorkflow, recognizer: Recognizer, line: str) -> None:
@@ -201,7 +201,7 @@ def test_limits_at_the_edge_pass() -> None:
 def test_a_duration_that_is_a_token_is_refused_since_it_is_calculated_with() -> None:
     seconds = cdk.CfnParameter(cdk.Stack(cdk.App(), "Other"), "Seconds", type="Number").value_as_number
     (line,) = refused(limits=ExecutionLimits(duration=cdk.Duration.seconds(seconds)))
-    assert line.startswith("limits.duration: must be known")
+    assert line.startswith("limits.duration: must be a known value")
 
 
 @pytest.mark.parametrize("name", ["input_prefix", "output_prefix"])
@@ -227,7 +227,7 @@ def test_places_of_one_bucket_do_not_meet(names: str, prefixes: dict[str, str]) 
     bucket = s3.Bucket(stack, "Both")
     both = {"input_bucket": bucket, "output_bucket": bucket}
     lines = refusal(EntitiesDetectionWorkflow, stack, "Entities", **both, **prefixes)
-    assert any(line.startswith(f"{names}: can't meet what the workflow writes itself") for line in lines)
+    assert any(line.startswith(f"{names}: can't overlap the prefixes that the workflow writes") for line in lines)
 
 
 def test_places_of_two_buckets_may_have_the_same_names() -> None:
@@ -239,7 +239,7 @@ def test_places_of_two_buckets_may_have_the_same_names() -> None:
 def test_uploads_are_not_staged_among_documents() -> None:
     workflow = EntitiesDetectionWorkflow(cdk.Stack(cdk.App(), "Stack"), "Entities", input_prefix="")
     (line,) = refusal(workflow.start_on_upload)
-    assert line.startswith("input_prefix: can't be empty where uploads are staged")
+    assert line.startswith("input_prefix: can't be empty if uploads are staged")
 
 
 @pytest.mark.parametrize("name", ["vpc_subnets", "security_groups", "s3_prefix_list"])
@@ -372,8 +372,8 @@ def test_tokens_pass() -> None:
     ("arguments", "line"),
     [
         ({"suffixes": ".txt"}, "suffixes: must be a list, each item a text; got '.txt'"),
-        ({"prefix": "a*/"}, "prefix: can't hold *, ?, a backslash or ${"),
-        ({"prefix": "claims/"}, "prefix: can't meet what the workflow writes itself"),
+        ({"prefix": "a*/"}, "prefix: can't contain *, ?, a backslash or ${"),
+        ({"prefix": "claims/"}, "prefix: can't overlap the prefixes that the workflow writes"),
         ({"prefix": cdk.Aws.STACK_NAME}, "prefix: must be known"),
         ({"maximum_documents": 0}, "maximum_documents: must be 1 to 1,000,000; got 0"),
         ({"maximum_documents": 1_000_001}, "maximum_documents: must be 1 to 1,000,000"),
@@ -410,8 +410,8 @@ def test_all_that_is_wrong_with_an_upload_trigger_at_once(workflow: EntitiesDete
             {"rule_id": "R", "statuses": ["DONE"]},
             "statuses: must be a list, each item one of 'COMPLETED', ",
         ),
-        ("on_job_ended", {"rule_id": "R", "statuses": []}, "statuses: must hold something"),
-        ("as_task", {"construct_id": "T", "request": {}}, "request: must hold something"),
+        ("on_job_ended", {"rule_id": "R", "statuses": []}, "statuses: must not be empty"),
+        ("as_task", {"construct_id": "T", "request": {}}, "request: must not be empty"),
         ("as_task", {"construct_id": "T", "request": "{}"}, "request: must be a mapping, each key a text"),
         (
             "add_results_catalog",

@@ -41,11 +41,8 @@ ENDS = REPORTS | {
     ("s3:GetObject", "<OutputBucket.Arn>/work/open/*", ""),
     ("s3:PutObject", "<OutputBucket.Arn>/work/open/*", ""),
 }
-DESCRIBES = (
-    "states:DescribeExecution",
-    "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*",
-    "",
-)
+_EXECUTIONS = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<StateMachine>[:6]:*"
+DESCRIBES = {("states:DescribeExecution", _EXECUTIONS, ""), ("states:GetExecutionHistory", _EXECUTIONS, "")}
 TEXTRACT = {("textract:DetectDocumentText", "*", ""), ("textract:AnalyzeDocument", "*", "")}
 
 RIGHTS = {
@@ -95,7 +92,7 @@ RIGHTS = {
     "PublishFailure": {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
-        DESCRIBES,
+        *DESCRIBES,
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
         *ENDS,
     },
@@ -112,7 +109,7 @@ RIGHTS = {
         ("comprehend:ListEntitiesDetectionJobs", "*", ""),
         ("comprehend:StopEntitiesDetectionJob", JOBS, ""),
         ("states:ListExecutions", "<StateMachine>", ""),
-        DESCRIBES,
+        *DESCRIBES,
         ("s3:GetObject", "<OutputBucket.Arn>/work/owners/*", ""),
         ("sqs:SendMessage", "<Unreported.Arn>", ""),
         *ENDS,

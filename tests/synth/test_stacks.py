@@ -68,7 +68,7 @@ def test_of_an_imported_key_of_this_account_only_its_policy_is_warned_of(env: cd
     app.workflow(output_key=given_key(app.stack, "Key", ACCOUNT))
     messages = app.messages()
     assert messages
-    assert not [text for text in messages if "its key policy must let IAM policies" not in text]
+    assert not [text for text in messages if "its key policy must delegate to IAM policies" not in text]
 
 
 @pytest.mark.parametrize("env", [None, HERE])
@@ -78,7 +78,7 @@ def test_buckets_and_keys_of_another_stack(env: cdk.Environment | None) -> None:
     app.workflow(input_bucket=bucket, output_bucket=bucket, output_prefix="entities/").start_on_upload()
     # Only of what CDK does to a bucket that others may have set notifications of.
     [message] = app.messages()
-    assert "CDK sets all notifications of Other/Bucket" in message
+    assert "CDK now sets all notifications of Other/Bucket" in message
 
 
 def in_a_nested_stack(stack: cdk.Stack) -> None:
@@ -122,7 +122,11 @@ def test_a_role_that_cdk_may_not_change_is_warned_of(imported: bool) -> None:
     role = iam.Role(app.stack, "Role", assumed_by=BY_COMPREHEND)
     given = iam.Role.from_role_arn(app.stack, "Given", f"arn:aws:iam::{ACCOUNT}:role/given", mutable=False)
     app.workflow(data_access_role=given if imported else role.without_policy_updates())
-    assert [text for text in app.messages() if "its owner must give it what docs/permissions.md has" in text]
+    assert [
+        text
+        for text in app.messages()
+        if "its owner must add the permissions of DataAccessRole in docs/permissions.md" in text
+    ]
 
 
 def test_a_role_of_another_account_is_said_to_start_no_job() -> None:
@@ -135,7 +139,7 @@ def test_uploads_to_a_bucket_of_another_account_are_said_to_need_its_events() ->
     app = App()
     bucket = s3.Bucket.from_bucket_attributes(app.stack, "In", bucket_name="theirs", account=OTHER)
     app.workflow(input_bucket=bucket).start_on_upload()
-    assert [text for text in app.messages() if f"pass them on to the default event bus of account {ACCOUNT}" in text]
+    assert [text for text in app.messages() if f"forward them to the default event bus of account {ACCOUNT}" in text]
     assert not Template.from_stack(app.stack).find_resources("Custom::S3BucketNotifications")
 
 

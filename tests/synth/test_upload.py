@@ -216,7 +216,7 @@ def test_triggers_share_one_dispatcher_with_settings_of_their_own() -> None:
         ({"prefix": ""}, "prefix: must be known, and can't be empty"),
         (
             {"prefix": "staging/mine/"},
-            "prefix: can't meet what the workflow writes itself in that bucket, under staging/",
+            "prefix: can't overlap the prefixes that the workflow writes in that bucket: staging/",
         ),
         ({"trigger_id": "not-this"}, "trigger_id: must be 1 to 32 letters and digits"),
         ({"prefix": "uploads/"}, "overlaps 'uploads/en/'"),
@@ -253,14 +253,14 @@ def test_warns_of_a_bucket_all_of_whose_notifications_cdk_sets(stack: cdk.Stack)
     EntitiesDetectionWorkflow(stack, "Other", input_bucket=imported).start_on_upload()
     managed = s3.Bucket(stack, "Managed", event_bridge_enabled=True)
     EntitiesDetectionWorkflow(stack, "Third", input_bucket=managed).start_on_upload()
-    [text] = [each for each in warnings_of(stack) if "CDK sets all notifications" in each]
-    assert "CDK sets all notifications of Stack/Mine:" in text
+    [text] = [each for each in warnings_of(stack) if "CDK now sets all notifications" in each]
+    assert "CDK now sets all notifications of Stack/Mine:" in text
 
 
 def test_fails_where_uploads_would_lie_among_results(stack: cdk.Stack) -> None:
     bucket = s3.Bucket(stack, "Both")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", input_bucket=bucket, output_bucket=bucket)
-    with pytest.raises(ValueError, match="the workflow writes itself in that bucket, under results/"):
+    with pytest.raises(ValueError, match="the workflow writes in that bucket: results/"):
         workflow.start_on_upload(prefix="results/")
 
 
@@ -272,7 +272,9 @@ def test_fails_with_more_settings_of_triggers_than_the_functions_environment_hol
     stack: cdk.Stack, count: int, suffixes: list[str]
 ) -> None:
     workflow = EntitiesDetectionWorkflow(stack, "Entities")
-    with pytest.raises(ValueError, match=r"of 3,500 bytes in the dispatcher's environment; give N\d+ a workflow"):
+    with pytest.raises(
+        ValueError, match=r"of 3,500 bytes in the dispatcher's environment; use a separate workflow for N\d+,"
+    ):
         for number in range(count):
             workflow.start_on_upload(f"N{number}", prefix=f"{number}/", suffixes=suffixes)
 
@@ -295,7 +297,7 @@ def test_uploads_with_a_model_of_their_own(stack: cdk.Stack) -> None:
     flywheel = Recognizer.from_flywheel_arn("arn:aws:comprehend:us-east-1:111122223333:flywheel/drugs")
     workflow = EntitiesDetectionWorkflow(stack, "Entities", recognizer=drugs, allow_overrides=["FlywheelArn"])
     workflow.start_on_upload(recognizer=flywheel)
-    with pytest.raises(ValueError, match="needs a workflow whose allow_overrides name EntityRecognizerArn"):
+    with pytest.raises(ValueError, match="needs a workflow with EntityRecognizerArn in allow_overrides"):
         workflow.start_on_upload("Other", prefix="other/", recognizer=drugs)
     with pytest.raises(ValueError, match=r"language_code \(LanguageCode\): must be one of en, es, fr, de, it, pt"):
         workflow.start_on_upload("Unknown", prefix="xx/", language_code="xx")

@@ -108,7 +108,7 @@ def test_values_newer_than_the_library_pass_and_are_passed_on() -> None:
         ({"tags": {"aws:own": "x"}}, "must not begin with aws:"),
         ({"input_prefix": "input"}, "input_prefix: must be empty, or end in /"),
         ({"output_prefix": "/entities/"}, "output_prefix: must be empty, or end in / and not begin with it"),
-        ({"allow_overrides": ["LanguageCode"]}, "allow_overrides: can name DataAccessRoleArn"),
+        ({"allow_overrides": ["LanguageCode"]}, "allow_overrides: can contain DataAccessRoleArn"),
     ],
 )
 def test_fails_with_a_value_that_the_service_refuses(stack: cdk.Stack, props: dict[str, Any], message: str) -> None:
@@ -136,7 +136,7 @@ def test_fails_with_an_alias_for_a_key(stack: cdk.Stack, field: str) -> None:
 
 def test_fails_where_results_would_become_documents(stack: cdk.Stack) -> None:
     bucket = s3.Bucket(stack, "Bucket")
-    with pytest.raises(ValueError, match="must not lie under the input"):
+    with pytest.raises(ValueError, match="must not be under the input"):
         EntitiesDetectionWorkflow(stack, "Entities", input_bucket=bucket, input_prefix="", output_bucket=bucket)
 
 
@@ -152,7 +152,7 @@ def test_one_bucket_serves_for_both_under_two_prefixes() -> None:
 
 def test_fails_in_a_region_without_the_service() -> None:
     stack = cdk.Stack(cdk.App(), "Stack", env=cdk.Environment(account="111122223333", region="eu-north-1"))
-    with pytest.raises(ValueError, match="Comprehend is not offered here"):
+    with pytest.raises(ValueError, match="Comprehend is not available here"):
         EntitiesDetectionWorkflow(stack, "Entities")
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import sqlglot
 from typer.main import get_command
 
 from comprehend_entities_cli.app import app
-from tests.blocks import NEEDS_ACCOUNT, PAGES, ROOT, Block, blocks
+from tests.blocks import BESIDE, NEEDS_ACCOUNT, PAGES, ROOT, Block, blocks, commands
 from tests.command_line import typed
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
@@ -25,14 +24,19 @@ HARMLESS = {"cd", "export", "git", "pip", "python", "python3", "source"}
 """Commands that blocks may use without the mark: they reach no account."""
 
 
-def commands(block: Block) -> list[list[str]]:
-    lines = block.text.replace("\\\n", " ").splitlines()
-    pieces = [shlex.split(part, comments=True) for line in lines for part in line.split(" && ")]
-    return [words for words in pieces if words]
-
-
 @pytest.mark.parametrize("block", SHELL, ids=[block.name for block in SHELL])
-def test_commands_of_a_block_exist_with_their_options(block: Block) -> None:
+def test_commands_of_a_block_without_the_mark_are_ours_or_harmless(block: Block) -> None:
+    for program, *_ in commands(block):
+        assert program in {"make", "comprehend-entities", *HARMLESS}, (
+            f"a block with {program} begins with {NEEDS_ACCOUNT!r}"
+        )
+
+
+ALL = list(blocks("sh", [*PAGES, *BESIDE]))
+
+
+@pytest.mark.parametrize("block", ALL, ids=[block.name for block in ALL])
+def test_our_commands_of_a_block_exist_with_their_options(block: Block) -> None:
     for program, *words in commands(block):
         if program == "make":
             given = {word.partition("=")[0] for word in words if "=" in word}
@@ -40,8 +44,6 @@ def test_commands_of_a_block_exist_with_their_options(block: Block) -> None:
             assert given <= VARIABLES
         elif program == "comprehend-entities":
             parse(get_command(app), program, words)
-        else:
-            assert program in HARMLESS, f"a block with {program} begins with {NEEDS_ACCOUNT!r}"
 
 
 def parse(command: Any, name: str, words: list[str]) -> None:
@@ -88,7 +90,7 @@ def test_the_event_of_the_guide_fits_the_schema() -> None:
         jsonschema.validate(detail, schema)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+@pytest.mark.parametrize("page", [*PAGES, *BESIDE], ids=lambda page: str(page.relative_to(ROOT)))
 def test_files_tests_and_targets_that_a_page_names_exist(page: Path) -> None:
     text = page.read_text("utf-8")
     folders = "tests|bench|constructs|lambdas|local|cli"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
-from bench.site import problems
+from bench.site import WORKFLOW, arguments, problems, unknown_to_search
 
 GOOD = '<h1 id="top">A</h1><a href="b.html#c">b</a><a href="#top">up</a><a href="https://example.com/">out</a>'
 
@@ -50,3 +51,19 @@ def test_fonts_of_stylesheets_and_a_missing_site_are_listed(tmp_path: Path) -> N
         'x.css loads @import "https://fonts/a.css',
         "x.css loads url(//fonts/b.woff",
     ]
+
+
+def test_an_argument_that_the_search_does_not_describe_is_listed(tmp_path: Path) -> None:
+    items = [
+        {"location": f"reference.html#{WORKFLOW}(tags)", "text": "tags of each job"},
+        {"location": f"reference.html#{WORKFLOW}(vpc)", "text": ""},
+    ]
+    (tmp_path / "search.json").write_text(json.dumps({"items": items}))
+    unknown = [text.split()[-1] for text in unknown_to_search(tmp_path, ["tags", "vpc", "limits"])]
+    assert unknown == ["vpc", "limits"]
+
+
+def test_the_arguments_are_the_workflows() -> None:
+    found = arguments()
+    assert found[:3] == ["scope", "construct_id", "language_code"]
+    assert found[-1] == "narrow_permissions"

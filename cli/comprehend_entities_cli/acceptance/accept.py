@@ -63,7 +63,7 @@ def accept(
                     run_checks(trial, checks, keep)
         except KeyboardInterrupt:
             record.interrupted = True
-            doing("interrupted; everything is removed first")
+            doing("interrupted; removing everything first")
         finally:
             signals.ends_nothing = True
             cleaned = clean_up(aws, ledger, pause=options.pause, told=doing)
@@ -109,16 +109,14 @@ class _Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.ends_nothing:
-            self._doing(
-                "removing everything; if it must end now, `comprehend-entities accept --clean-up` goes on later"
-            )
+            self._doing("removing everything; if you end it now, run `comprehend-entities accept --clean-up` later")
             return
         self.ends_nothing = True
         raise KeyboardInterrupt
 
 
 def finish(aws: Aws, runs: Sequence[Ledger], options: Options, doing: Callable[[str], None]) -> list[str]:
-    """Clean up interrupted runs; return what is left behind of them."""
+    """Clean up interrupted runs; return their remaining resources."""
     left, signals = [], _Signals(doing)
     signals.ends_nothing = True
     for ledger in runs:

@@ -1,4 +1,4 @@
-"""Removing all that a run has made, and looking for what is left, whatever state it is in."""
+"""Removing all that a run has made, and searching for remaining resources, whatever state it is in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MACHINE, _BUCKET = "AWS::StepFunctions::StateMachine", "AWS::S3::Bucket"
 
 @dataclass
 class Cleaned:
-    """What a clean-up has found at its end.
+    """The result of a clean-up.
 
     Attributes:
         left: what is left behind and costs or holds data, with the reason.
@@ -56,14 +56,14 @@ def clean_up(aws: Aws, ledger: Ledger, *, pause: float, told: Callable[[str], No
     step("stopping executions", lambda: _stop_executions(aws, ledger))
     step("stopping jobs", lambda: _stop_jobs(aws, ledger, pause))
     step("deleting the stack", lambda: _delete(aws, ledger, pause))
-    step("removing what the stack has left", lambda: _remove_parts(aws, ledger))
+    step("removing resources that the stack left", lambda: _remove_parts(aws, ledger))
     step("removing assets", lambda: _remove_assets(aws, ledger))
-    told("looking for what is left")
+    told("searching for remaining resources")
     try:
         done.left += _left(aws, ledger, pause)
         done.keys_waiting += _keys_waiting(aws, ledger)
     except Exception as error:
-        done.left.append(f"could not look for what is left: {'. '.join(filter(None, explain(error)))}")
+        done.left.append(f"could not search for remaining resources: {'. '.join(filter(None, explain(error)))}")
     if not done.left:
         ledger.remove()
     return done

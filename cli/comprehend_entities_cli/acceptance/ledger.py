@@ -1,4 +1,4 @@
-"""What is written down on this machine before anything is made, so that a killed run can be cleaned up later."""
+"""Notes on this machine, written before anything is created, so that a killed run can be cleaned up later."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 
 STACK_PREFIX = "ComprehendEntitiesAcceptance-"
-"""What the names of all stacks of ``accept`` begin with."""
+"""Prefix of the names of all stacks of ``accept``."""
 
 
 def folder() -> Path:

@@ -1,4 +1,4 @@
-"""What a run will create, and what it costs, before anything is created."""
+"""The plan of a run and its cost, before anything is created."""
 
 from __future__ import annotations
 
@@ -65,5 +65,5 @@ def plan(recognizer: str | None, *, fill_quota: bool) -> list[Item]:
 
 
 def total(items: list[Item]) -> float:
-    """Return what all items cost together."""
+    """Return the cost of all items together."""
     return sum(each.usd for each in items)

@@ -56,7 +56,7 @@ def account_of(aws: Aws) -> str:
 
 
 def preflight(aws: Aws, account: str) -> Iterator[Finding]:
-    """Check one thing after another; a check that may not be made is told as unknown."""
+    """Check the account in order; a check without permission is reported as unknown."""
     checks: dict[str, Callable[[Aws, str], Iterator[Finding]]] = {
         "Region": _region,
         "Comprehend": _comprehend,
@@ -71,7 +71,7 @@ def _region(aws: Aws, account: str) -> Iterator[Finding]:
     from entities_job.request.model import regions
 
     if aws.region not in regions():
-        text = f"botocore knows no Amazon Comprehend in {aws.region}"
+        text = f"botocore lists no Amazon Comprehend endpoint in {aws.region}"
         yield Finding("problem", "", text, f"Give --region, one of {', '.join(sorted(regions()))}.")
     else:
         yield Finding("ok", "", f"account {account}, {aws.region}{' (local AWS)' if aws.is_local else ''}")
@@ -89,7 +89,7 @@ def _comprehend(aws: Aws, _: str) -> Iterator[Finding]:
             raise
         message, advice = explain(error)
         if "service control policy" in message:
-            advice = "A policy of the organization forbids it: ask who manages it, or take another account or Region."
+            advice = "A policy of the organization denies it: ask its administrator, or use another account or Region."
         yield Finding("problem", "", message, advice)
         return
     text = f"it answers; {count(active, 'active job')} of {SLOTS} by default"
@@ -120,7 +120,7 @@ def _lambda(aws: Aws, _: str) -> Iterator[Finding]:
     limits = aws.client("lambda").get_account_settings()["AccountLimit"]
     free = limits["UnreservedConcurrentExecutions"]
     if free < _FREE_EXECUTIONS:
-        advice = "Ask Service Quotas for more concurrent executions (L-B99A9384), or release reserved ones."
+        advice = "Request more concurrent executions in Service Quotas (L-B99A9384), or release reserved ones."
         yield Finding("problem", "", f"{free} concurrent executions are not reserved", advice)
     else:
         yield Finding("ok", "", f"{free:,} concurrent executions are not reserved")
@@ -131,7 +131,7 @@ def _lambda(aws: Aws, _: str) -> Iterator[Finding]:
 def _policies(aws: Aws, account: str) -> Iterator[Finding]:
     caller = str(aws.client("sts").get_caller_identity()["Arn"])
     if caller.endswith(f":{account}:root") or caller.endswith(":root"):
-        yield Finding("ok", "", "the caller is the account's root: only a policy of an organization can be in the way")
+        yield Finding("ok", "", "the caller is the account's root: only a policy of an organization can deny it")
         return
     denied: list[str] = []
     forbidden: list[str] = []
@@ -143,14 +143,14 @@ def _policies(aws: Aws, account: str) -> Iterator[Finding]:
             allowed = each.get("OrganizationsDecisionDetail", {}).get("AllowedByOrganizations", True)
             (denied if allowed else forbidden).append(each["EvalActionName"])
     if forbidden:
-        text = f"a policy of the organization forbids {', '.join(forbidden)}"
-        yield Finding("problem", "", text, "Ask who manages the organization, or take another account.")
+        text = f"a policy of the organization denies {', '.join(forbidden)}"
+        yield Finding("problem", "", text, "Ask the organization's administrator, or use another account.")
     if denied:
         # A simulation without resources denies what is allowed on some resources only.
-        text = f"the caller may not do this on every resource: {', '.join(denied)}"
-        yield Finding("note", "", text, "If the deployment fails, take a caller with more permissions.")
+        text = f"the caller does not have these permissions on every resource: {', '.join(denied)}"
+        yield Finding("note", "", text, "If the deployment fails, use a caller with more permissions.")
     if not forbidden and not denied:
-        yield Finding("ok", "", f"the caller has {len(_ACTIONS)} permissions of those that are needed")
+        yield Finding("ok", "", f"the caller has {len(_ACTIONS)} of the required permissions")
 
 
 def _role_of(aws: Aws, caller: str) -> str:

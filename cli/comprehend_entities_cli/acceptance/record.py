@@ -23,7 +23,7 @@ _ACCOUNT = re.compile(r"(?<![0-9A-Za-z])\d{12}(?![0-9A-Za-z])")
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a check.
+    """The result of a check.
 
     Attributes:
         number: its place in the list of all checks, from 1.
@@ -74,7 +74,7 @@ class Record:
     interrupted: bool = False
 
     def counts(self) -> dict[str, int]:
-        """Return what the last line of the command says."""
+        """Return the counts for the last line of the command."""
         verdicts = [each.verdict for each in self.results]
         return {
             "checks": len(verdicts),
@@ -101,7 +101,7 @@ class Record:
             f"# Acceptance on {where}, {self.region}, {self.begun[:10]}",
             "",
             f"{counts['checks']} checks: {counts['passed']} passed, {counts['failed']} failed, {counts['not_here']} "
-            f"could not be had here. Left behind: {counts['left_behind']}. "
+            f"could not run here. Left behind: {counts['left_behind']}. "
             f"Keys in their waiting period: {self.keys_waiting}.",
             *(["", "The run was interrupted."] if self.interrupted else []),
             "",

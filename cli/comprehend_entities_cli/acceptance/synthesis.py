@@ -19,7 +19,7 @@ from cdk_comprehend_entities import EntitiesDetectionWorkflow, Recognizer
 
 
 class Acceptance(cdk.Stack):
-    """One workflow with default permissions, and what its checks need beside it.
+    """One workflow with default permissions, and further resources that its checks need.
 
     - ``Narrow``: a workflow with ``narrow_permissions`` in the same buckets.
     - ``Custom``: one with a custom recognizer, if there is one.

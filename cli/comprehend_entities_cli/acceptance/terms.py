@@ -13,7 +13,7 @@ BUSY = ("TooManyRequestsException", "ThrottlingException")
 
 
 class NotHere(Exception):
-    """A check that can't be had on this AWS, in this account or without an option; the message says why."""
+    """A check that can't run on this AWS, in this account or without an option; the message says why."""
 
 
 class CheckFailed(Exception):
@@ -36,7 +36,7 @@ def expect(condition: object, message: str) -> None:
 
 @dataclass(frozen=True)
 class Observed:
-    """What came of something that was started: its execution, its job, and what else was seen.
+    """The observed result of a scenario: its execution, its job, and further facts.
 
     Attributes:
         run: the execution when it had ended, if there was one.
@@ -56,7 +56,7 @@ class Observed:
 
 @dataclass(frozen=True)
 class Options:
-    """What the caller allows and brings.
+    """Options of the caller.
 
     Attributes:
         recognizer: ARN of a custom recognizer, or None.

@@ -26,7 +26,7 @@ T = TypeVar("T")
 
 
 class Trial:
-    """The deployed stack and what goes on in it; a context, at whose end nothing more is started."""
+    """The deployed stack and its scenarios; a context that starts nothing more after its end."""
 
     def __init__(self, aws: Aws, stack: str, account: str, outputs: Mapping[str, str], options: Options) -> None:
         self.aws, self.stack, self.account, self.outputs, self.options = aws, stack, account, outputs, options
@@ -68,7 +68,7 @@ class Trial:
 
     @property
     def begun(self) -> set[str]:
-        """The names of the scenarios that were begun."""
+        """The names of the started scenarios."""
         return set(self._futures)
 
     @cached_property
@@ -100,11 +100,11 @@ class Trial:
             self._futures[name] = self._pool.submit(scenario, self)
 
     def observed(self, name: str) -> Observed:
-        """Return what a scenario has observed, once it has ended; each caller gets the same error."""
+        """Return the observation of a scenario, after it has ended; each caller gets the same error."""
         return self._futures[name].result()
 
     def settle(self) -> None:
-        """Wait until all scenarios that were begun have ended, well or not."""
+        """Wait until all started scenarios have ended, with or without success."""
         for each in self._futures.values():
             each.exception()
 
@@ -176,7 +176,7 @@ class Trial:
             if found := find():
                 return found
             if late:
-                also = f"; the last error of a look was {self.watch.error}" if self.watch.error else ""
+                also = f"; the last error of a poll was {self.watch.error}" if self.watch.error else ""
                 raise CheckFailed(f"waited {patience:.0f} s for {awaited}{also}")
             self.pause(self.options.pause)
 
@@ -240,7 +240,7 @@ class Trial:
         return found
 
     def head(self, uri: str) -> dict[str, Any]:
-        """Return what S3 knows of an object."""
+        """Return the metadata of an object in S3."""
         place = Place.of(uri)
         answer: dict[str, Any] = self.aws.client("s3").head_object(Bucket=place.bucket, Key=place.key)
         return answer

@@ -1,4 +1,4 @@
-"""What happens while the checks run, seen by threads: the states of jobs, and the events of executions."""
+"""Threads that record the states of jobs and the events of executions while the checks run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Seen:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended."""
+        """True after it has ended."""
         return self.status in ("COMPLETED", "FAILED", "STOPPED")
 
 

@@ -62,7 +62,7 @@ def _region(aws: Aws, _: Deployment) -> Iterator[Finding]:
 
     account = aws.client("sts").get_caller_identity()["Account"]
     if aws.region not in regions():
-        text = f"botocore knows no Amazon Comprehend in {aws.region}"
+        text = f"botocore lists no Amazon Comprehend endpoint in {aws.region}"
         yield Finding("problem", "", text, "Deploy the workflow in a Region that has it.")
     else:
         yield Finding("ok", "", f"account {account}, {aws.region}{' (local AWS)' if aws.is_local else ''}")
@@ -74,7 +74,9 @@ def _version(_: Aws, deployment: Deployment) -> Iterator[Finding]:
         yield Finding("ok", "", f"{deployment.name} and this command line are of version {own}")
     else:
         text = f"{deployment.name} is of version {deployment.version}, this command line of {own}"
-        yield Finding("note", "", text, "Use the command line of the deployment's version if something looks odd.")
+        yield Finding(
+            "note", "", text, "Use the command line of the deployment's version if you see unexpected results."
+        )
 
 
 def _machine(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
@@ -94,7 +96,7 @@ def _buckets(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         except Exception as error:
             if error_code(error) not in ("404", "NoSuchBucket"):
                 raise
-            yield Finding("problem", "", f"the bucket of {what}, {bucket}, is gone", "Deploy the stack again.")
+            yield Finding("problem", "", f"the bucket of {what}, {bucket}, does not exist", "Deploy the stack again.")
             continue
         yield from _key(aws, bucket, what)
     if deployment.triggers:
@@ -102,7 +104,7 @@ def _buckets(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         if "EventBridgeConfiguration" in s3.get_bucket_notification_configuration(Bucket=bucket):
             yield Finding("ok", "", f"{bucket} announces uploads to EventBridge")
         else:
-            text = f"{bucket} does not send its events to EventBridge: uploads start nothing"
+            text = f"{bucket} does not send its events to EventBridge: uploads start no jobs"
             advice = "Deploy the stack again; after five minutes, put the objects again (comprehend-entities backfill)."
             yield Finding("problem", "", text, advice)
 
@@ -133,7 +135,7 @@ def _role(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
     except Exception as error:
         if error_code(error) not in ("NoSuchEntity", "NoSuchEntityException"):
             raise
-        yield Finding("problem", "", f"the role {name} is gone: every job would fail", "Deploy the stack again.")
+        yield Finding("problem", "", f"the role {name} does not exist: every job would fail", "Deploy the stack again.")
         return
     trusted = "comprehend.amazonaws.com" in json.dumps(role["AssumeRolePolicyDocument"])
     if trusted:
@@ -146,7 +148,12 @@ def _jobs(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
     active = list(_active(aws))
     text = f"{count(len(active), 'active job')} in the account and Region, of {_JOBS} by default"
     if len(active) >= _JOBS:
-        yield Finding("note", "", text, "New jobs wait. Ask Service Quotas for more, or give each job more documents.")
+        yield Finding(
+            "note",
+            "",
+            text,
+            "New jobs wait. Request a higher quota in Service Quotas, or put more documents into each job.",
+        )
     else:
         yield Finding("ok", "", text)
     running = runs(aws, deployment, status="RUNNING", most=1000)
@@ -220,7 +227,8 @@ def _reports(aws: Aws, deployment: Deployment) -> Iterator[Finding]:
         return
     if lost := messages(aws, deployment.unreported):
         text = f"{count(lost, 'end')} of executions could not be reported as an event"
-        advice = f"The sweep reports them within 15 minutes; what is in the queue says why: {deployment.unreported}"
+        advice = "The sweep reports them within 15 minutes; the messages in the queue have the cause: "
+        advice += deployment.unreported
         yield Finding("problem", "", text, advice)
     else:
         yield Finding("ok", "", "the end of every execution was reported")

@@ -24,7 +24,7 @@ class Kept(NamedTuple):
 
 
 def kept_by(aws: Aws, stack: str) -> list[Kept]:
-    """Return what a deleted stack of this workflow has kept; ``stack`` is its name or id.
+    """Return the resources that a deleted stack of this workflow kept; ``stack`` is its name or id.
 
     Raises:
         CommandError: the stack still stands, is not known, or had no workflow.
@@ -36,11 +36,11 @@ def kept_by(aws: Aws, stack: str) -> list[Kept]:
             if stack not in (each["StackName"], each["StackId"]):
                 continue
             if each["StackStatus"] != "DELETE_COMPLETE":
-                raise CommandError(f"The stack {stack} still stands.", f"Delete it first: npx cdk destroy {stack}")
+                raise CommandError(f"The stack {stack} still exists.", f"Delete it first: npx cdk destroy {stack}")
             deleted.append(each["StackId"])
     if not deleted:
         raise CommandError(
-            f"No deleted stack {stack!r} is known.",
+            f"No deleted stack {stack!r} was found.",
             "CloudFormation lists deleted stacks for 90 days; after that, give its id.",
         )
     found: dict[tuple[str, str], None] = {}
@@ -52,12 +52,12 @@ def kept_by(aws: Aws, stack: str) -> list[Kept]:
                 if event.get("ResourceStatus") == "DELETE_SKIPPED" and event["ResourceType"] in KINDS:
                     found[event["ResourceType"], event["PhysicalResourceId"]] = None
     if not workflow:
-        raise CommandError(f"The stack {stack} had no state machine: it was none of this workflow.")
+        raise CommandError(f"The stack {stack} had no state machine, so it was not a stack of this workflow.")
     return [made for kind, name in found if (made := still_there(aws, KINDS[kind], name))]
 
 
 def remove(aws: Aws, kept: Kept) -> str:
-    """Remove one resource and all that it holds; return what was done, in words."""
+    """Remove one resource and its content; return a description of the removal."""
     if kept.kind == "bucket":
         number = empty(aws, kept.name)
         aws.client("s3").delete_bucket(Bucket=kept.name)
@@ -65,7 +65,7 @@ def remove(aws: Aws, kept: Kept) -> str:
     if kept.kind == "key":
         aws.client("kms").schedule_key_deletion(KeyId=kept.name, PendingWindowInDays=_KEY_DAYS)
         undo = f"aws kms cancel-key-deletion --key-id {kept.name}"
-        return f"{kept.name} will be deleted in {_KEY_DAYS} days; until then, this keeps it: {undo}"
+        return f"{kept.name} will be deleted in {_KEY_DAYS} days; until then, this command keeps it: {undo}"
     aws.client("logs").delete_log_group(logGroupName=kept.name)
     return f"removed {kept.name}"
 
@@ -80,7 +80,7 @@ def still_there(aws: Aws, kind: str, name: str) -> Kept | None:
             return Kept(kind, name, f"{number:,}{' or more' if first.get('IsTruncated') else ''} versions of objects")
         if kind == "key":
             state = aws.client("kms").describe_key(KeyId=name)["KeyMetadata"]["KeyState"]
-            return None if state == "PendingDeletion" else Kept(kind, name, "what it encrypted is lost with it")
+            return None if state == "PendingDeletion" else Kept(kind, name, "data that it encrypted will be lost")
         groups = aws.client("logs").describe_log_groups(logGroupNamePrefix=name)["logGroups"]
         return next(
             (

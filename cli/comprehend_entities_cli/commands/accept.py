@@ -32,7 +32,7 @@ def accept(
     fill_quota: Annotated[
         bool, typer.Option("--fill-quota", help="Fill all slots of active jobs for some minutes.")
     ] = False,
-    most_dollars: Annotated[float, typer.Option(help="The most that it may cost, in US dollars.")] = 0.10,
+    most_dollars: Annotated[float, typer.Option(help="The maximum cost, in US dollars.")] = 0.10,
     check: Annotated[
         list[str] | None, typer.Option(help="Only this check, by its name; may be repeated.", metavar="NAME")
     ] = None,
@@ -40,11 +40,11 @@ def accept(
         Path | None, typer.Option("--output", "-o", help="Write the record here, with the suffixes .json and .md.")
     ] = None,
     clean_up: Annotated[
-        bool, typer.Option("--clean-up", help="Only remove what interrupted runs have left, of any machine.")
+        bool, typer.Option("--clean-up", help="Only remove resources of interrupted runs, from any machine.")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> int:
-    """Deploy the workflow under a name of its own, prove each point on this account, and remove everything."""
+    """Deploy the workflow under a separate name, prove each point on this account, and remove everything."""
     from ..acceptance.accept import accept as accepted
     from ..acceptance.checks.running import chosen
     from ..acceptance.preflight import account_of
@@ -74,7 +74,9 @@ def _finished(use: Use, account: str, options: object, *, others: bool) -> list[
     own, foreign = found_runs(use.aws, account)
     if foreign and not others:
         names = ", ".join(each.stack for each in foreign)
-        use.screen.note(f"Runs of other machines are there: {names}. If none of them is alive, remove them with:")
+        use.screen.note(
+            f"There are runs of other machines: {names}. If none of them is still running, remove them with:"
+        )
         use.screen.note("  comprehend-entities accept --clean-up")
     left = finish(use.aws, [*own, *(foreign if others else [])], options, use.screen.note)
     for each in left:
@@ -117,7 +119,7 @@ def _agreed(use: Use, recognizer: str | None, *, fill_quota: bool, most: float, 
     )
     for each in items:
         use.screen.note(f"  {usd(each.usd)}  {each.what}")
-    use.screen.note(f"  {usd(total(items))}  together; list prices, none of which this project has verified on a bill")
+    use.screen.note(f"  {usd(total(items))}  together; list prices; this project has not verified them on a bill")
     if total(items) > most:
         raise CommandError(
             f"It may cost {usd(total(items))}, and at most {usd(most)} is allowed.", "Give --most-dollars."

@@ -21,9 +21,12 @@ _WHICH = "An execution: its name, the beginning of its name, or its ARN"
 def list_(
     use: Use,
     *,
-    most: Annotated[int, typer.Option("--limit", help="Show so many executions, the newest first.", min=1)] = 20,
+    most: Annotated[
+        int, typer.Option("--limit", help="Maximum number of executions to show, the newest first.", min=1)
+    ] = 20,
     status: Annotated[
-        str | None, typer.Option(help="Only those: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.")
+        str | None,
+        typer.Option(help="Only executions with this status: RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."),
     ] = None,
 ) -> None:
     """List executions, the newest first."""
@@ -70,7 +73,7 @@ def watch(
     use: Use,
     *,
     executions: Annotated[
-        list[str] | None, typer.Argument(help=f"{_WHICH} (default: all that run).", show_default=False)
+        list[str] | None, typer.Argument(help=f"{_WHICH} (default: all running ones).", show_default=False)
     ] = None,
 ) -> int:
     """Follow executions until they have ended; the exit code is their outcome."""

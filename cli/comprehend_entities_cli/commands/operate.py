@@ -35,9 +35,7 @@ def doctor(use: Use) -> int:
 def backfill(
     use: Use,
     *,
-    trigger: Annotated[
-        str | None, typer.Option(help="The upload trigger whose objects are meant (default: the only one).")
-    ] = None,
+    trigger: Annotated[str | None, typer.Option(help="The upload trigger to backfill (default: the only one).")] = None,
     prefix: Annotated[
         str | None, typer.Option(help="Only objects under this prefix, which must be below the trigger's own.")
     ] = None,
@@ -58,12 +56,12 @@ def backfill(
     found = f"{count(answer.get('Listed', 0), 'object')}; {answer.get('Queued', 0):,} had no result yet and are queued"
     use.screen.say(f"{name}: {found}.")
     if "KeyMarker" in answer:
-        use.screen.say("There are more: the dispatcher goes on by itself.")
+        use.screen.say("There are more: the dispatcher continues automatically.")
     use.screen.say("Follow their jobs with: comprehend-entities watch")
 
 
 def redrive(use: Use) -> None:
-    """Try again what is in dead-letter queues: uploads, and batches that failed."""
+    """Retry the messages in dead-letter queues: uploads, and batches that failed."""
     moved = {name: move_dead_letters(use.aws, each) for name, each in use.deployment.triggers.items()}
     use.screen.answer({"Moved": moved})
     for name, number in moved.items():
@@ -78,11 +76,11 @@ def purge(
     stack: Annotated[str, typer.Argument(help="The deleted stack: its name or id.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
-    """Empty and remove what a deleted deployment has kept: buckets with documents and results, keys, logs."""
+    """Empty and remove the resources that a deleted deployment kept: buckets with documents and results, keys, logs."""
     kept = kept_by(use.aws, stack)
     if not kept:
         use.screen.answer([])
-        use.screen.say(f"{stack} has left nothing.")
+        use.screen.say(f"{stack} left no resources.")
         return
     for each in kept:
         use.screen.note(f"{each.kind} {each.name}: {each.holds}")
@@ -90,7 +88,7 @@ def purge(
         if not use.screen.interactive:
             raise CommandError("Nothing was removed.", "Give --yes to remove all of this for good.")
         use.screen.note("All of this is removed for good, documents and results too.")
-        if typer.prompt("Type the stack's name to go on", err=True, default="") != stack:
+        if typer.prompt("Type the stack's name to continue", err=True, default="") != stack:
             raise CommandError("Nothing was removed.")
     # Buckets first: nothing could be listed without their key.
     done = [remove(use.aws, each) for each in sorted(kept)]

@@ -82,10 +82,10 @@ def report(
     since: _Since = "",
     until: _Until = "",
     texts: Annotated[bool, typer.Option(help="Show the documents' texts, which are read from their bucket.")] = True,
-    force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Replace the file if it exists.")] = False,
     note: Annotated[str, typer.Option(help="A remark for the top of the report.")] = "",
 ) -> None:
-    """Write one HTML file that shows results: documents with their entities marked, and what failed."""
+    """Write one HTML file that shows results: documents with their entities marked, and errors."""
     from ..report import write_report
 
     path = output if force else _new(output)

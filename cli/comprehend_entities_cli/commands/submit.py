@@ -25,7 +25,9 @@ _SHOWN = 10
 _ASKED_FROM_USD = 1.0
 _BATCHED_SECONDS = 120
 
-_Custom = Annotated[bool, typer.Option("--custom", help="A custom recognizer reads them, PDF and images too.")]
+_Custom = Annotated[
+    bool, typer.Option("--custom", help="A custom recognizer reads the documents, including PDF and images.")
+]
 _ByLine = Annotated[bool, typer.Option("--one-doc-per-line", help="Each line is a document.")]
 
 
@@ -36,7 +38,7 @@ def cost(
     one_doc_per_line: _ByLine = False,
     custom: _Custom = False,
 ) -> int:
-    """Estimate what analysing documents costs, before anything is deployed or uploaded."""
+    """Estimate the cost of analysing documents, before anything is deployed or uploaded."""
     documents = collect(paths, custom=custom, by_line=one_doc_per_line)
     use.screen.answer(documents.as_json())
     _describe(use, documents)
@@ -60,12 +62,10 @@ def submit(
     ] = None,
     trigger: Annotated[
         str | None,
-        typer.Option(
-            help="Only put the documents under the prefix of this upload trigger, which starts the job itself."
-        ),
+        typer.Option(help="Only put the documents under the prefix of this upload trigger, which starts the job."),
     ] = None,
     wait: Annotated[bool, typer.Option(help="Follow the job to its end.")] = True,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask, whatever it costs.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask for confirmation, whatever it costs.")] = False,
 ) -> int:
     """Put documents into the input bucket, start a job over them and follow it; the exit code is its outcome."""
     request: dict[str, Any] = {"LanguageCode": language} if language else {}
@@ -125,7 +125,7 @@ def _agree(use: Use, documents: Documents, *, yes: bool, by_upload: bool) -> Non
     if documents.usd >= _ASKED_FROM_USD and not yes:
         if not use.screen.interactive:
             raise CommandError(f"It may cost {usd(documents.usd)}.", "Nothing was uploaded. Give --yes to agree.")
-        typer.confirm(f"It may cost {usd(documents.usd)}. Go on?", abort=True, err=True)
+        typer.confirm(f"It may cost {usd(documents.usd)}. Continue?", abort=True, err=True)
 
 
 def _describe(use: Use, documents: Documents, *, to_err: bool = False) -> None:
@@ -157,9 +157,9 @@ def _put(use: Use, documents: Documents, uri: str) -> None:
 def _uploaded(use: Use, trigger: Trigger, known: set[str], documents: Documents, *, wait: bool) -> int:
     if not wait:
         use.screen.answer({"Uploaded": len(documents.taken), "Trigger": trigger.name})
-        use.screen.say(f"{trigger.name} starts their job by itself. Follow it with: comprehend-entities watch")
+        use.screen.say(f"{trigger.name} starts their job automatically. Follow it with: comprehend-entities watch")
         return 0
-    use.go_on = "The uploads are analysed all the same. Look for them with: comprehend-entities list"
+    use.go_on = "The uploads are analysed anyway. List their executions with: comprehend-entities list"
     with use.screen.err.status("Waiting for the uploads to be batched ..."):
         arn = _batch(use, trigger, known)
     # The display of the wait has ended: the next one shows the execution.
@@ -179,6 +179,6 @@ def _batch(use: Use, trigger: Trigger, known: set[str]) -> str:
                 return str(each["executionArn"])
         time.sleep(1)
     raise CommandError(
-        f"No execution of {trigger.name} began within {_BATCHED_SECONDS} s.",
+        f"No execution of {trigger.name} started within {_BATCHED_SECONDS} s.",
         "It waits for a free slot, or the bucket sends no events yet: run comprehend-entities doctor.",
     )

@@ -67,7 +67,7 @@ class Texts:
                 raise
             return entry.without_text(reason), None
         if text is None or "\0" in text:
-            return entry.without_text("Its text is not shown: it is no plain text, or has changed."), None
+            return entry.without_text("Its text is not shown: it is not plain text, or has changed."), None
         if len(text) > _LONGEST:
             return entry.without_text(f"Its text is not shown: it has {len(text):,} characters."), None
         return _in_utf16(entry, text), text

@@ -41,7 +41,7 @@ def checked(*rules: Rule) -> Callable[[Callable[P, T]], Callable[P, T]]:
         >>> wait(float("nan"), reason=None)
         Traceback (most recent call last):
             ...
-        ValueError: these arguments can't work:
+        ValueError: these arguments are invalid:
         - seconds: must be a number; got nan (type of the argument)
         - reason: must be a text; got None (type of the argument)
     """
@@ -56,7 +56,7 @@ def checked(*rules: Rule) -> Callable[[Callable[P, T]], Callable[P, T]]:
             given = {**bound.arguments, **{name: signature.parameters[name].default for name in wrong}}
             found = [*wrong.values(), *(each for rule in rules for each in rule(given))]
             if found:
-                raise ValueError("\n".join(["these arguments can't work:", *(f"- {each}" for each in found)]))
+                raise ValueError("\n".join(["these arguments are invalid:", *(f"- {each}" for each in found)]))
             return function(*args, **kwargs)
 
         return refusing
@@ -65,7 +65,7 @@ def checked(*rules: Rule) -> Callable[[Callable[P, T]], Callable[P, T]]:
 
 
 def wrong_types(hints: Mapping[str, Any], given: Arguments, prefix: str = "") -> dict[str, Violation]:
-    """Return what is wrong with values that don't fit the annotations of their names."""
+    """Return violations for values that don't match the annotations of their names."""
     return {
         name: Violation(f"{prefix}{name}", value, f"must be {_kind(hints[name])[0]}", "type of the argument")
         for name, value in given.items()
@@ -78,7 +78,7 @@ def filled(name: str) -> Rule:
 
     def rule(given: Arguments) -> Iterator[Violation]:
         if given[name] is not None and not given[name]:
-            yield Violation(name, given[name], "must hold something; leave it out for its default", OWN_RULE)
+            yield Violation(name, given[name], "must not be empty; omit it to use its default", OWN_RULE)
 
     return rule
 

@@ -67,7 +67,7 @@ in vain: entered, scheduled, started, submitted, timed out, exited.
 
 
 def workflow(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of a workflow."""
+    """Yield the violations in the arguments of a workflow."""
     for name in ("input_prefix", "output_prefix"):
         yield from _prefix(name, given[name])
     yield from _overlaps(given)
@@ -86,7 +86,7 @@ def workflow(given: Arguments) -> Iterator[Violation]:
             yield Violation("removal_policy", given["removal_policy"], rule, OWN_RULE)
     unknown = sorted(set(given["allow_overrides"]) - set(rules.PROTECTED))
     if unknown:
-        yield Violation("allow_overrides", unknown, f"can name {', '.join(rules.PROTECTED)}", OWN_RULE)
+        yield Violation("allow_overrides", unknown, f"can contain {', '.join(rules.PROTECTED)}", OWN_RULE)
     yield from _between("maximum_active_jobs", given["maximum_active_jobs"], 1)
     limits = given["limits"] or ExecutionLimits()
     yield from list(_limits(limits)) or _polls(given, limits)
@@ -94,7 +94,7 @@ def workflow(given: Arguments) -> Iterator[Violation]:
 
 
 def uploads(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of an upload trigger; ``self`` is its workflow."""
+    """Yield the violations in the arguments of an upload trigger; ``self`` is its workflow."""
     of, name, prefix = given["self"], given["trigger_id"], given["prefix"]
     if not re.fullmatch(r"[A-Za-z0-9]{1,32}", name):
         yield Violation("trigger_id", name, "must be 1 to 32 letters and digits", OWN_RULE)
@@ -105,19 +105,19 @@ def uploads(given: Arguments) -> Iterator[Violation]:
     in_input, in_output = _own(of.input_bucket, of.output_bucket, before_own)
     yield from _meeting("prefix", _uri(of.input_bucket, prefix), [*in_input, *in_output])
     if not of._storage.documents.path:
-        rule = "can't be empty where uploads are staged in the bucket: their copies would be documents again"
+        rule = "can't be empty if uploads are staged in the bucket: their copies would be documents again"
         yield Violation("input_prefix", "", rule, OWN_RULE)
     yield from _between("maximum_documents", given["maximum_documents"], *_BOUNDS["documents"])
     own, request = trigger_request(of._settings["Request"], given["language_code"], given["recognizer"])
     for field in sorted(own.keys() & set(rules.PROTECTED) - set(of._settings["AllowedOverrides"])):
-        rule = f"needs a workflow whose allow_overrides name {field}"
+        rule = f"needs a workflow with {field} in allow_overrides"
         yield Violation(_argument(field), given["recognizer"], rule, OWN_RULE)
     located = {**request["InputDataConfig"], "S3Uri": _uri(of.input_bucket, prefix)}
     yield from _of_api({**request, "InputDataConfig": located}, {**of._accepted.values, **newer_values(given)})
 
 
 def catalog(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of a results catalog."""
+    """Yield the violations in the arguments of a results catalog."""
     cutoff = given["bytes_scanned_cutoff_per_query"]
     if cutoff and not cutoff.is_unresolved():
         source = "Amazon Athena API Reference, WorkGroupConfiguration"
@@ -129,12 +129,12 @@ def _prefix(name: str, value: str) -> Iterator[Violation]:
         return
     if value.startswith("/") or (value and not value.endswith("/")):
         rule = (
-            "must be empty, or end in / and not begin with it, because the service takes a prefix without the slash "
-            "for the beginning of other names, too"
+            "must be empty, or end in / and not begin with it, because a prefix without the slash also matches "
+            "other names"
         )
         yield Violation(name, value, rule, f"{rules.GUIDE}api-async-insights")
     if re.search(r"[*?\\]|\$\{", value):
-        rule = "can't hold *, ?, a backslash or ${, which stand for other keys in policies and patterns of events"
+        rule = "can't contain *, ?, a backslash or ${, which match other keys in policies and event patterns"
         source = "AWS IAM User Guide, reference_policies_elements_resource; Amazon EventBridge User Guide, "
         yield Violation(name, value, rule, f"{source}eb-create-pattern-operators")
 
@@ -165,27 +165,25 @@ def _uri(bucket: s3.IBucket | None, path: str, *, new: str = "new-input") -> str
 def _meeting(name: str, uri: str, own: Sequence[str]) -> Iterator[Violation]:
     met = [place.split("/", 3)[3] for place in own if uri.startswith(place) or place.startswith(uri)]
     if met:
-        rule = f"can't meet what the workflow writes itself in that bucket, under {', '.join(met)}"
+        rule = f"can't overlap the prefixes that the workflow writes in that bucket: {', '.join(met)}"
         yield Violation(name, uri.split("/", 3)[3], rule, OWN_RULE)
 
 
 def _alias(name: str, key: kms.IKey | None) -> Iterator[Violation]:
     if key and (implements(key, kms.IAlias) or re.search("(^|:)alias/", key.key_arn)):
         rule = (
-            "must be a key, not an alias, because IAM gives no rights on an alias; import the key itself with "
+            "must be a key, not an alias, because IAM grants no permissions on an alias; import the key itself with "
             "kms.Key.from_lookup or kms.Key.from_key_arn"
         )
         yield Violation(name, key.key_arn, rule, "AWS KMS Developer Guide, alias-authorization")
 
 
 def monitoring(given: Arguments) -> Iterator[Violation]:
-    """Yield what is wrong with the arguments of ``monitor``."""
+    """Yield the violations in the arguments of ``monitor``."""
     if given["daily_cost_usd"] is not None:
         yield from _between("daily_cost_usd", given["daily_cost_usd"], service.USD_PER_UNIT["built-in"])
     if given["runbook_url"] is not None and not given["runbook_url"]:
-        yield Violation(
-            "runbook_url", given["runbook_url"], "must hold something; leave it out for its default", OWN_RULE
-        )
+        yield Violation("runbook_url", given["runbook_url"], "must not be empty; omit it to use its default", OWN_RULE)
 
 
 def _elsewhere(name: str, resource: IResource | None, scope: object) -> Iterator[Violation]:
@@ -202,7 +200,7 @@ def _between(
 ) -> Iterator[Violation]:
     unit = " bytes" if isinstance(value, Size) else " seconds" if isinstance(value, Duration) else ""
     if unit and value.is_unresolved():
-        yield Violation(name, value, "must be known: it is calculated with", OWN_RULE)
+        yield Violation(name, value, "must be a known value, because it is used in calculations", OWN_RULE)
         return
     if isinstance(value, Size):
         value = value.to_kibibytes(rounding=SizeRoundingBehavior.NONE) * 1024

@@ -105,7 +105,7 @@ class Definition:
     def _start_job(self, function: lambda_.IFunction) -> tasks.LambdaInvoke:
         given = {"Execution": EXECUTION, **variables("Request", "Settings", "Attempt", "SlotSeconds")}
         assign = answers(contracts.StartJobOutput, "Job", "WaitSeconds")
-        made = task(self._scope, "StartJob", function, contracts.StartJobInput, given, assign=assign)
+        made = task(self._scope, contracts.START_JOB, function, contracts.StartJobInput, given, assign=assign)
         # At the limit there is one more look.
         pause = f"$ceil($max([1, $min([$slotPause, {self._settings['MaximumSlotSeconds']} - $slotSeconds])]))"
         waited = f"$slotSeconds + {pause}"

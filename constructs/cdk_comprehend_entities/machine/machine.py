@@ -124,7 +124,7 @@ def report_ends(
     events.Rule(
         scope,
         "ExecutionEnded",
-        description="Executions that end without success, which may not have reported it themselves",
+        description="Executions that ended without success and may not have reported it",
         event_pattern=events.EventPattern(
             source=["aws.states"],
             detail_type=["Step Functions Execution Status Change"],
@@ -148,5 +148,9 @@ def failing_polls_alarm(scope: Construct, poll_job: lambda_.Function) -> cloudwa
         label="Share of polls that failed",
     )
     return alarm(
-        scope, "FailingPolls", share, "Every poll of jobs has failed for 15 minutes; the jobs run on", threshold=1
+        scope,
+        "FailingPolls",
+        share,
+        "Every poll of jobs has failed for 15 minutes; the jobs continue to run",
+        threshold=1,
     )

@@ -45,7 +45,7 @@ class OrphanedJobs(Construct):
         sent = payload("StopOrphans", contracts.StopOrphansInput, {"StateMachineArn": machine.state_machine_arn})
         event = events.RuleTargetInput.from_object(sent)
         target = targets.LambdaFunction(function, event=event, dead_letter_queue=unreported)
-        about, often = "Looks for entity-detection jobs without an execution", events.Schedule.rate(_EVERY)
+        about, often = "Finds entity-detection jobs without an execution", events.Schedule.rate(_EVERY)
         events.Rule(self, "Schedule", description=about, schedule=often, targets=[target])
         if stop_on_delete:
             resource = CustomResource(self, "OnDelete", service_token=function.function_arn, properties=sent)

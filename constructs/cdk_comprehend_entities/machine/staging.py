@@ -47,7 +47,7 @@ def stage_batch(
     )
     nothing_at_all = (
         f"$sum([{refused}]) > 0 ? {{'Error': 'NothingToAnalyse', 'Cause': $sum([{refused}]) & ' of ' & "
-        f"$sum([{refused}, {duplicates}]) & ' uploads were refused, and no other is left'}} "
+        f"$sum([{refused}, {duplicates}]) & ' uploads were rejected, and no other is left'}} "
         ": {'Error': 'NothingNew', 'Cause': 'all uploads were analysed before'}"
     )
     error, cause = (f"{read(contracts.CaughtError, name, of=f'{INPUT}.Shards')}" for name in ("Error", "Cause"))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from .._base import WorkflowBase
 
 RUNBOOK = "docs/runbook.md"
-"""Where the entry of each alarm stands, under its construct's id."""
+"""The page with an entry for each alarm, under its construct's id."""
 
 _QUARTER, _HOUR, _DAY = Duration.minutes(15), Duration.hours(1), Duration.days(1)
 _DOCUMENT_ERRORS_PERCENT = 5

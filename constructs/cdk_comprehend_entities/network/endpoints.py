@@ -40,7 +40,7 @@ _CALLED = {
     "States": (
         "STEP_FUNCTIONS",
         "states",
-        ("DescribeExecution", "ListExecutions", "SendTaskSuccess", "StartExecution"),
+        ("DescribeExecution", "GetExecutionHistory", "ListExecutions", "SendTaskSuccess", "StartExecution"),
     ),
 }
 

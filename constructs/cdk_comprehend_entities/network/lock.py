@@ -30,5 +30,5 @@ def lock_bucket(bucket: s3.IBucket, endpoint: ec2.IVpcEndpoint, except_roles: Se
     source = "Amazon S3 User Guide, example-bucket-policies-vpc-endpoint"
     lock = statement(*_DENIED, on=on, to=iam.AnyPrincipal(), effect=deny, when=elsewhere, sid=sid, source=source)
     if not bucket.add_to_resource_policy(lock).statement_added:
-        text = f"{bucket.node.path} is imported, so that CDK can't lock it to {endpoint.node.path}: its owner must"
+        text = f"{bucket.node.path} is imported, so CDK can't lock it to {endpoint.node.path}: its owner must"
         Annotations.of(bucket).add_warning_v2("cdk-comprehend-entities:not-locked", text)

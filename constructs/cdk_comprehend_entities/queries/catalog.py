@@ -131,9 +131,8 @@ class ResultsCatalog(Construct):
             made = iam.Grant.drop(grantee, "of another account")
         if not made.success:
             text = (
-                "grant_query gave no permissions: it was given no role or user of this account whose policies CDK can "
-                "change, and a workgroup has no policy of its own to name others; let them assume a role of this "
-                "account"
+                "grant_query gave no permissions: the grantee is not a role or user of this account with policies that "
+                "CDK can change, and a workgroup has no resource policy; let the grantee assume a role of this account"
             )
             Annotations.of(self).add_warning_v2("cdk-comprehend-entities:query", text)
         return made

@@ -29,10 +29,10 @@ _CDKS_OWN = "CDK's own function, which works while a stack is deployed or delete
 
 ACKNOWLEDGED = {
     # Wildcards in ARNs.
-    "no-resources": (_WIDE, "IAM knows no resources for these actions"),
+    "no-resources": (_WIDE, "IAM supports no resources for these actions"),
     "service-guide": (_WIDE, _GUIDE),
     "service-guide-policy": ("CKV_AWS_109 CKV_AWS_111", _GUIDE),
-    "keys-elsewhere": (_WIDE, "the stack of another account knows no ARN of the key, whose own policy says who may"),
+    "keys-elsewhere": (_WIDE, "the stack of another account knows no ARN of the key, whose key policy decides"),
     "job-numbers": (_WIDE, "the service makes the numbers of jobs"),
     "object-keys": (_WIDE, "all objects under a prefix, whose names are not known before"),
     "execution-names": (_WIDE, "executions are named when they start"),
@@ -100,7 +100,7 @@ class _Told(NamedTuple):
 
 
 class _Batch:
-    """What is kept back meanwhile, to be told in one go."""
+    """Acknowledgements that are collected, to be made together."""
 
     def __init__(self) -> None:
         self.told: list[_Told] = []

@@ -36,6 +36,7 @@ _STATES_ACTIONS = f"{_REFERENCE}list_awsstepfunctions"
 _EC2_ACTIONS = "AWS Lambda Developer Guide, configuration-vpc"
 _SQS_KEYS = "Amazon SQS Developer Guide, sqs-key-management"
 _SQS_ACTIONS = "Amazon SQS Developer Guide, sqs-api-permissions-reference"
+_DESCRIBE = ("states:DescribeExecution", "states:GetExecutionHistory")
 _READ_QUEUE = ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes")
 
 
@@ -82,12 +83,12 @@ def grant_wake(scope: Construct, role: iam.IRole, machine: sfn.IStateMachine) ->
 
 def grant_describe(scope: Construct, function: lambda_.Function, machine: sfn.IStateMachine) -> None:
     """Let ``function`` describe executions of ``machine``, which calls it: in a policy of its own, as for waking."""
-    role, action = function.role, "states:DescribeExecution"
-    assert role is not None
+    assert function.role is not None
     every = [executions_arn(machine)]
-    described = statement(action, on=every, source=_STATES_ACTIONS)
-    acknowledge(iam.Policy(scope, "Describe", statements=[described], roles=[role]), "execution-names", arns=every)
-    cite(role, action, source=_STATES_ACTIONS)
+    described = statement(*_DESCRIBE, on=every, source=_STATES_ACTIONS)
+    policy = iam.Policy(scope, "Describe", statements=[described], roles=[function.role])
+    acknowledge(policy, "execution-names", arns=every)
+    cite(function.role, *_DESCRIBE, source=_STATES_ACTIONS)
 
 
 def grant_stop_orphans(
@@ -98,7 +99,7 @@ def grant_stop_orphans(
     storage.work.below("owners/").grant_read(function)
     allow(function, "states:ListExecutions", on=[machine.state_machine_arn], source=_STATES_ACTIONS)
     every, names = [executions_arn(machine)], "execution-names"
-    allow(function, "states:DescribeExecution", on=every, wildcard=names, source=_STATES_ACTIONS)
+    allow(function, *_DESCRIBE, on=every, wildcard=names, source=_STATES_ACTIONS)
 
 
 def grant_dispatch(

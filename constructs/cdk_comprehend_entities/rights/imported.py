@@ -20,8 +20,8 @@ def warn_of_imported(
     """Warn of each imported resource, with what its owner must add. Acknowledge a warning by its id, once done."""
     documents, jobs = storage.documents, storage.jobs
     key_policy = (
-        "its key policy must let IAM policies of this account decide, as the default key policy does; a key of another "
-        f"account must name the data-access role and the functions' roles of {scope.node.path}"
+        "its key policy must delegate to IAM policies of this account, as the default key policy does; a key of "
+        f"another account must allow the data-access role and the functions' roles of {scope.node.path}"
     )
     bucket_policy = (
         "its policy must not deny the data-access role and the functions, and should deny requests without TLS; "
@@ -49,5 +49,5 @@ def warn_of_imported(
 def _warn(resource: IConstruct, name: str, text: str) -> None:
     if not Resource.is_owned_resource(resource):
         Annotations.of(resource).add_warning_v2(
-            f"{_PREFIX}:{name}", f"{resource.node.path} is imported, so that CDK can't change it: {text}"
+            f"{_PREFIX}:{name}", f"{resource.node.path} is imported, so CDK can't change it: {text}"
         )

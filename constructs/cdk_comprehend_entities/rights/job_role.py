@@ -65,7 +65,8 @@ def grant_job(
     # A new role has the one, an imported one the other; one that CDK may not change ignores grants without a warning.
     if not any(map(role.node.try_find_child, ("DefaultPolicy", "Policy"))):
         _warn(
-            scope, f"CDK may not change {path}: its owner must give it what docs/permissions.md has for DataAccessRole"
+            scope,
+            f"CDK may not change {path}: its owner must add the permissions of DataAccessRole in docs/permissions.md",
         )
 
 

@@ -129,7 +129,7 @@ class UploadDispatcher(Construct):
         if (size := _length(Stack.of(self).resolve(told))) > _ENVIRONMENT:
             raise ValueError(
                 f"the settings of the triggers {', '.join(triggers)} take up to {size:,} of {_ENVIRONMENT:,} bytes in "
-                f"the dispatcher's environment; give {name} a workflow of its own, or fewer or shorter suffixes"
+                f"the dispatcher's environment; use a separate workflow for {name}, or fewer or shorter suffixes"
             )
         self.function.add_environment("UPLOADS", Stack.of(self).to_json_string(told))
         grant_uploads(uploads, queue, dead, dispatcher=self.function, stage=self._stage)

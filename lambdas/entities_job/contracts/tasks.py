@@ -68,6 +68,13 @@ class InspectInputOutput(TypedDict):
     Warnings: list[InputWarning]
 
 
+START_JOB = "StartJob"
+"""Name of the state whose function starts the job."""
+
+START_JOB_SECONDS = 60
+"""Time-out of that function. It goes on when its execution is aborted, and may start a job until then."""
+
+
 class StartJobInput(TypedDict):
     """Payload of StartJob; ``Attempt`` counts from 1, ``SlotSeconds`` is the time waited for a free slot."""
 
@@ -115,7 +122,7 @@ class PollJobInput(TypedDict):
 
 
 Step = Literal["WAIT", "AWAIT", "STOP", "RESTART", "PUBLISH", "FAIL"]
-"""What follows a poll; ``AWAIT`` is to wait for the output's event."""
+"""The step after a poll; ``AWAIT`` waits for the output's event."""
 
 
 class PollJobOutput(TypedDict):

@@ -99,9 +99,7 @@ def _taken_up(job_id: str, settings: Settings, execution: Execution) -> InspectI
             # Published without sources: each of its documents is counted as unexpected.
             target = marker.work() / execution["Name"] / "inventory.jsonl.gz"
             inventory.write(target, [])
-            warning: InputWarning = {
-                "Warning": f"the job's input can't be listed, so that results have no source: {error}"
-            }
+            warning: InputWarning = {"Warning": f"the job's input can't be listed, so results have no source: {error}"}
             found = {
                 "Inventory": {"Uri": target.uri, "Documents": 0, "Files": 0, "Bytes": 0},
                 "Estimate": {"Units": 0, "CostUsd": 0.0},

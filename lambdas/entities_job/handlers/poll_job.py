@@ -47,7 +47,7 @@ def handler(event: PollJobInput, context: LambdaContext) -> PollJobOutput:
 def _warnings(before: list[InputWarning], status: str) -> list[InputWarning]:
     """Return the warnings with one of a status that the API does not document."""
     warning: InputWarning = {
-        "Warning": f"the service answered the job status {status!r}, which its API does not document"
+        "Warning": f"the service returned the job status {status!r}, which its API does not document"
     }
     known = status in (*ACTIVE, *ENDED) or warning in before
     return before if known else [*before, warning]

@@ -19,7 +19,7 @@ _LONGEST = timedelta(days=14)
 
 
 def described(arn: str) -> DescribeExecutionOutputTypeDef | None:
-    """Return what is known of an execution, or None if there is none: its record is kept for 90 days."""
+    """Return the description of an execution, or None if there is none: its record is kept for 90 days."""
     functions = aws.stepfunctions()
     try:
         return functions.describe_execution(executionArn=arn)
@@ -31,6 +31,16 @@ def runs(arn: str) -> bool:
     """Return whether an execution is running."""
     found = described(arn)
     return found is not None and found["status"] == "RUNNING"
+
+
+def last_state(arn: str) -> str:
+    """Return the name of the state that an execution entered last, or an empty text if it entered none."""
+    pages = aws.stepfunctions().get_paginator("get_execution_history")
+    for page in pages.paginate(executionArn=arn, reverseOrder=True, includeExecutionData=False):
+        for event in page["events"]:
+            if "stateEnteredEventDetails" in event:
+                return event["stateEnteredEventDetails"]["name"]
+    return ""
 
 
 def reference(found: DescribeExecutionOutputTypeDef) -> Execution:

@@ -11,7 +11,7 @@ from ..contracts import OpenExecution
 
 
 def work() -> Location:
-    """Return what the functions' own files lie under."""
+    """Return the prefix of the functions' own files."""
     return Location.of(os.environ["WORK_URI"])
 
 

@@ -24,11 +24,9 @@ def job_id(given: object) -> str | None:
     if not isinstance(given, dict) or FIELD not in given:
         return None
     if others := sorted(set(given) - {FIELD}):
-        raise RequestRefused(
-            f"{FIELD} takes up an existing job, so that no other field may be given; got {', '.join(others)}"
-        )
+        raise RequestRefused(f"{FIELD} resumes an existing job, so no other field is allowed; got {', '.join(others)}")
     if not isinstance(given[FIELD], str) or not given[FIELD]:
-        raise RequestRefused(f"{FIELD} must be the id of a job, a text; got {given[FIELD]!r}")
+        raise RequestRefused(f"{FIELD} must be the id of a job, as a string; got {given[FIELD]!r}")
     return cast(str, given[FIELD])
 
 
@@ -53,7 +51,7 @@ def described(job_id: str, summary_root: Location) -> Job:
         )
     published = summary(summary_root, job).exists()
     if job["JobStatus"] == "COMPLETED" and not published and not archive.exists():
-        raise RequestRefused(f"the job {job_id} has completed, and its archive {archive.uri} is gone")
+        raise RequestRefused(f"the job {job_id} has completed, and its archive {archive.uri} does not exist")
     return job
 
 
@@ -69,7 +67,7 @@ def request(job: Job) -> JobRequest:
 
 
 def inspected(job: Job) -> Inspected | None:
-    """Return what was found of the job's input before it was started, if that is kept."""
+    """Return the inspection of the job's input from before its start, if it is kept."""
     folder = operation.requested_folder(job["OutputDataConfig"]["S3Uri"]).split("/")[-2]
     # A caller's own token names the folder, too; the findings are under the execution's name.
     execution = (owner(folder) or folder).rpartition(":")[2]

@@ -11,7 +11,7 @@ MAXIMUM_ATTEMPTS = 3
 """Starts of one execution's job: the first, and restarts while a new role may not have propagated."""
 
 STOPPING_SECONDS = 3600
-"""How long a job that was asked to stop is waited for."""
+"""Time limit for a job to end after it was asked to stop."""
 
 SLOT_PAUSE_SECONDS = 60
 SLOT_PAUSE_SHARE = 0.25
@@ -21,7 +21,7 @@ this part of the limit, and half of that more or less by chance, so that those w
 
 
 def seconds_after_output(looks: int) -> int:
-    """Seconds until the next look at a job whose output is there already, after so many looks since.
+    """Seconds until the next poll of a job with complete output, after so many polls since then.
 
     Its status follows within moments: 5 s four times, then twice as long each time.
     """
@@ -50,7 +50,9 @@ class PollSchedule:
         looks = self.first_looks if isinstance(self.first_looks, tuple | list) else (None,)
         numbers = all(type(each) in (int, float) and math.isfinite(each) for each in (*looks, *astuple(self)[1:]))
         if not numbers or self.step_seconds < 1 or self.growth < 0 or min(self.first_looks, default=1) < 1:
-            raise ValueError(f"a poll schedule is of numbers, waits at least 1 second and never shrinks; got {self}")
+            raise ValueError(
+                f"a poll schedule consists of numbers, waits at least 1 second and never decreases; got {self}"
+            )
         if list(self.first_looks) != sorted(set(self.first_looks)):
             raise ValueError(f"first_looks of a poll schedule must rise; got {self.first_looks}")
 

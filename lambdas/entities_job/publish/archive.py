@@ -15,7 +15,7 @@ from concurrent.futures import Executor
 from contextlib import suppress
 
 MAXIMUM_RECORD_BYTES = 16 * 1024**2 - 64 * 1024
-"""What DuckDB reads of one object unless it is asked for more (``maximum_object_size``), less room for our own fields.
+"""Largest object that DuckDB reads by default (``maximum_object_size``), less room for our own fields.
 
 Athena reads rows of 32 MB.
 """
@@ -26,7 +26,7 @@ MAXIMUM_ARCHIVE_BYTES = 50 * 1000**3
 _LONGEST_OUT_FILE = 64 * 1024**2
 _BLOCK = 256 * 1024
 _INFLATED = 4 * 1024**2
-"""What is decompressed at once: the more, the less often the thread has to wait for the interpreter."""
+"""Bytes that are decompressed at once: the more, the less often the thread has to wait for the interpreter."""
 _AHEAD = 4
 _LONGEST_HEADERS = 16 * 1024
 """Bytes of all headers of one member: S3's own names have 1,024 bytes at most."""
@@ -80,7 +80,7 @@ def inflated(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 # Byte by byte, all is had that came before the damage.
                 with suppress(zlib.error):
                     yield from filter(None, (before.decompress(bytes([byte])) for byte in left))
-                raise ArchiveDamaged(f"the archive is no sound gzip stream: {error}") from error
+                raise ArchiveDamaged(f"the archive is not a valid gzip stream: {error}") from error
             left, member = (member.unused_data, None) if member.eof else (member.unconsumed_tail, member)
             size += len(block)
             if block:
@@ -116,14 +116,14 @@ class _Tape(io.RawIOBase):
         self._held = memoryview(b"")
 
     def read(self, size: int = -1) -> bytes:
-        """Return so many bytes of headers, or what is left of them."""
+        """Return so many bytes of headers, or the rest of them."""
         self.headers -= size
         if self.headers < 0:
             raise tarfile.ReadError(f"it holds headers of more than {_LONGEST_HEADERS:,} bytes")
         return self.content(size)
 
     def content(self, size: int) -> bytes:
-        """Return so many bytes, or what is left of them."""
+        """Return so many bytes, or the rest of them."""
         parts = []
         while size and (self._held or self._next()):
             parts.append(self._held[:size])
@@ -144,7 +144,7 @@ class _Tape(io.RawIOBase):
 
     def broken(self, why: str) -> ArchiveDamaged:
         """Return the damage, or for what is sound gzip an error of its own."""
-        return self.damage or ArchiveDamaged(f"the archive is no sound tar file: {why}")
+        return self.damage or ArchiveDamaged(f"the archive is not a valid tar file: {why}")
 
 
 class Member:

@@ -6,12 +6,13 @@ Every end of an execution comes here: its own last state, the event of its end, 
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from ..aws import Location, logger
-from ..contracts import Execution, Job, OpenExecution, Outcome, OutcomeError, Status
+from ..contracts import START_JOB, START_JOB_SECONDS, Execution, Job, OpenExecution, Outcome, OutcomeError, Status
 from ..errors import RequestRefused, take_up
 from ..job import executions, marker
 from ..job.active import ENDED, ActiveJob, running_jobs, stop, submitted
@@ -20,7 +21,9 @@ from .outcome import bounded, emit, outcome, problem
 _STATUSES: dict[str, Status] = {"ABORTED": "ABORTED", "TIMED_OUT": "TIMED_OUT"}
 _CODES = {"ABORTED": "ExecutionAborted", "TIMED_OUT": "JobTimedOut"}
 _CLOCKS = timedelta(minutes=1)
-"""How far the clocks of two services may differ."""
+"""Largest difference between the clocks of two services."""
+
+_PAUSE_SECONDS = 5
 
 
 def report(execution: Execution, made: Outcome) -> Outcome:
@@ -53,6 +56,12 @@ def end(execution_arn: str) -> Outcome | None:
     if not opened and _place(execution).exists():
         return None
     job, what = stop_running(execution, {}, found.get("error"))
+    if opened and _unknown(job) and executions.last_state(execution_arn) == START_JOB:
+        # The function that starts the job may still run: no outcome would name that job.
+        latest = found["stopDate"].timestamp() + START_JOB_SECONDS
+        while _unknown(job) and time.time() < latest:
+            time.sleep(_PAUSE_SECONDS)
+            job, what = stop_running(execution, {}, found.get("error"))
     status, cause = found["status"], found.get("cause")
     message = f"the execution ended as {status}; {what or 'it had no active job'}" + (f": {cause}" if cause else "")
     error = advised(problem(found.get("error") or _CODES.get(status, "ExecutionFailed"), message), job)
@@ -62,8 +71,13 @@ def end(execution_arn: str) -> Outcome | None:
     return made
 
 
+def _unknown(job: Job) -> bool:
+    """Return whether a job may be missing here: none was found, or one that was to be followed by another."""
+    return job.get("JobStatus") in (None, "FAILED")
+
+
 def advised(error: OutcomeError, job: Job) -> OutcomeError:
-    """Return an error with how to get what was paid for and not published, if that is so."""
+    """Return an error, with a hint how to publish the job if it is paid for and not published."""
     if "JobId" in job and job.get("JobStatus") != "FAILED":
         error["Hint"] = "; ".join(filter(None, (error.get("Hint"), take_up(job["JobId"]))))
     return error

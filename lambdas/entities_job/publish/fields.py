@@ -48,7 +48,7 @@ class Checker:
         """
         record = parse(text)
         if not isinstance(record, dict) or not isinstance(record.get("File"), str):
-            raise ValueError("is no object with a File")
+            raise ValueError("is not an object with a File")
         if ours := [name for name in record if name.lower() in _OURS]:
             raise ValueError(f"has a field {ours[0]!a}, which publishing adds")
         _check("the record", record, Record)
@@ -130,7 +130,7 @@ def parse(text: str, *, without_blocks: bool = False) -> Any:
 
 def refuse_constant(name: str) -> None:
     """Reject NaN and Infinity, which Python's parser accepts as JSON."""
-    raise ValueError(f"holds {name}, which is no JSON")
+    raise ValueError(f"holds {name}, which is not JSON")
 
 
 def _object(pairs: list[tuple[str, Any]]) -> Json:

@@ -22,7 +22,7 @@ def join(parsed: object) -> list[Json]:
     documents: dict[str, list[Json]] = {}
     for page in pages:
         if not isinstance(page, dict) or not isinstance(page.get("File"), str):
-            raise ValueError("is no object with a File")
+            raise ValueError("is not an object with a File")
         documents.setdefault(page["File"], []).append(page)
     if not documents:
         raise ValueError("is an empty array")

@@ -17,7 +17,7 @@ _PART_BYTES = 96 * 1024**2
 """JSON lines in a part before they are compressed, to about a quarter."""
 
 _BLOCK = 4 * 1024**2
-"""What is compressed at once: a larger block waits less often for the interpreter."""
+"""Bytes that are compressed at once: a larger block waits less often for the interpreter."""
 
 _WAITING = 3
 """Blocks that wait to be compressed or put into their part, at most."""

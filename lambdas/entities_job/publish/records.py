@@ -26,7 +26,7 @@ _LONGEST_TYPE = 128
 """Characters of a type's name, of which the service allows 64: an event counts a hundred of them."""
 
 _SPACE = b" \t\r\n"
-"""What JSON takes for white space."""
+"""White space of JSON."""
 
 _MOST_TYPES = 10_000
 _NOT_RECEIVED = {"ErrorCode": "NOT_RECEIVED", "ErrorMessage": "The archive has no readable result of the document."}
@@ -37,7 +37,7 @@ _decode = json.JSONDecoder(parse_constant=refuse_constant).raw_decode
 
 
 class Results:
-    """Makes records of what the archive holds, and counts.
+    """Makes records from the archive, and counts them.
 
     Attributes:
         failed: documents with errors, the first thousand.
@@ -82,7 +82,7 @@ class Results:
             self._put(source, json.dumps(record, ensure_ascii=False).encode())
 
     def counts(self) -> Counts:
-        """Return what became of the documents."""
+        """Return the counts of the documents by their results."""
         return {
             "ExpectedDocuments": self._inventory.expected,
             "Documents": self._good,

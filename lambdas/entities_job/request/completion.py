@@ -62,7 +62,7 @@ def _overrides(asked: Mapping[str, object], request: Mapping[str, object], setti
     defaults: Mapping[str, object] = settings["Request"]
     for name in PROTECTED:
         if name in asked and request[name] != defaults.get(name) and name not in settings["AllowedOverrides"]:
-            rule = f"can't be overridden: the construct's allow_overrides does not name {name}"
+            rule = f"can't be overridden: the construct's allow_overrides does not contain {name}"
             yield Violation(name, asked[name], rule, _CONSTRUCT)
 
 
@@ -72,8 +72,8 @@ def _location(request: Mapping[str, object], input_uris: list[str], staging_uri:
     if not isinstance(uri, str):
         return
     if not uri.startswith(tuple(input_uris)):
-        rule = f"must lie under {' or '.join(input_uris)}"
+        rule = f"must be under {' or '.join(input_uris)}"
         yield Violation("InputDataConfig.S3Uri", uri, rule, _CONSTRUCT)
     elif uri.startswith(staging_uri) and not re.fullmatch("[^/]+/documents/", uri.removeprefix(staging_uri)):
-        rule = f"must be a whole batch of uploads, {staging_uri}<batch>/documents/, since the rest is internal"
+        rule = f"must be a complete batch of uploads, {staging_uri}<batch>/documents/, since the rest is internal"
         yield Violation("InputDataConfig.S3Uri", uri, rule, _CONSTRUCT)

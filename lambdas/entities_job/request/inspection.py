@@ -142,7 +142,7 @@ class Inspection:
         for item in self._source.list():
             other = item.location.key
             if key and not key.endswith("/") and other != key:
-                rule = f"must end in / or name one whole object; as a prefix it would also take {other!r}"
+                rule = f"must end in / or be the URI of one object; as a prefix it would also match {other!r}"
                 raise RequestRefused(explain([Violation(_URI, self._source.uri, rule, f"{SOURCE}InputDataConfig")]))
             # What a console makes for a folder is no document.
             if item.size or not other.endswith("/"):
@@ -171,14 +171,13 @@ class Inspection:
         uri = self._source.uri
         if self._archived.kept:
             more = f" and {self._archived.left:,} more" if self._archived.left else ""
-            rule = f"must hold no object in an archive storage class; restore and copy {self._archived.kept}{more}"
+            rule = f"must contain no object in an archive storage class; restore and copy {self._archived.kept}{more}"
             yield Violation(_URI, uri, rule, "Amazon S3 User Guide, restoring-objects")
         nothing_fits = self.tally.files and not self._fit
         if nothing_fits or (self._unreadable and self._unreadable.total() == self._seen):
             reasons = [f"{count:,} of {self._seen:,}: {reason}" for reason, count in self._unreadable.items()]
-            rule = (
-                f"must hold a document that the service can read; {', '.join(reasons) or 'all are empty or too large'}"
-            )
+            why = ", ".join(reasons) or "all are empty or too large"
+            rule = f"must contain a document that the service can read; {why}"
             yield Violation(_URI, uri, rule, f"{GUIDE}idp-inputs-async")
 
     def _remarks(self) -> Iterator[str]:
@@ -186,9 +185,12 @@ class Inspection:
         groups = (sum(1 for _ in group) for _, group in groupby(sorted(self._names)))
         repeated = sum(size for size in groups if size > 1)
         if repeated and not self._settings.get("UniqueNames"):
-            yield f"{repeated:,} files share their base name, by which alone the service names a document, with another"
+            yield (
+                f"{repeated:,} files share their base name with another file; "
+                "the service identifies a document by its base name only"
+            )
         if self._unseen:
-            yield f"{self._unseen:,} files were not checked for their kind and encoding: it took too long"
+            yield f"{self._unseen:,} files were not checked for their type and encoding: it took too long"
 
     def _first_look(self, item: Listed) -> _Seen:
         """Return what the listing shows of a file, and all about its lines if a document is a line."""
@@ -228,7 +230,7 @@ class Inspection:
         if held or cut:
             lines, charged = lines + 1, charged + units(held + len(cut))
         if (broken or cut) and readable:
-            warning = "is not UTF-8 throughout; the service drops what follows the first such line"
+            warning = "is not entirely UTF-8; the service drops all lines after the first invalid one"
         return _Seen(lines, charged, warning, readable)
 
     def _head(self, item: Listed, until: float) -> _Seen | None:
@@ -244,7 +246,7 @@ class Inspection:
             try:
                 codecs.getincrementaldecoder("utf-8")().decode(head, final=len(head) == item.size)
             except UnicodeDecodeError:
-                warning, readable = "is not UTF-8; the service takes nothing else", False
+                warning, readable = "is not UTF-8; the service accepts nothing else", False
         return _Seen(warning=warning, readable=readable)
 
     def _kind(self, file: str, head: bytes) -> tuple[str, bool]:

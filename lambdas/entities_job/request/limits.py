@@ -58,7 +58,7 @@ def unfit(file: str, size: int, *, custom: bool, by_line: bool) -> str | None:
     semi_structured = is_semi_structured(file, custom=custom)
     maximum = SEMI_STRUCTURED_BYTES[PurePosixPath(file).suffix.lower()] if semi_structured else MAXIMUM_TEXT_BYTES
     if size > maximum and not by_line:
-        return f"has {size:,} bytes; the service takes at most {maximum:,} in such a document"
+        return f"has {size:,} bytes; the service accepts at most {maximum:,} in such a document"
     return None
 
 
@@ -103,25 +103,23 @@ class Tally:
         """Yield the limits of the service, and the construct's own ceilings, that the input breaks."""
         documents = "lines" if self.by_line else "files"
         if self.files == 0:
-            yield Violation(
-                "InputDataConfig.S3Uri", uri, "must hold at least one document; nothing lies there", _SOURCE
-            )
+            yield Violation("InputDataConfig.S3Uri", uri, "must contain at least one document; there is none", _SOURCE)
             return
         if not self.custom and self.size < MINIMUM_BYTES:
-            rule = f"must hold at least {MINIMUM_BYTES} bytes in all, holds {self.size}"
+            rule = f"must contain at least {MINIMUM_BYTES} bytes in all, contains {self.size}"
             yield Violation("InputDataConfig.S3Uri", uri, rule, _SOURCE)
         if self.size > MAXIMUM_BYTES:
-            rule = f"must hold at most {MAXIMUM_BYTES:,} bytes in all, holds {self.size:,}"
+            rule = f"must contain at most {MAXIMUM_BYTES:,} bytes in all, contains {self.size:,}"
             yield Violation("InputDataConfig.S3Uri", uri, rule, _SOURCE)
         if self.documents > MAXIMUM_DOCUMENTS:
-            rule = f"must hold at most {MAXIMUM_DOCUMENTS:,} {documents}, holds {self.documents:,}"
+            rule = f"must contain at most {MAXIMUM_DOCUMENTS:,} {documents}, contains {self.documents:,}"
             yield Violation("InputDataConfig.S3Uri", uri, rule, _SOURCE)
         if self.semi_structured and self.by_line:
-            rule = "must be ONE_DOC_PER_FILE where PDF, Word or image files lie under the prefix"
+            rule = "must be ONE_DOC_PER_FILE if PDF, Word or image files are under the prefix"
             yield Violation("InputDataConfig.InputFormat", "ONE_DOC_PER_LINE", rule, f"{GUIDE}idp-inputs-async")
         if self.semi_structured and self.files > MAXIMUM_SEMI_STRUCTURED_FILES:
             most = MAXIMUM_SEMI_STRUCTURED_FILES
-            rule = f"must hold at most {most} files with PDF, Word or images among them, holds {self.files:,}"
+            rule = f"must contain at most {most} files with PDF, Word or images among them, contains {self.files:,}"
             yield Violation("InputDataConfig.S3Uri", uri, rule, f"{GUIDE}idp-inputs-async")
         for name, value, ceiling in (
             ("Documents", self.documents, ceilings.get("Documents")),
@@ -129,5 +127,5 @@ class Tally:
             ("CostUsd", self.cost, ceilings.get("CostUsd")),
         ):
             if ceiling is not None and value > ceiling:
-                rule = f"exceeds the workflow's ceiling of {ceiling:,} {name} with {value:,}"
+                rule = f"exceeds the workflow's limit of {ceiling:,} {name} with {value:,}"
                 yield Violation("InputDataConfig.S3Uri", uri, rule, "the workflow's own settings")

@@ -139,7 +139,7 @@ class Walker:
             close = difflib.get_close_matches(str(name), shape["members"], n=1)
             hint = f"did you mean {close[0]}?" if close else f"the fields are {', '.join(shape['members'])}"
             shown = name if name.isidentifier() else repr(name)
-            yield Violation(f"{prefix}{shown[:100]}", item, f"is no field of the API; {hint}", source)
+            yield Violation(f"{prefix}{shown[:100]}", item, f"is not a field of the API; {hint}", source)
 
     def _string(self, shape: Mapping[str, Any], value: str, path: str, source: str) -> Iterator[Violation]:
         yield from _size(shape, value, "characters", path, source)
@@ -149,7 +149,7 @@ class Walker:
         if "pattern" in shape and not _matches(shape["pattern"], value):
             yield Violation(path, value, f"must match {shape['pattern']}", source)
         if re.search("[\ud800-\udfff]", value):
-            yield Violation(path, value, "must be text that UTF-8 can encode: a surrogate stands alone", source)
+            yield Violation(path, value, "must be text that UTF-8 can encode: it has a lone surrogate", source)
 
 
 def _size(shape: Mapping[str, Any], value: Sequence[object], unit: str, path: str, source: str) -> Iterator[Violation]:

@@ -81,7 +81,7 @@ def explain(found: Iterable[Violation]) -> str:
 
 
 def field_of(message: str) -> str | None:
-    """Return the path of the field that a rejection names first, ours or the service's, or None if it names none.
+    """Return the path of the first field in a rejection, ours or the service's, or None if it contains none.
 
     Example:
         >>> field_of("1 validation error detected: Value 'x' at 'tags.1.member.key' failed to satisfy constraint: ...")
@@ -122,7 +122,7 @@ def violations(
 
 
 def remarks(request: Mapping[str, object]) -> Iterator[Violation]:
-    """Yield what a request asks for in vain: the job runs, but not as its author may expect."""
+    """Yield fields of a request that have no effect: the job runs, but not as its author may expect."""
     language = request.get("LanguageCode")
     if is_custom(request) and language in _enum("LanguageCode") and language not in CUSTOM_LANGUAGES:
         rule = f"is ignored: a custom recognizer has its own language, one of {', '.join(CUSTOM_LANGUAGES)}"
@@ -147,7 +147,7 @@ def _cross_field(known: _Known) -> Iterator[Violation]:
     """Rules over several fields, and rules that the model states in words only."""
     flywheel = known.at(str, "FlywheelArn")
     if flywheel and known.at(str, "EntityRecognizerArn"):
-        rule = "must be left out where EntityRecognizerArn is given: a job uses a recognizer or a flywheel"
+        rule = "must be omitted if EntityRecognizerArn is given: a job uses a recognizer or a flywheel"
         yield Violation("FlywheelArn", flywheel, rule, f"{GUIDE}flywheels-inference")
     if known.at(dict, "InputDataConfig.DocumentReaderConfig") is not None:
         yield from _document_reader(known)
@@ -159,7 +159,7 @@ def _cross_field(known: _Known) -> Iterator[Violation]:
     source, target = known.at(str, "InputDataConfig.S3Uri"), known.at(str, "OutputDataConfig.S3Uri")
     if source and target and _is_under(target, source):
         rule = (
-            "must not lie under the input, whose URI is a string prefix: a second job would read the first one's result"
+            "must not be under the input, whose URI is a string prefix: a second job would read the first one's result"
         )
         yield Violation("OutputDataConfig.S3Uri", target, rule, f"{GUIDE}api-async-insights")
 
@@ -223,5 +223,5 @@ def _tags(tags: Sequence[object]) -> Iterator[Violation]:
 
 def _region(region: str | None, is_token: Callable[[object], bool]) -> Iterator[Violation]:
     if region is not None and not is_token(region) and region not in regions():
-        rule = f"Amazon Comprehend is not offered here; it is in {', '.join(sorted(regions()))}"
+        rule = f"Amazon Comprehend is not available here; it is available in {', '.join(sorted(regions()))}"
         yield Violation("Region", region, rule, "AWS General Reference, Amazon Comprehend endpoints")

@@ -169,7 +169,7 @@ class Account:
         logger.info("batch started", extra={"batch": batch.name, "uploads": len(batch.entries)})
 
     def settle(self, outcome: Outcome) -> None:
-        """Record what became of a batch, and see to what follows; the same outcome may come again.
+        """Record the outcome of a batch, and start its next step; the same outcome may arrive again.
 
         Args:
             outcome: of any execution of the workflow.
@@ -207,7 +207,7 @@ class Account:
                 self.settle(json.loads(found.location.read()))
 
     def backfill(self, request: BackfillRequest, more: Callable[[], bool]) -> BackfillRequest:
-        """Queue uploads that no event announced; what there is no time for goes on in a further invocation.
+        """Queue uploads that had no event; a further invocation continues if there is not enough time.
 
         Raises:
             ValueError: no such trigger, a prefix of others, or a date that is none.

@@ -70,11 +70,11 @@ class Upload(NamedTuple):
             "\0".join(upload[:4]).encode()
             fits = 0 < len(upload.key.encode()) <= _LONGEST_KEY and upload.size >= 0
         except (AttributeError, KeyError, OverflowError, RecursionError, TypeError) as error:
-            raise ValueError(f"no Object Created event of S3: {error!r}") from error
+            raise ValueError(f"not an Object Created event of S3: {error!r}") from error
         if not fits:
-            raise ValueError(f"no object of S3: {upload.size} bytes under a key of {len(upload.key)} characters")
+            raise ValueError(f"not an S3 object: {upload.size} bytes under a key of {len(upload.key)} characters")
         if not (upload.version or upload.etag):
-            raise ValueError("neither version id nor ETag: no telling which content is meant")
+            raise ValueError("neither version id nor ETag, so its content is ambiguous")
         return upload
 
     def announcement(self) -> str:
@@ -203,7 +203,7 @@ class Gathering:
             if not (full or refusal or self._fits(upload.entry(identity, None))):
                 full = self._tally.documents > 1
                 # Alone it is too much already.
-                self._tally, refusal = self._nothing(), ("BATCH_LIMIT_EXCEEDED", "is more than one batch may hold")
+                self._tally, refusal = self._nothing(), ("BATCH_LIMIT_EXCEEDED", "exceeds the limits of one batch")
             if full:
                 self.leave(message)
                 return
@@ -213,7 +213,7 @@ class Gathering:
 
     @property
     def begun(self) -> bool:
-        """True after anything was taken."""
+        """True after a message was taken."""
         return bool(self._entries)
 
     def leave(self, message: MessageTypeDef) -> None:
@@ -235,7 +235,7 @@ class Gathering:
         return max(0, room if tally.documents else min(room, 10 + len(self._entries)))
 
     def batch(self) -> UploadBatch | None:
-        """Return what was gathered, if anything was."""
+        """Return the gathered batch, if there is one."""
         if not self._entries:
             return None
         # What is left, or was not read, waits about as long as the newest of the batch.

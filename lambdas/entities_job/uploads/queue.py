@@ -70,7 +70,7 @@ class UploadQueue:
         return answer.get("Messages", [])
 
     def bury(self, dead: Sequence[tuple[MessageTypeDef, str]]) -> None:
-        """Move messages into the dead-letter queue, each with the reason; what fails stays, and comes again."""
+        """Move messages into the dead-letter queue, each with the reason; failed ones are received again."""
         buried = []
         for message, reason in dead:
             try:
@@ -94,7 +94,7 @@ class UploadQueue:
         """Put messages into the queue.
 
         Raises:
-            RuntimeError: SQS did not take all of them.
+            RuntimeError: SQS did not accept all of them.
         """
 
         def send_ten(start: int) -> int:
@@ -107,7 +107,7 @@ class UploadQueue:
         with ThreadPoolExecutor(_THREADS) as pool:
             failed = sum(pool.map(send_ten, range(0, len(bodies), _MESSAGES_A_CALL)))
         if failed:
-            raise RuntimeError(f"SQS did not take {failed} of {len(bodies)} messages")
+            raise RuntimeError(f"SQS did not accept {failed} of {len(bodies)} messages")
 
     def _attribute(self, name: Literal["ApproximateNumberOfMessages", "RedrivePolicy"]) -> str:
         return aws.sqs().get_queue_attributes(QueueUrl=self._url, AttributeNames=[name])["Attributes"][name]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs.type_defs import MessageTypeDef
 
 Step = Literal["publish", "resume", "repeat", "wait"]
-"""What follows: nothing more, its paid job is resumed, it is analysed again, or it waits for a redrive."""
+"""The next step: none, its paid job is resumed, it is analysed again, or it waits for a redrive."""
 
 MAXIMUM_JOBS = 3
 """Most jobs that the faults of the service may cost a batch before people are asked."""
@@ -122,7 +122,7 @@ class Records:
         return self._place(run).write_if(json.dumps(record).encode(), etag)
 
     def is_free(self, claim: Claim) -> bool:
-        """Return whether another batch may analyse what was claimed: nothing of it will be published."""
+        """Return whether another batch may analyse the claimed uploads: their results will never be published."""
         run = Run.of(claim["Execution"])
         if run is None or "ErrorCode" in claim:
             return True

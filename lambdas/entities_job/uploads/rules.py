@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol, TypeVar
 
 PAUSE_SECONDS = 18.0
-"""How long the oldest upload of a batch waits for company while nothing runs."""
+"""Time that the oldest upload of a batch waits for more uploads while no batch runs."""
 
 LONGEST_SLEEP = 20.0
 """Seconds between two looks while something waits: what runs may end at any moment."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import CopySourceTypeDef
 
 Fate = Literal["Staged", "Refused", "Duplicates"]
-"""What becomes of an upload, under the names of what is counted."""
+"""Ends of an upload, under the names of their counts."""
 
 _THREADS = 16
 _PADDING_BYTES = b"This line fills a small batch up to the least size of a job. " * 9 + b"\n"
@@ -40,7 +40,7 @@ _REFUSALS = {
     "NoSuchVersion": ("SOURCE_DELETED", "was deleted before it was copied"),
     "MethodNotAllowed": ("SOURCE_DELETED", "was deleted before it was copied"),
     "PreconditionFailed": ("SOURCE_OVERWRITTEN", "was overwritten before it was copied, in a bucket without versions"),
-    "InvalidObjectState": ("SOURCE_ARCHIVED", "lies in an archive storage class, from which S3 copies nothing"),
+    "InvalidObjectState": ("SOURCE_ARCHIVED", "is in an archive storage class; S3 does not copy it"),
 }
 
 
@@ -64,7 +64,7 @@ class Shard:
         self._report = results / "refused" / part
 
     def stage(self) -> StageOutput:
-        """Copy what the manifest lists and no other batch has claimed; report what can't be copied."""
+        """Copy the uploads of the manifest that no other batch has claimed; report those that can't be copied."""
         entries: list[ManifestLine] = [json.loads(line) for line in self._manifest.read().split(b"\n")]
         # A repeated map finds the padding that its first run listed.
         entries = [entry for entry in entries if not entry.get("Padding")]

@@ -40,9 +40,9 @@ def test_of_several_deployments_one_must_be_named(account: Account) -> None:
 
 
 def test_errors_of_a_deployment_are_one_message(account: Account) -> None:
-    assert "No deployment is named 'Third'" in typed("list", "--state-machine", "Third").err
+    assert "There is no deployment 'Third'" in typed("list", "--state-machine", "Third").err
     account.machines[STRANGER] = {}
-    assert "is no state machine of this workflow" in typed("list", "--state-machine", STRANGER).err
+    assert "is not a state machine of this workflow" in typed("list", "--state-machine", STRANGER).err
     account.machines.clear()
     assert "No deployment of the workflow was found" in typed("list").err
 

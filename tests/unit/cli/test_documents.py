@@ -52,7 +52,7 @@ def test_what_is_no_document_is_left_out_and_named(folder: Path) -> None:
         "paper.pdf": "is a PDF document, which only a custom recognizer reads (--custom)",
         "latin.txt": "is not UTF-8 text",
         "empty.txt": "is empty",
-        "large.txt": "has 1,048,577 bytes; the service takes at most 1,048,576 in such a document",
+        "large.txt": "has 1,048,577 bytes; the service accepts at most 1,048,576 in such a document",
     }
 
 
@@ -70,7 +70,7 @@ def test_names_that_are_not_utf8_and_files_that_are_none_are_left_out(tmp_path: 
     reasons = {reason for _, reason in collect([tmp_path]).left_out}
     assert reasons == {
         "has a name that is not UTF-8",
-        "is no ordinary file",
+        "is not a regular file",
         "can't be read: No such file or directory",
     }
 
@@ -116,7 +116,7 @@ def test_cost_needs_no_account(folder: Path) -> None:
 def test_three_short_letters_are_refused_before_they_are_uploaded(account: Account, tmp_path: Path) -> None:
     for name in "abc":
         (tmp_path / name).write_text("Dear Ada")
-    rule = "hold at least 500 bytes in all"
+    rule = "contain at least 500 bytes in all"
     cost, submitted = typed("cost", str(tmp_path)), typed("submit", str(tmp_path))
     assert (cost.code, submitted.code) == (1, 1)
     assert rule in cost.out

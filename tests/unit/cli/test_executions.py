@@ -120,7 +120,7 @@ def test_after_ctrl_c_it_says_how_to_go_on(account: Account) -> None:
     account.fail("GetExecutionHistory", KeyboardInterrupt())
     told = typed("watch", "long")
     assert told.code == 130
-    assert "Go on with: comprehend-entities watch long" in told.err
+    assert "Continue with: comprehend-entities watch long" in told.err
 
 
 def test_stop_stops_what_runs(account: Account) -> None:

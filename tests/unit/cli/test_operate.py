@@ -27,7 +27,7 @@ def test_a_sound_deployment_has_no_problem(account: Account) -> None:
 @pytest.mark.parametrize(
     ("damage", "check", "text"),
     [
-        (lambda a: a.buckets.pop("out"), "Buckets", "problem: the bucket of results, out, is gone"),
+        (lambda a: a.buckets.pop("out"), "Buckets", "problem: the bucket of results, out, does not exist"),
         (lambda a: a.buckets.update({"in": False}), "Buckets", "problem: in does not send its events to EventBridge"),
         (lambda a: a.key_states.update({KEY: "PendingDeletion"}), "Buckets", "is PendingDeletion"),
         (lambda a: setattr(a, "trusted", "ec2.amazonaws.com"), "Role of jobs", "does not trust comprehend"),
@@ -141,8 +141,8 @@ def test_purge_removes_it_buckets_first(deleted: Account) -> None:
 
 def test_purge_leaves_other_stacks_alone(deleted: Account) -> None:
     deleted.stack_events[STACK][0]["ResourceType"] = "AWS::SQS::Queue"
-    assert "it was none of this workflow" in typed("purge", "Old", "--yes").err
+    assert "it was not a stack of this workflow" in typed("purge", "Old", "--yes").err
     deleted.stacks["arn:2"] = ("Old", "CREATE_COMPLETE")
-    assert "still stands" in typed("purge", "Old", "--yes").err
+    assert "still exists" in typed("purge", "Old", "--yes").err
     assert "No deleted stack 'Never'" in typed("purge", "Never", "--yes").err
     assert not deleted.removed

@@ -62,7 +62,7 @@ def test_a_request_that_breaks_a_rule_is_refused_before_anything_is_listed(aws: 
 
 
 def test_an_input_that_breaks_a_limit_is_refused(aws: Aws) -> None:
-    with pytest.raises(RequestRefused, match="nothing lies there"):
+    with pytest.raises(RequestRefused, match="there is none"):
         inspect()
 
 
@@ -129,11 +129,11 @@ def test_a_job_whose_input_is_out_of_reach_is_published_without_sources(aws: Aws
     ("given", "why"),
     [
         ({"JobId": "unknown"}, "the service has no job unknown"),
-        ({"JobId": "old", "LanguageCode": "en"}, "no other field may be given; got LanguageCode"),
-        ({"JobId": None}, "must be the id of a job, a text; got None"),
+        ({"JobId": "old", "LanguageCode": "en"}, "no other field is allowed; got LanguageCode"),
+        ({"JobId": None}, "must be the id of a job, as a string; got None"),
         ({"JobId": ""}, "must be the id of a job"),
         ({"JobId": "elsewhere"}, "writes to s3://another/111122223333-NER-elsewhere/output/output.tar.gz"),
-        ({"JobId": "gone"}, "has completed, and its archive .* is gone"),
+        ({"JobId": "gone"}, "has completed, and its archive .* does not exist"),
     ],
 )
 def test_a_job_that_can_not_be_taken_up_is_refused_with_the_reason(

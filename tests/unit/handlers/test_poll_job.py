@@ -120,7 +120,7 @@ def test_a_status_that_the_api_does_not_document_is_followed_with_one_warning(aw
     seen = poll(aws, after=3600, JobStatus="PONDERING")
     assert seen["Step"] == "WAIT"
     assert [warning["Warning"] for warning in seen["Warnings"]] == [
-        "the service answered the job status 'PONDERING', which its API does not document"
+        "the service returned the job status 'PONDERING', which its API does not document"
     ]
     assert poll_job._warnings(seen["Warnings"], "PONDERING") == seen["Warnings"]
     seen = poll(aws, after=3601, JobStatus="PONDERING")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +14,7 @@ from entities_job.contracts import CaughtError, Job, Outcome
 from entities_job.errors import EventNotAccepted
 from entities_job.handlers import publish_failure
 from entities_job.job import marker
+from entities_job.publish import ending
 from tests.aws import Aws
 from tests.payloads import RUN
 from tests.unit.lambda_context import CONTEXT
@@ -224,6 +226,48 @@ def test_a_job_whose_take_up_was_refused_runs_on(aws: Aws) -> None:
     assert found is not None
     assert found["Job"] == {}
     assert aws.jobs["of-others"]["JobStatus"] == "IN_PROGRESS"
+
+
+class Waiting:
+    """Time that passes only when a function waits, and something that happens meanwhile."""
+
+    def __init__(self, aws: Aws, *, then: Callable[[], None], after_seconds: float) -> None:
+        self._begun, self._then, self._after, self.seconds = aws.clock, then, after_seconds, 0.0
+
+    def time(self) -> float:
+        return self._begun + self.seconds
+
+    def sleep(self, seconds: float) -> None:
+        if self.seconds <= self._after < self.seconds + seconds:
+            self._then()
+        self.seconds += seconds
+
+
+@pytest.mark.parametrize("before", [None, "FAILED"])
+def test_a_job_that_is_being_started_when_its_execution_is_aborted_is_stopped_and_named(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, before: str | None
+) -> None:
+    """The function goes on without its execution: the job would end unknown if the outcome were told at once."""
+    if before:
+        aws.job("before", status=before)
+    waiting = Waiting(aws, then=lambda: aws.job("late"), after_seconds=12)
+    monkeypatch.setattr(ending, "time", waiting)
+    found = ended(aws, "ABORTED", state="StartJob", stopDate=aws.now)
+    assert found is not None
+    assert (found["Job"]["JobId"], found["Job"]["JobStatus"]) == ("late", "STOP_REQUESTED")
+    assert waiting.seconds == 15
+
+
+@pytest.mark.parametrize(("state", "seconds"), [("StartJob", 60), ("WaitForSlot", 0), ("InspectInput", 0)])
+def test_an_outcome_without_a_job_waits_for_a_start_that_may_go_on_and_for_nothing_else(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch, state: str, seconds: float
+) -> None:
+    waiting = Waiting(aws, then=lambda: None, after_seconds=0)
+    monkeypatch.setattr(ending, "time", waiting)
+    found = ended(aws, "ABORTED", state=state, stopDate=aws.now)
+    assert found is not None
+    assert found["Job"] == {}
+    assert waiting.seconds == seconds
 
 
 def test_an_execution_whose_job_was_never_started_names_none(aws: Aws) -> None:

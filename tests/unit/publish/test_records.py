@@ -78,10 +78,10 @@ def test_a_failed_document_may_have_no_entities(bucket: Bucket) -> None:
 ENTITY = b'{"File":"a","Entities":[%b]}'
 REFUSED = {
     b'{"File":"a","Entit': "Unterminated string",
-    b"[1]": "is no object with a File",
+    b"[1]": "is not an object with a File",
     b"plain": "Expecting value",
-    b'{"File":1,"Entities":[]}': "is no object with a File",
-    b'{"File":null,"Entities":[]}': "is no object with a File",
+    b'{"File":1,"Entities":[]}': "is not an object with a File",
+    b'{"File":null,"Entities":[]}': "is not an object with a File",
     b'{"File":"a"}': "has neither Entities nor an ErrorCode",
     b'{"File":"a","Entities":null}': "has neither Entities nor an ErrorCode",
     b'{"File":"a","Entities":{}}': "has Entities that is no list",

@@ -144,7 +144,7 @@ def test_newer_values_pass_in_their_own_field_only() -> None:
     ],
 )
 def test_the_input_stays_within_its_prefixes(uri: str) -> None:
-    with pytest.raises(RequestRefused, match="must lie under s3://in-bucket/input/"):
+    with pytest.raises(RequestRefused, match="must be under s3://in-bucket/input/"):
         complete({"InputDataConfig": {"S3Uri": uri}})
 
 
@@ -159,7 +159,7 @@ def test_of_the_staging_prefix_only_a_whole_batch_is_an_input(path: str) -> None
         **batch,
         "InputFormat": "ONE_DOC_PER_FILE",
     }
-    with pytest.raises(RequestRefused, match="must be a whole batch of uploads"):
+    with pytest.raises(RequestRefused, match="must be a complete batch of uploads"):
         complete({"InputDataConfig": {"S3Uri": f"{SETTINGS['StagingUri']}{path}"}}, InputUris=uris)
 
 
@@ -186,5 +186,5 @@ def test_a_deeply_nested_input_is_refused_like_any_other() -> None:
 def test_every_fault_is_named_at_once() -> None:
     with pytest.raises(RequestRefused) as refused:
         complete({"InputDataConfig": {"S3Uri": "s3://x/"}, "LanguageCode": "xx", "VolumeKmsKeyId": "alias/k"})
-    for part in ("can't be overridden", "must lie under", "S3Uri: must match", "LanguageCode", "alias"):
+    for part in ("can't be overridden", "must be under", "S3Uri: must match", "LanguageCode", "alias"):
         assert part in str(refused.value)

@@ -70,7 +70,7 @@ def test_every_file_below_the_prefix_is_listed_but_no_folder_marker(aws: Aws) ->
 def test_one_whole_object_may_be_named_but_no_part_of_a_name(aws: Aws) -> None:
     aws.put("s3://in/input/1", TEXT)
     aws.put("s3://in/input/10", TEXT)
-    assert "would also take 'input/10'" in refusal("s3://in/input/1")
+    assert "would also match 'input/10'" in refusal("s3://in/input/1")
     assert [entry["File"] for entry in inspect("s3://in/input/10").entries] == ["10"]
 
 
@@ -107,7 +107,7 @@ def test_names_that_repeat_below_the_prefix_are_counted(aws: Aws) -> None:
     for key in ("a/1.txt", "b/1.txt", "c/1.txt", "a/2.txt", "b/2.txt", "3.txt"):
         aws.put(f"s3://in/input/{key}", TEXT)
     assert inspect().texts == [
-        "5 files share their base name, by which alone the service names a document, with another"
+        "5 files share their base name with another file; the service identifies a document by its base name only"
     ]
 
 
@@ -141,7 +141,7 @@ def test_lines_that_are_not_utf8_are_warned_of(aws: Aws, broken: bytes) -> None:
     aws.put("s3://in/input/1.txt", TEXT + b"\n" + broken)
     found = inspect(by_line=True)
     assert found.entries[0]["Lines"] == 2
-    assert found.texts == ["is not UTF-8 throughout; the service drops what follows the first such line"]
+    assert found.texts == ["is not entirely UTF-8; the service drops all lines after the first invalid one"]
 
 
 def test_lines_of_no_text_are_refused(aws: Aws) -> None:
@@ -177,7 +177,7 @@ def test_a_file_that_the_built_in_model_does_not_read(aws: Aws, body: bytes, war
 @pytest.mark.parametrize(("name", "body"), [("1.txt", b"\xff" * 600), ("1.txt", b""), ("1.pdf", b"x" * (50 * MB + 1))])
 def test_a_file_that_no_recognizer_reads(aws: Aws, name: str, body: bytes) -> None:
     aws.put(f"s3://in/input/{name}", body)
-    assert "must hold a document that the service can read" in refusal(custom=True)
+    assert "must contain a document that the service can read" in refusal(custom=True)
 
 
 def test_a_recognizer_reads_papers_by_the_suffix_of_their_names(aws: Aws) -> None:
@@ -222,7 +222,7 @@ def test_files_that_a_minute_was_too_short_for_are_counted(aws: Aws, monkeypatch
     monkeypatch.setattr(time, "monotonic", lambda: next(ticks))
     found = inspect()
     assert aws.calls["GetObject"] == 6
-    assert found.texts == ["4 files were not checked for their kind and encoding: it took too long"]
+    assert found.texts == ["4 files were not checked for their type and encoding: it took too long"]
 
 
 # --- Archives ---
@@ -293,5 +293,5 @@ def test_the_listing_ends_behind_the_most_documents_of_a_job(aws: Aws) -> None:
         inspection = Inspection(REQUEST, SETTINGS, pool)
         inspection.tally.documents = 999_990
         assert sum(1 for _ in inspection.entries()) == 11
-        with pytest.raises(RequestRefused, match="at most 1,000,000 files, holds 1,000,001"):
+        with pytest.raises(RequestRefused, match="at most 1,000,000 files, contains 1,000,001"):
             inspection.check()

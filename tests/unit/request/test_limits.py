@@ -37,7 +37,7 @@ def test_an_input_within_the_limits_passes() -> None:
     ("counted", "rule"),
     [
         (tally(), "at least one document"),
-        (tally(499), "at least 500 bytes in all, holds 499"),
+        (tally(499), "at least 500 bytes in all, contains 499"),
         (tally(*[MAXIMUM_BYTES // 2 + 1] * 2), "at most 5,368,709,120 bytes"),
         (tally(*[MB] * 501, name="a.PDF", custom=True), "at most 500 files"),
     ],
@@ -60,7 +60,7 @@ def test_what_is_at_a_limit_is_allowed_and_one_more_is_not(field: str, most: int
         setattr(counted, name, value)
     assert rules(counted) == []
     setattr(counted, field, most + 1)
-    assert [f"holds {most + 1:,}" in rule for rule in rules(counted)] == [True]
+    assert [f"contains {most + 1:,}" in rule for rule in rules(counted)] == [True]
 
 
 def test_files_are_limited_only_where_pdf_word_or_images_are_among_them() -> None:
@@ -100,7 +100,7 @@ def test_padding_counts_for_the_floor_but_is_no_document_and_costs_nothing() -> 
 def test_documents_that_the_service_will_refuse_are_warned_of() -> None:
     assert [w["Warning"] for w in tally(0, MB + 1, MB).warnings.kept] == [
         "is empty",
-        "has 1,048,577 bytes; the service takes at most 1,048,576 in such a document",
+        "has 1,048,577 bytes; the service accepts at most 1,048,576 in such a document",
     ]
     assert tally(50 * MB, name="a.pdf", custom=True).warnings.kept == []
     assert len(tally(50 * MB, name="a.pdf").warnings.kept) == 1
@@ -109,9 +109,9 @@ def test_documents_that_the_service_will_refuse_are_warned_of() -> None:
 @pytest.mark.parametrize(
     ("ceilings", "rule"),
     [
-        ({"Documents": 1}, "ceiling of 1 Documents with 2"),
-        ({"Bytes": 1999}, "ceiling of 1,999 Bytes with 2,000"),
-        ({"CostUsd": 0.001}, "ceiling of 0.001 CostUsd with 0.002"),
+        ({"Documents": 1}, "limit of 1 Documents with 2"),
+        ({"Bytes": 1999}, "limit of 1,999 Bytes with 2,000"),
+        ({"CostUsd": 0.001}, "limit of 0.001 CostUsd with 0.002"),
     ],
 )
 def test_the_workflows_own_ceilings(ceilings: Ceilings, rule: str) -> None:
@@ -122,4 +122,4 @@ def test_the_workflows_own_ceilings(ceilings: Ceilings, rule: str) -> None:
 def test_semi_structured_files_need_one_document_a_file() -> None:
     counted = Tally(custom=True, by_line=True)
     counted.add({"File": "a.docx", "Source": "a.docx", "Size": 600, "Lines": 1}, 6)
-    assert rules(counted) == ["must be ONE_DOC_PER_FILE where PDF, Word or image files lie under the prefix"]
+    assert rules(counted) == ["must be ONE_DOC_PER_FILE if PDF, Word or image files are under the prefix"]

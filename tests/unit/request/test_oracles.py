@@ -28,7 +28,7 @@ WRONG: list[object] = [
     *(None, 0, 1.5, True, False, "", "x", "\ud800", "en", "alias/k", "s3://in-bucket/in/x", "TABLES", 10 * ["a"]),
     *([], {}, [None], [[]], [{}], {"Key": "a"}, {"S3Uri": None}, {"Unknown": None}, {"Unknown": 1}, {"S3Uri": []}),
 ]
-OURS_ALONE = ("must not lie under the input", "a surrogate stands alone", "must be a key id")
+OURS_ALONE = ("must not be under the input", "it has a lone surrogate", "must be a key id")
 """Rules that neither boto3 nor the service's model has: such a request would waste a job, or not reach the service."""
 
 

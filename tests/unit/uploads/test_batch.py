@@ -67,7 +67,7 @@ def test_reads_the_detail_of_an_event_and_the_whole_event_of_a_dead_letter_queue
 
 @pytest.mark.parametrize("body", [{}, [], "text", {"detail": None}, {"bucket": {"name": "b"}, "object": {"size": 1}}])
 def test_fails_on_a_message_that_is_no_upload(body: object) -> None:
-    with pytest.raises(ValueError, match="no Object Created event"):
+    with pytest.raises(ValueError, match="not an Object Created event"):
         Upload.of(message(body))
 
 

@@ -33,7 +33,7 @@ class Check:
 
     @property
     def stage(self) -> int:
-        """When it runs: with the scenarios, after them with all slots filled, or after all else."""
+        """The stage in which it runs: with the scenarios, after them with all slots filled, or after all else."""
         return 2 if self.last else int("quota" in self.needs)
 
 
@@ -43,12 +43,12 @@ CHECKS: list[Check] = []
 OPEN_POINTS = {
     "F1": "the eleventh active job: an error, or a job that waits",
     "F2": "stopping a job that is SUBMITTED",
-    "F3": "with whose permissions the service uses the keys, and Amazon Textract",
-    "F4": "a ClientRequestToken that comes again",
+    "F3": "the role whose permissions the service uses for the keys and for Amazon Textract",
+    "F4": "a repeated ClientRequestToken",
     "F5": "an output prefix without a slash at its end",
     "F6": "the File field of documents below sub-prefixes",
-    "F7": "the least charge: for a document, or for a job",
-    "F8": "how long the service knows a job",
+    "F7": "the minimum charge: for a document, or for a job",
+    "F8": "how long the service keeps a job's record",
     "F9": "an object that tests whether the output can be written",
     "F10": "input of less than 500 bytes, of no documents, of zero bytes",
     "F11": "the messages of failed jobs",

@@ -1,4 +1,4 @@
-"""What CloudFormation has made: functions, logs, buckets, events and keys."""
+"""Checks of resources that CloudFormation created: functions, logs, buckets, events and keys."""
 
 from __future__ import annotations
 
@@ -70,17 +70,17 @@ def state_machine_logs(trial: Trial) -> Evidence:
     return {"Level": found["level"], "Prefix": _STATE_LOGS}
 
 
-@check("Every function logs into a group of the stack, which forgets after the set time")
+@check("Every function logs into a log group of the stack, with the retention that was set")
 def log_groups(trial: Trial) -> Evidence:
     wanted = {each["LoggingConfig"]["LogGroup"] for each in _functions(trial)}
     pages = trial.aws.client("logs").get_paginator("describe_log_groups").paginate()
     kept = {each["logGroupName"]: each.get("retentionInDays") for page in pages for each in page["logGroups"]}
     missing = sorted(each for each in wanted if not kept.get(each))
-    expect(not missing, f"no group, or none that forgets: {', '.join(missing)}")
+    expect(not missing, f"no log group, or no retention: {', '.join(missing)}")
     return {"Groups": len(wanted), "RetentionInDays": sorted({kept[each] for each in wanted})}
 
 
-@check("Both buckets encrypt with the workflow's keys, and keep versions where uploads are")
+@check("Both buckets encrypt with the workflow's keys, and the bucket of uploads keeps versions")
 def buckets_are_encrypted(trial: Trial) -> Evidence:
     s3, told = trial.aws.client("s3"), {}
     for name in ("InputBucket", "OutputBucket"):
@@ -110,7 +110,9 @@ def buckets_announce(trial: Trial) -> Evidence:
         found = s3.get_bucket_notification_configuration(Bucket=trial.outputs[name])
         if "EventBridgeConfiguration" not in found:
             silent.append(name)
-    expect(not silent, f"no events from {', '.join(silent)}: uploads start nothing, and the end of jobs is seen late")
+    expect(
+        not silent, f"no events from {', '.join(silent)}: uploads start no jobs, and the end of jobs is noticed late"
+    )
     return {"Buckets": 2}
 
 
@@ -129,7 +131,7 @@ def rules_are_enabled(trial: Trial) -> Evidence:
     return {"Rules": len(rules)}
 
 
-@check("Keys are enabled, rotate, and are the account's alone", "B2", "F3")
+@check("Keys are enabled, rotate, and allow only this account", "B2", "F3")
 def key_policies(trial: Trial) -> Evidence:
     kms, told = trial.aws.client("kms"), {}
     for name in ("OutputKeyArn", "VolumeKeyArn"):
@@ -140,7 +142,7 @@ def key_policies(trial: Trial) -> Evidence:
         except Exception as error:
             if not error_code(error).startswith("AccessDenied"):
                 raise
-            raise CheckFailed(f"the key policy of {name} does not let this account in: {error}") from error
+            raise CheckFailed(f"the key policy of {name} does not allow this account: {error}") from error
         expect(state == "Enabled", f"{name} is {state}")
         expect(kms.get_key_rotation_status(KeyId=key)["KeyRotationEnabled"], f"{name} does not rotate")
         root = f":iam::{trial.account}:root"
@@ -150,11 +152,9 @@ def key_policies(trial: Trial) -> Evidence:
             each["Action"] == "kms:*" and any(str(who).endswith(root) for who in _listed(each["Principal"]))
             for each in allowed
         )
-        expect(
-            whole, f"the key policy of {name} does not let the policies of this account's roles decide: {principals}"
-        )
+        expect(whole, f"the key policy of {name} does not delegate to the IAM policies of this account: {principals}")
         others = [who for who in principals if who == "*" or (":iam::" in who and trial.account not in who)]
-        expect(not others, f"the key policy of {name} lets others in: {others}")
+        expect(not others, f"the key policy of {name} allows other principals: {others}")
         told[name.removesuffix("Arn")] = {"KeyState": state, "Statements": len(statements)}
     return told
 

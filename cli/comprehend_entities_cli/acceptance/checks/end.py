@@ -1,4 +1,4 @@
-"""What must be true after all else: nothing was denied, nothing lies in a dead-letter queue."""
+"""Checks at the end: no call was denied, and dead-letter queues are empty."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _DENIED = '?"not authorized to perform" ?AccessDenied ?"(403) when calling"'
 _WHAT = re.compile(r"not authorized to perform:? ([\w:]+)|\((AccessDenied\w*|403)\) when calling the (\w+)")
 
 
-@check("No function was denied anything", last=True)
+@check("No call of a function was denied", last=True)
 def nothing_is_denied(trial: Trial) -> Evidence:
     logs, denied = trial.aws.client("logs"), set()
     since = int(trial.began.timestamp() * 1000)
@@ -30,7 +30,7 @@ def nothing_is_denied(trial: Trial) -> Evidence:
     return {"LogGroups": len(groups)}
 
 
-@check("Dead-letter queues are empty, and every end was reported", last=True)
+@check("Dead-letter queues are empty, and the end of every execution was reported", last=True)
 def dead_letter_queues_are_empty(trial: Trial) -> Evidence:
     queues = {"unreported ends": trial.deployment.unreported} | {
         f"uploads of {each.name}": each.dead_letters for each in trial.deployment.triggers.values()

@@ -1,4 +1,4 @@
-"""What the service makes of odd input, and of names and texts of documents."""
+"""Checks of the service with unusual input, and with names and texts of documents."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def _raw(trial: Trial, job_id: str) -> list[dict[str, Any]]:
         return [json.loads(line) for line in member.read().splitlines()]
 
 
-@check("File is the base name of an object, with spaces, plus, percent and accents as they are", "B7", needs=("names",))
+@check("File is the base name of an object, with spaces, plus, percent and accents unchanged", "B7", needs=("names",))
 def file_names(trial: Trial) -> Evidence:
     found = {each["File"] for each in _raw(trial, trial.observed("names").job_id)}
     expected = {PurePosixPath(name).name for name in NAMES}
@@ -38,7 +38,7 @@ def file_names(trial: Trial) -> Evidence:
 def file_names_below_sub_prefixes(trial: Trial) -> Evidence:
     found = sorted(each["File"] for each in _raw(trial, trial.observed("same_names").job_id))
     base = ["same.txt"] * len(SAME_NAMES)
-    expect(found in (base, sorted(SAME_NAMES)), f"the documents are called {found}")
+    expect(found in (base, sorted(SAME_NAMES)), f"the documents have the names {found}")
     return {"File": "base name" if found == base else "path"}
 
 
@@ -72,12 +72,12 @@ def lines_are_documents(trial: Trial) -> Evidence:
     return {"Lines": len(found)}
 
 
-@check("Less than 500 bytes: the service refuses it, fails, or reads it", "F10", needs=("short",))
+@check("Input of less than 500 bytes: the service rejects it, fails the job, or reads it", "F10", needs=("short",))
 def short_input(trial: Trial) -> Evidence:
     return _known_end(trial, "short")
 
 
-@check("A prefix without objects: the service refuses it, or fails", "F10", needs=("empty_prefix",))
+@check("A prefix without objects: the service rejects it, or fails the job", "F10", needs=("empty_prefix",))
 def empty_prefix(trial: Trial) -> Evidence:
     return _known_end(trial, "empty_prefix")
 
@@ -91,7 +91,9 @@ def _known_end(trial: Trial, scenario: str) -> Evidence:
     return facts
 
 
-@check("A document of zero bytes has a record of its own, or none, and spoils no other", "F10", needs=("zero_bytes",))
+@check(
+    "A document of zero bytes has one record or none, and does not affect other documents", "F10", needs=("zero_bytes",)
+)
 def zero_bytes(trial: Trial) -> Evidence:
     told = trial.observed("zero_bytes")
     records = {each["File"]: each for each in _raw(trial, told.job_id)}

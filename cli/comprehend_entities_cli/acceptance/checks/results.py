@@ -33,7 +33,7 @@ def one_summary(trial: Trial) -> Evidence:
     return {"Status": summary["Status"], "Failed": len(summary["Failed"]), "Missing": len(summary["Missing"])}
 
 
-@check("`comprehend-entities results` reads what was published", needs=("names",))
+@check("`comprehend-entities results` reads published results", needs=("names",))
 def results_are_read(trial: Trial) -> Evidence:
     job_id = trial.observed("names").job_id
     with Results(trial.aws, trial.deployment.results_uri, Choice((job_id,))) as found:
@@ -61,7 +61,7 @@ def report_is_written(trial: Trial) -> Evidence:
     return {**told, "Bytes": size}
 
 
-@check("Glue has the tables of results, and Athena answers from them", "C5", needs=("names",))
+@check("Glue has the tables of results, and Athena can query them", "C5", needs=("names",))
 def athena_answers(trial: Trial) -> Evidence:
     job_id = trial.observed("names").job_id
     glue, athena = trial.aws.client("glue"), trial.aws.client("athena")
@@ -85,7 +85,7 @@ def athena_answers(trial: Trial) -> Evidence:
     return {"Tables": sorted(found), "Documents": number}
 
 
-@check("The views of results answer in Athena", "C5", needs=("names",))
+@check("Athena can query the views of results", "C5", needs=("names",))
 def views_answer(trial: Trial) -> Evidence:
     if trial.aws.is_local:
         raise NotHere("the local AWS stores views and does not resolve them")

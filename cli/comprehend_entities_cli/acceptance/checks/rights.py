@@ -1,4 +1,4 @@
-"""Who may do what: the role of jobs, and everybody else."""
+"""Checks of permissions: the data-access role, and all other principals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..trial import Trial
 from .catalog import Evidence, check
 
 
-@check("Only Comprehend assumes the role of jobs, for jobs of this account and Region", "B1")
+@check("Only Comprehend can assume the data-access role, for jobs of this account and Region", "B1")
 def role_trusts_comprehend_only(trial: Trial) -> Evidence:
     name = trial.outputs["DataAccessRoleArn"].rpartition("/")[2]
     statements = trial.aws.client("iam").get_role(RoleName=name)["Role"]["AssumeRolePolicyDocument"]["Statement"]
@@ -25,10 +25,10 @@ def role_trusts_comprehend_only(trial: Trial) -> Evidence:
     return {"Principal": principal, "Conditions": ["aws:SourceAccount", "aws:SourceArn"]}
 
 
-@check("Nobody but Comprehend gets credentials of the role of jobs")
+@check("Only Comprehend can get credentials of the data-access role")
 def role_is_not_assumed_by_others(trial: Trial) -> Evidence:
     if trial.aws.is_local:
-        raise NotHere("the caller of the local AWS is the account's root, whom it lets do everything")
+        raise NotHere("the caller of the local AWS is the account's root, which may do everything")
     try:
         trial.aws.client("sts").assume_role(
             RoleArn=trial.outputs["DataAccessRoleArn"], RoleSessionName="acceptance", DurationSeconds=900
@@ -39,7 +39,7 @@ def role_is_not_assumed_by_others(trial: Trial) -> Evidence:
     raise CheckFailed("the caller of this command could assume it")
 
 
-@check("The role of jobs reads input, writes output and uses the keys", "B1", "B2")
+@check("The data-access role reads input, writes output and uses the keys", "B1", "B2")
 def role_has_its_rights(trial: Trial) -> Evidence:
     s3 = f"arn:{trial.partition}:s3:::"
     bucket, output = trial.outputs["InputBucket"], trial.outputs["OutputBucket"]
@@ -57,7 +57,7 @@ def role_has_its_rights(trial: Trial) -> Evidence:
     return {"Allowed": [action for action, *_ in wanted]}
 
 
-@check("The role of jobs does nothing else with the documents and the results")
+@check("The data-access role has no other permissions on the documents and the results")
 def role_has_no_more(trial: Trial) -> Evidence:
     s3 = f"arn:{trial.partition}:s3:::"
     bucket, output = trial.outputs["InputBucket"], trial.outputs["OutputBucket"]
@@ -71,11 +71,11 @@ def role_has_no_more(trial: Trial) -> Evidence:
         ("iam:PassRole", trial.outputs["DataAccessRoleArn"]),
     ]
     allowed = [f"{action} on {on}" for action, on in unwanted if _allowed(trial, action, on, {})]
-    expect(not allowed, f"it may do more: {'; '.join(allowed)}")
+    expect(not allowed, f"it has more permissions: {'; '.join(allowed)}")
     return {"Denied": sorted({action for action, _ in unwanted})}
 
 
-@check("Buckets refuse requests without TLS")
+@check("Buckets reject requests without TLS")
 def tls_only(trial: Trial) -> Evidence:
     for name in ("InputBucket", "OutputBucket"):
         text = trial.aws.client("s3").get_bucket_policy(Bucket=trial.outputs[name])["Policy"]
@@ -83,9 +83,9 @@ def tls_only(trial: Trial) -> Evidence:
             each["Effect"] == "Deny" and '"aws:SecureTransport": "false"' in json.dumps(each)
             for each in json.loads(text)["Statement"]
         )
-        expect(denied, f"the policy of {name} lets requests without TLS pass")
+        expect(denied, f"the policy of {name} allows requests without TLS")
     if trial.aws.is_local:
-        raise NotHere("the bucket policies ask for it; but with permissions enforced, the local AWS speaks TLS only")
+        raise NotHere("the bucket policies require TLS, but with permissions enforced the local AWS has TLS only")
     from botocore.config import Config
 
     plain = trial.aws.client_of("s3", use_ssl=False, config=Config(signature_version="s3v4"))

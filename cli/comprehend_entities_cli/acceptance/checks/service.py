@@ -22,7 +22,7 @@ _FAILED_WITHIN_SECONDS = 120
 _OLD_DAYS = 90
 
 
-@check("Start answers a job id, an ARN of this account and SUBMITTED", needs=("denied_read",))
+@check("A start returns a job id, an ARN of this account and the status SUBMITTED", needs=("denied_read",))
 def start_answers(trial: Trial) -> Evidence:
     answer = trial.observed("denied_read").facts["Started"]
     expect(answer["JobStatus"] == "SUBMITTED", f"the status of a new job is {answer['JobStatus']}")
@@ -32,14 +32,14 @@ def start_answers(trial: Trial) -> Evidence:
     return {"JobStatus": answer["JobStatus"], "JobIdCharacters": len(answer["JobId"])}
 
 
-@check("A job goes from SUBMITTED by IN_PROGRESS to COMPLETED", needs=("names",))
+@check("A job changes from SUBMITTED to IN_PROGRESS to COMPLETED", needs=("names",))
 def states_of_a_job(trial: Trial) -> Evidence:
     seen = trial.job_ended(trial.observed("names").job_id)
     expect(list(seen.states) == ["SUBMITTED", "IN_PROGRESS", "COMPLETED"], f"states seen: {', '.join(seen.states)}")
     return {"States": list(seen.states), "Seconds": _seconds(seen.properties)}
 
 
-@check("A stopped job goes by STOP_REQUESTED to STOPPED", needs=("stopped",))
+@check("A stopped job changes to STOP_REQUESTED and then to STOPPED", needs=("stopped",))
 def states_of_a_stopped_job(trial: Trial) -> Evidence:
     told = trial.observed("stopped")
     seen = trial.job_ended(told.job_id)
@@ -48,12 +48,12 @@ def states_of_a_stopped_job(trial: Trial) -> Evidence:
     return {"Answer": told.facts["Answer"], "States": list(seen.states), "Seconds": _seconds(seen.properties)}
 
 
-@check("A job whose role may not read fails within two minutes, and says why", "F11", needs=("denied_read",))
+@check("A job fails within two minutes, with a reason, if its role can't read the input", "F11", needs=("denied_read",))
 def fails_without_read(trial: Trial) -> Evidence:
     return _failed(trial, "denied_read", "NO_READ_ACCESS_TO_INPUT")
 
 
-@check("A job whose role may not write fails, and says why", "F11", needs=("denied_write",))
+@check("A job fails, with a reason, if its role can't write the output", "F11", needs=("denied_write",))
 def fails_without_write(trial: Trial) -> Evidence:
     return _failed(trial, "denied_write", "NO_WRITE_ACCESS_TO_OUTPUT")
 
@@ -67,7 +67,7 @@ def _failed(trial: Trial, scenario: str, code: str) -> Evidence:
     return {"Message": message, "Seconds": seconds}
 
 
-@check("The output URI of a job is known while it runs, in a form that is understood", "B6", needs=("names",))
+@check("The output URI of a running job is known and has a supported form", "B6", needs=("names",))
 def output_uri_while_running(trial: Trial) -> Evidence:
     seen = trial.job_ended(trial.observed("names").job_id)
     forms = {}
@@ -80,7 +80,7 @@ def output_uri_while_running(trial: Trial) -> Evidence:
     return forms
 
 
-@check("The output lies at <account>-NER-<job>/output/output.tar.gz, one member of JSON lines", "B8", needs=("names",))
+@check("The output is at <account>-NER-<job>/output/output.tar.gz, one member of JSON lines", "B8", needs=("names",))
 def output_archive(trial: Trial) -> Evidence:
     seen = trial.job_ended(trial.observed("names").job_id)
     uri = seen.properties["OutputDataConfig"]["S3Uri"]
@@ -110,7 +110,7 @@ def output_is_encrypted(trial: Trial) -> Evidence:
     return {name: {"BucketKey": bool(head.get("BucketKeyEnabled"))} for name, head in found.items()}
 
 
-@check("An output prefix without a slash at its end is joined in a way that is understood", "F5", needs=("same_names",))
+@check("An output prefix without a slash at its end is joined in a supported way", "F5", needs=("same_names",))
 def output_without_slash(trial: Trial) -> Evidence:
     seen = trial.job_ended(trial.observed("same_names").job_id)
     expect(seen.status == "COMPLETED", f"the job ended as {seen.status}: {seen.properties.get('Message')}")
@@ -120,7 +120,7 @@ def output_without_slash(trial: Trial) -> Evidence:
     return {"Joined": "with a slash" if rest.startswith("/") else "as it is", "Rest": rest}
 
 
-@check("A token that comes again is the same job; with another request it starts no second one", "F4", needs=("token",))
+@check("A repeated token returns the same job; with another request it starts no second job", "F4", needs=("token",))
 def token_comes_again(trial: Trial) -> Evidence:
     told = trial.observed("token")
     expect(told.facts["Again"] == told.job_id, "the same request with the same token started a second, paid job")
@@ -138,7 +138,7 @@ def stop_of_a_submitted_job(trial: Trial) -> Evidence:
     return dict(facts)
 
 
-@check("Stop refuses a job that has completed, and an unknown one", needs=("names",))
+@check("Stop rejects a completed job and an unknown job", needs=("names",))
 def stop_of_an_ended_job(trial: Trial) -> Evidence:
     told = {}
     for name, job_id in (("Completed", trial.observed("names").job_id), ("Unknown", "0" * 32)):
@@ -188,21 +188,27 @@ def answers_have_a_date(trial: Trial) -> Evidence:
     client = trial.aws.client("comprehend")
     answer = client.describe_entities_detection_job(JobId=trial.observed("names").job_id)
     date = answer["ResponseMetadata"]["HTTPHeaders"].get("date")
-    expect(date, "there is none: ages of jobs are told by the functions' own clocks")
+    expect(date, "there is none: the functions calculate the age of jobs by their own clocks")
     return {"Date": date}
 
 
-@check("Objects that the service leaves beside its output are not taken for output", "F9", needs=("names", "token"))
+@check(
+    "Other objects that the service writes next to its output are not treated as output", "F9", needs=("names", "token")
+)
 def no_probe_is_taken_for_output(trial: Trial) -> Evidence:
     found = [key for key, _ in keys(trial.aws, trial.output_uri("jobs/"))]
     archives = [key for key in found if key.endswith(operation.ARCHIVE)]
     unknown = [key for key in archives if operation.job_of_archive(key) not in trial.watch.jobs()]
-    expect(archives and not unknown, f"archives of no known job: {unknown}")
+    expect(archives and not unknown, f"archives without a known job: {unknown}")
     others = sorted({key.rpartition("/")[2] for key in found if key not in archives})
     return {"Archives": len(archives), "Others": others}
 
 
-@check("The service knows every job of this run to its end; the account's oldest tells for how long", "F8", last=True)
+@check(
+    "The service lists every job of this run until its end; the account's oldest job shows for how long",
+    "F8",
+    last=True,
+)
 def jobs_are_remembered(trial: Trial) -> Evidence:
     client = trial.aws.client("comprehend")
     forgotten = []
@@ -214,15 +220,17 @@ def jobs_are_remembered(trial: Trial) -> Evidence:
                 if error_code(error) != "JobNotFoundException":
                     raise
                 forgotten.append(job_id)
-    expect(not forgotten, f"the service does not know any more: {', '.join(forgotten)}")
+    expect(not forgotten, f"the service no longer lists: {', '.join(forgotten)}")
     oldest = min((each["SubmitTime"] for each in operation.listed(client, {})), default=datetime.now(UTC))
     days = max(0, (datetime.now(UTC) - oldest).days)
     if days < _OLD_DAYS:
-        raise NotHere(f"all jobs of this run are known, and the account's oldest is {days} days old: too young to tell")
+        raise NotHere(
+            f"all jobs of this run are known, and the account's oldest is {days} days old: too recent for a conclusion"
+        )
     return {"OldestJobDays": days}
 
 
-@check("The eleventh active job is refused by a known error, or waits", "F1", needs=("quota",))
+@check("The eleventh active job is rejected with a known error, or waits", "F1", needs=("quota",))
 def eleventh_job(trial: Trial) -> Evidence:
     told = trial.observed("quota").facts
     expect(
@@ -233,7 +241,7 @@ def eleventh_job(trial: Trial) -> Evidence:
     return {"Active": told["Active"], "Answer": told["Answer"] or "accepted"}
 
 
-@check("CloudTrail shows with whose permissions the keys are used", "B2", "F3", needs=("names",), last=True)
+@check("CloudTrail shows which role's permissions are used for the keys", "B2", "F3", needs=("names",), last=True)
 def keys_are_used_by(trial: Trial) -> Evidence:
     if trial.aws.is_local:
         raise NotHere("the local AWS records no use of keys")
@@ -253,7 +261,7 @@ def keys_are_used_by(trial: Trial) -> Evidence:
     return {name: sorted(users) for name, users in sorted(seen.items())}
 
 
-@check("The bill shows what is charged at least: for a document, or for a job", "F7")
+@check("The bill shows the minimum charge: for a document, or for a job", "F7")
 def least_charge(trial: Trial) -> Evidence:
     raise NotHere(
         "bills come a day later: compare the usage of DetectEntities in Cost Explorer with the record's units"

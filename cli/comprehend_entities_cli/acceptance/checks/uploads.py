@@ -10,25 +10,29 @@ from .catalog import Evidence, check
 _LONE_UPLOAD_SECONDS = 240
 
 
-@check("An upload starts a job by itself, and its result names the upload", "A6", "B7", needs=("upload",))
+@check("An upload starts a job automatically, and its record has the upload's version", "A6", "B7", needs=("upload",))
 def upload_is_analysed(trial: Trial) -> Evidence:
     told = trial.observed("upload")
     records = trial.records(told.outcome["Result"]["DocumentsUri"])
     wanted = trial.input_uri(f"uploads/{ODD_UPLOAD}")
     [record] = [each for each in records if each["Source"] == wanted]
-    expect(record["SourceVersionId"], "its record names no version")
+    expect(record["SourceVersionId"], "its record has no version")
     expect(record.get("Entities"), f"its record has no entities: {record}")
     return {"Status": told.outcome["Status"], "Entities": len(record["Entities"])}
 
 
-@check("A lone upload does not wait for the next look of the dispatcher, five minutes later", "A5", needs=("upload",))
+@check(
+    "A single upload does not wait for the next scheduled run of the dispatcher, five minutes later",
+    "A5",
+    needs=("upload",),
+)
 def lone_upload_is_not_late(trial: Trial) -> Evidence:
     seconds = trial.observed("upload").facts["SecondsToBatch"]
     expect(seconds < _LONE_UPLOAD_SECONDS, f"its batch began {seconds:.0f} s after it was put")
     return {"SecondsToBatch": round(seconds, 1)}
 
 
-@check("A backfill takes up an upload that no event announced", "A6", needs=("backfill",))
+@check("A backfill finds an upload that had no event", "A6", needs=("backfill",))
 def backfill_takes_up(trial: Trial) -> Evidence:
     told = trial.observed("backfill")
     answer = told.facts["Backfill"] or {}
@@ -38,7 +42,7 @@ def backfill_takes_up(trial: Trial) -> Evidence:
     return {"Listed": answer["Listed"], "Queued": answer["Queued"], "Status": told.outcome["Status"]}
 
 
-@check("An upload that can't be read is refused by name, and its batch goes on", "A7", needs=("upload",))
+@check("An upload that can't be read is listed as rejected, and its batch continues", "A7", needs=("upload",))
 def unreadable_upload(trial: Trial) -> Evidence:
     trial.observed("upload")
     if trial.aws.is_local:
@@ -52,12 +56,12 @@ def unreadable_upload(trial: Trial) -> Evidence:
             if each["Source"] == wanted
         ]
 
-    found = trial.wait(codes, f"the refusal of {wanted}", seconds=900)
-    expect(found == ["SOURCE_UNREADABLE"], f"it is refused as {found}")
+    found = trial.wait(codes, f"the rejection of {wanted}", seconds=900)
+    expect(found == ["SOURCE_UNREADABLE"], f"it is rejected as {found}")
     return {"ErrorCode": found[0]}
 
 
-@check("The marker of a folder, as the console makes it, is left alone", "B11", needs=("upload",))
+@check("A folder marker of the console is ignored", "B11", needs=("upload",))
 def folder_marker(trial: Trial) -> Evidence:
     trial.observed("upload")
     wanted = trial.input_uri(f"uploads/{MARKER}")

@@ -46,7 +46,7 @@ def one_job(trial: Trial) -> Evidence:
     run = trial.observed("names").run
     assert run is not None
     found = trial.watch.named(".".join(run.arn.split(":")[-2:]))
-    expect(len(found) == 1, f"{len(found)} jobs bear its name")
+    expect(len(found) == 1, f"{len(found)} jobs have its name")
     return {"Jobs": 1}
 
 
@@ -64,7 +64,7 @@ def woken_by_output(trial: Trial) -> Evidence:
             if event["type"] in _TOKEN_TASKS and entered == "WaitForOutput":
                 woken += event["type"] == "TaskSucceeded"
         lags.append(told.outcome.get("LagSeconds"))
-    expect(woken, "no wait was ended by the output: both executions went on with their next poll")
+    expect(woken, "no wait ended by the output's event: both executions continued with their next poll")
     return {"Woken": woken, "Of": len(lags), "LagSeconds": lags}
 
 
@@ -109,7 +109,7 @@ def one_outcome(trial: Trial) -> Evidence:
     return {"Events": numbers}
 
 
-@check("A request that breaks a rule is refused before a job is started", needs=("refused", "too_short"))
+@check("A request that breaks a rule is rejected before a job is started", needs=("refused", "too_short"))
 def refusal(trial: Trial) -> Evidence:
     told = {}
     for name in ("refused", "too_short"):
@@ -138,14 +138,14 @@ def abort(trial: Trial) -> Evidence:
     return {"Status": event["Status"], "Job": list(seen.states)}
 
 
-@check("An execution whose job is stopped from outside publishes what there is", needs=("stopped",))
+@check("If its job is stopped from outside, an execution publishes partial results", needs=("stopped",))
 def stopped_from_outside(trial: Trial) -> Evidence:
     outcome = trial.observed("stopped").outcome
     expect(outcome["Status"] == "STOPPED", f"the outcome is {outcome['Status']}: {outcome.get('Error')}")
     return {"Status": "STOPPED", "Documents": outcome["Counts"]["Documents"], "Error": outcome["Error"]["Code"]}
 
 
-@check("A job that was started by hand is taken up and published", needs=("token",))
+@check("A job that was started by hand is resumed and published", needs=("token",))
 def job_is_taken_up(trial: Trial) -> Evidence:
     told = trial.observed("token")
     expect(told.outcome.get("Job", {}).get("JobId") == told.job_id, f"another job: {told.outcome.get('Job')}")
@@ -207,5 +207,5 @@ def custom_output_folder(trial: Trial) -> Evidence:
 def waits_for_a_slot(trial: Trial) -> Evidence:
     told = trial.observed("quota")
     if not told.facts["Waited"]:
-        raise NotHere("the service refused no start, or slots were free again before the execution started its job")
+        raise NotHere("the service rejected no start, or slots were free again before the execution started its job")
     return {"StartAnswered": told.facts["Answer"], **_completed(told, 2)}

@@ -1,4 +1,4 @@
-"""What the checks start: executions, jobs started by hand, and uploads; each runs in the background, all at once."""
+"""Scenarios of the checks: executions, jobs started by hand, and uploads; all run in the background, at once."""
 
 from __future__ import annotations
 

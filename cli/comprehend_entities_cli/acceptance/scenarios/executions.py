@@ -42,7 +42,7 @@ def custom(trial: Trial) -> Observed:
         NotHere: none was given.
     """
     if "CustomStateMachineArn" not in trial.outputs:
-        raise NotHere("give a trained recognizer: --recognizer ARN")
+        raise NotHere("needs a trained recognizer: --recognizer ARN")
     uri = trial.put("custom/pair/", PAIR)
     return completed(trial, "custom", {"InputDataConfig": {"S3Uri": uri}}, machine="CustomStateMachineArn")
 

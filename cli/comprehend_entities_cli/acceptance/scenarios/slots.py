@@ -23,7 +23,7 @@ def quota(trial: Trial) -> Observed:
         NotHere: it was not asked for.
     """
     if not trial.options.fill_quota:
-        raise NotHere("give --fill-quota: for some minutes no other job can start in the account and Region")
+        raise NotHere("needs --fill-quota: for some minutes no other job can start in the account and Region")
     from botocore.config import Config
 
     uri = trial.put("input/quota/", PAIR)

@@ -84,7 +84,7 @@ def test_what_can_not_be_removed_is_looked_for(killed: Ledger, account: TestAcco
     killed.parts = account.standing.pop(STACK)
     account.fail("ScheduleKeyDeletion", "AccessDenied")
     left = " ".join(clean_up(aws, killed, pause=0, told=lambda what: None).left)
-    assert "removing what the stack has left: ScheduleKeyDeletion failed: AccessDenied" in left
+    assert "removing resources that the stack left: ScheduleKeyDeletion failed: AccessDenied" in left
     assert f"key {STACK}-key" in left
 
 
@@ -114,7 +114,7 @@ def test_a_run_that_is_alive_is_left_alone(killed: Ledger, account: TestAccount,
 def test_runs_of_other_machines_are_removed_only_if_asked_for(account: TestAccount) -> None:
     account.stand(STACK)
     told = typed("accept", "--yes", "--most-dollars", "0.01")
-    assert f"Runs of other machines are there: {STACK}" in told.err
+    assert f"There are runs of other machines: {STACK}" in told.err
     assert account.standing
     told = typed("accept", "--clean-up")
     assert (told.code, account.standing) == (0, {})

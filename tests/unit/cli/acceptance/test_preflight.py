@@ -34,9 +34,13 @@ def test_a_fit_account_has_no_problem(account: TestAccount, aws: Aws) -> None:
         (
             lambda a: a.denied.update({"kms:CreateKey": False}),
             "Policies",
-            "problem: a policy of the organization forbids",
+            "problem: a policy of the organization denies",
         ),
-        (lambda a: a.denied.update({"kms:CreateKey": True}), "Policies", "note: the caller may not do this on every"),
+        (
+            lambda a: a.denied.update({"kms:CreateKey": True}),
+            "Policies",
+            "note: the caller does not have these permissions on every",
+        ),
         (lambda a: a.fail("SimulatePrincipalPolicy", "AccessDenied"), "Policies", "unknown: SimulatePrincipalPolicy"),
         (lambda a: a.fail("ListEntitiesDetectionJobs", "AccessDeniedException"), "Comprehend", "problem: ListEntities"),
     ],
@@ -52,7 +56,10 @@ def test_what_is_in_the_way_is_named(account: TestAccount, aws: Aws, damage: Any
 
 
 def test_a_region_without_comprehend_is_named(account: TestAccount) -> None:
-    assert "problem: botocore knows no Amazon Comprehend in eu-north-1" in found(Aws(region="eu-north-1"))["Region"]
+    assert (
+        "problem: botocore lists no Amazon Comprehend endpoint in eu-north-1"
+        in found(Aws(region="eu-north-1"))["Region"]
+    )
 
 
 def test_a_problem_ends_it_before_anything_is_created(account: TestAccount) -> None:
