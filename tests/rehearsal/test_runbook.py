@@ -549,8 +549,8 @@ CASES: list[tuple[tuple[str, ...], Callable[[Operator], None]]] = [
 NOT_CAUSED = {
     "BATCH_LIMIT_EXCEEDED": "no case here yet; tests/unit/uploads/test_batch.py causes it",
     "SOURCE_OVERWRITTEN": "no case here yet; tests/unit/handlers/test_dispatch_uploads.py reads it",
-    "SOURCE_ARCHIVED": "an upload put as GLACIER was not rejected there within 5 minutes; no other test causes it",
-    "SOURCE_UNREADABLE": "no case here yet; bench/iam_paths.py causes it",
+    "SOURCE_ARCHIVED": "MiniStack copies archived objects; tests/unit/handlers/test_dispatch_uploads.py causes it",
+    "SOURCE_UNREADABLE": "no case here yet; tests/unit/handlers/test_dispatch_uploads.py causes it",
     "UnreportedEnds": "no event came into its queue there; rehearse-failures has its sweep report",
     "ResultTooLarge": "needs an archive of 50 GB; tests/unit/publish/test_archive.py lowers the limit",
 }
