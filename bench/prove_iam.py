@@ -81,9 +81,14 @@ def judge(right: Right, deployed: Deployed, deployment: Deployment) -> Verdict:
     rule = RULES[pattern]
     if isinstance(rule, NotProvable):
         return Verdict(right, "not provable here", f"{rule.reason}; covered by {rule.test}")
+    lines: list[str] = []
     with deployment.without(right):
-        text = PATHS[rule](deployed)
-    lines = [line for line in text.splitlines() if any(sign.lower() in line.lower() for sign in right.signs)]
+        # What the right before was denied may be logged late, and ends the first try.
+        for _ in range(2):
+            text = PATHS[rule](deployed)
+            lines = [line for line in text.splitlines() if any(sign.lower() in line.lower() for sign in right.signs)]
+            if lines or not text:
+                break
     if not lines:
         return Verdict(right, "unclear" if text else "unnecessary", f"{rule}: {text[-300:] or 'all went well'}")
     operation = _OPERATION.search(" ".join(lines))

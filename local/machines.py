@@ -18,6 +18,8 @@ def mend() -> None:
     """Mend all of it."""
     stepfunctions._read_map_items = _patient(stepfunctions._read_map_items)
     stepfunctions._execute_task = _timed(stepfunctions._execute_task)
+    for name in ("_invoke_resource", "_invoke_resource_with_timeout", "_invoke_with_callback"):
+        setattr(stepfunctions, name, _while_running(getattr(stepfunctions, name)))
     stepfunctions._run_parallel_branches = _with_output(stepfunctions._run_parallel_branches)
     stepfunctions._invoke_nested_start_execution_sync = _nested
     sqs._HANDLERS["ListDeadLetterSourceQueues"] = _dead_letter_sources
@@ -53,6 +55,18 @@ def _timed(execute: Callable[..., Any]) -> Callable[..., Any]:
         return execute(state, given, execution, context)
 
     return timed
+
+
+def _while_running(invoke: Callable[..., Any]) -> Callable[..., Any]:
+    """An execution that was aborted while a task waits to be tried again does not call it any more."""
+
+    def while_running(*arguments: Any) -> Any:
+        execution = getattr(_running, "execution", None)
+        if execution and execution.get("status") == "ABORTED":
+            raise stepfunctions._ExecutionError("States.Aborted", "the execution was aborted")
+        return invoke(*arguments)
+
+    return while_running
 
 
 def _with_output(run: Callable[..., Any]) -> Callable[..., Any]:

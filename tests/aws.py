@@ -14,11 +14,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import time
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from threading import Lock
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -27,6 +29,7 @@ from botocore.response import StreamingBody
 from botocore.validate import ParamValidator
 
 from entities_job.contracts import Outcome
+from entities_job.publish import ending
 from tests.events import check
 
 REGION, ACCOUNT = "us-east-1", "111122223333"
@@ -477,6 +480,8 @@ def installed(patch: pytest.MonkeyPatch, made: Aws | None = None) -> Aws:
         return made.answer(client, operation, given)
 
     patch.setattr(BaseClient, "_make_api_call", call)
+    # Its pauses are for a service that answers otherwise later.
+    patch.setattr(ending, "time", SimpleNamespace(time=time.time, sleep=lambda seconds: None))
     return made
 
 

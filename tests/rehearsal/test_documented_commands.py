@@ -187,7 +187,8 @@ def test_the_commands_that_bring_a_key_back(shell: Shell, workflow: Deployed, ac
     shell.succeeds(told_of_key(account, deployment))
     assert state() == "Enabled"
     other = kms.create_key()["KeyMetadata"]["KeyId"]
-    _, _, undo = remove(account, Kept("key", other, "")).partition("this keeps it: ")
+    _, _, undo = remove(account, Kept("key", other, "")).partition("this command keeps it: ")
+    assert undo
     shell.succeeds(undo)
     assert kms.describe_key(KeyId=other)["KeyMetadata"]["KeyState"] == "Disabled"
 

@@ -140,7 +140,7 @@ def test_the_private_vpc_has_no_way_to_the_internet(example: Callable[[str], Exa
 @pytest.mark.parametrize("name", NAMES)
 def test_a_readme_tells_all_steps_and_names_real_outputs(example: Callable[[str], Example], name: str) -> None:
     text = (EXAMPLES / name / "README.md").read_text("utf-8")
-    for part in ("## On your machine", "## On an AWS account", "## Remove it", "needs an account", "USD"):
+    for part in ("## On your machine", "## On an AWS account", "## Remove it", "You need an account", "USD"):
         assert part in text, part
     assert START.replace("EXAMPLE", name) in text
     outputs = example(name).template["Outputs"].keys()

@@ -24,6 +24,8 @@ _CLOCKS = timedelta(minutes=1)
 """Largest difference between the clocks of two services."""
 
 _PAUSE_SECONDS = 5
+_PAUSES = (1, 5, 10)
+"""Seconds before jobs are looked for again: an outcome that knows of no job is final."""
 
 
 def report(execution: Execution, made: Outcome) -> Outcome:
@@ -101,30 +103,38 @@ def stop_running(execution: Execution, job: Job, code: str | None) -> tuple[Job,
     # Its first function leaves the marker before any job.
     if opened is None and "JobId" not in job:
         return job, ""
+    pauses = list(_PAUSES)
+    while True:
+        try:
+            return _stopped(execution, job, opened)
+        except Exception as error:
+            logger.exception("a job may still run")
+            if not pauses:
+                named = f"its job {job['JobId']}" if "JobId" in job else "a job of it"
+                return job, f"{named} may still run, and could not be stopped: {error}"
+            time.sleep(pauses.pop(0))
+
+
+def _stopped(execution: Execution, job: Job, opened: OpenExecution | None) -> tuple[Job, str]:
     done: list[str] = []
-    try:
-        known = {job.get("JobId"), opened.get("JobId") if opened else None}
-        folders = opened["Folders"] if opened else []
-        for active in running_jobs():
-            job_id = active.job["JobId"]
-            if job_id not in known and active.folder not in folders:
-                continue
-            if followers := [arn for arn in _followers(active) if arn != execution["Id"]]:
-                job, told = active.job, f"its job {job_id} runs on, followed by {followers[0]}"
-            else:
-                job, told = (
-                    {**active.job, "JobStatus": stop(job_id, patiently=True)},
-                    f"its job {job_id} was asked to stop",
-                )
-            done.append(told)
-        if "JobId" not in job and opened:
-            found, told = _ended(execution, opened)
-            job = {**job, **found}
-            done.append(told)
-    except Exception as error:
-        logger.exception("a job may still run")
-        named = f"its job {job['JobId']}" if "JobId" in job else "a job of it"
-        done.append(f"{named} may still run, and could not be stopped: {error}")
+    known = {job.get("JobId"), opened.get("JobId") if opened else None}
+    folders = opened["Folders"] if opened else []
+    for active in running_jobs():
+        job_id = active.job["JobId"]
+        if job_id not in known and active.folder not in folders:
+            continue
+        if followers := [arn for arn in _followers(active) if arn != execution["Id"]]:
+            job, told = active.job, f"its job {job_id} runs on, followed by {followers[0]}"
+        else:
+            job, told = (
+                {**active.job, "JobStatus": stop(job_id, patiently=True)},
+                f"its job {job_id} was asked to stop",
+            )
+        done.append(told)
+    if "JobId" not in job and opened:
+        found, told = _ended(execution, opened)
+        job = {**job, **found}
+        done.append(told)
     return job, "; ".join(filter(None, done))
 
 

@@ -40,7 +40,11 @@ _REFUSALS = {
     "NoSuchVersion": ("SOURCE_DELETED", "was deleted before it was copied"),
     "MethodNotAllowed": ("SOURCE_DELETED", "was deleted before it was copied"),
     "PreconditionFailed": ("SOURCE_OVERWRITTEN", "was overwritten before it was copied, in a bucket without versions"),
-    "InvalidObjectState": ("SOURCE_ARCHIVED", "is in an archive storage class; S3 does not copy it"),
+    **dict.fromkeys(
+        # The first is what S3 answers, the second what the API reference of CopyObject lists.
+        ("InvalidObjectState", "ObjectNotInActiveTierError"),
+        ("SOURCE_ARCHIVED", "is in an archive storage class; S3 does not copy it"),
+    ),
 }
 
 

@@ -227,6 +227,16 @@ def test_an_upload_that_was_overwritten_in_a_bucket_without_versions_is_refused_
     assert [line["ErrorCode"] for line in refused(aws)] == ["SOURCE_OVERWRITTEN"]
 
 
+@pytest.mark.parametrize("code", ["InvalidObjectState", "ObjectNotInActiveTierError"])
+def test_an_archived_upload_is_refused_by_name(aws: Aws, code: str) -> None:
+    upload(aws, "uploads/archived", b"archived" * 200)
+    upload(aws, "uploads/here", b"here" * 300)
+    aws.locked["s3://in/uploads/archived"] = code
+    run(aws)
+    assert [aws.get(uri)[:4] for uri in documents(aws)] == [b"here"]
+    assert [line["ErrorCode"] for line in refused(aws)] == ["SOURCE_ARCHIVED"]
+
+
 @pytest.mark.parametrize("code", ["AccessDenied", "InvalidRequest", "KMS.DisabledException", "NobodyKnowsThisOne"])
 def test_one_unreadable_object_refuses_itself_and_not_its_batch(aws: Aws, pauses: list[float], code: str) -> None:
     upload(aws, "uploads/locked", b"locked" * 200)

@@ -333,3 +333,11 @@ def test_an_event_that_the_bus_refuses_is_an_error_and_the_marker_stays(
     with pytest.raises(EventNotAccepted, match="Throttling"):
         ended(aws, "TIMED_OUT")
     assert len(aws.uris("s3://out/work/open/")) == 1
+
+
+def test_a_denial_that_goes_away_keeps_no_job_out_of_the_outcome(aws: Aws) -> None:
+    aws.job("1")
+    aws.fail("ListEntitiesDetectionJobs", "AccessDeniedException", times=3)
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert (found["Job"]["JobId"], aws.jobs["1"]["JobStatus"]) == ("1", "STOP_REQUESTED")
