@@ -51,9 +51,12 @@ def abort(deployed: Deployed) -> str:
         return denials(deployed, begun), arn in deployed.received()
 
     try:
-        return wait_until(heard, any, awaited="the execution's event or a denial", seconds=PATIENCE_SECONDS)[0]
+        wait_until(heard, any, awaited="the execution's event or a denial", seconds=PATIENCE_SECONDS)
     except TimeoutError as error:
         return str(error)
+    # The logs of a function come when it ends, which is after it has sent the event.
+    time.sleep(2)
+    return denials(deployed, begun)
 
 
 def wake(deployed: Deployed) -> str:

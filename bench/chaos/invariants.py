@@ -130,7 +130,8 @@ class Findings:
         """Every document of an execution with a result has one record of its job, or of each of its lines."""
         found: defaultdict[str, Counter[tuple[str, int | None]]] = defaultdict(Counter)
         for record in records:
-            found[record["JobId"]][record["Source"], record.get("Line")] += 1
+            # A job taken up whose input can't be listed is published without sources.
+            found[record["JobId"]][record["Source"] or record["File"], record.get("Line")] += 1
         for job_id, counts in found.items():
             for document, number in counts.items():
                 if number > 1:

@@ -6,6 +6,7 @@ No other file calls S3 to get, put or list objects.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from functools import cache
@@ -36,6 +37,7 @@ _CHUNK = 1024**2
 _RECONNECTIONS = 5
 # What ends a connection early, wherever it is noticed. HTTPClientError: time-outs, and streams that break off.
 _BROKEN = (HTTPClientError, IncompleteReadError, OSError)
+_PASSING = re.compile("SlowDown|Throttl|TooMany|Internal|Unavailable|Timeout|ExpiredToken|Conflict|Aborted|5..$")
 
 Markers = tuple[str, str]
 """The start of a page of a listing: key and version id of the last version before it."""
@@ -77,6 +79,11 @@ def stepfunctions() -> SFNClient:
 def error_code(error: ClientError) -> str:
     """Return the service's own code of an error."""
     return str(error.response.get("Error", {}).get("Code", ""))
+
+
+def passes(error: ClientError) -> bool:
+    """Return whether an error is the service's own and passes: what is asked is not to blame, and is asked again."""
+    return bool(_PASSING.search(error_code(error)))
 
 
 class Listed(NamedTuple):

@@ -9,7 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from botocore.exceptions import ClientError
 
-from ..aws import Location, logger
+from ..aws import Location, logger, passes
 from ..contracts import (
     Execution,
     InputDataConfig,
@@ -96,6 +96,8 @@ def _taken_up(job_id: str, settings: Settings, execution: Execution) -> InspectI
         try:
             found = _inspected(request, settings, execution, check=False)
         except ClientError as error:
+            if passes(error):
+                raise
             # Published without sources: each of its documents is counted as unexpected.
             target = marker.work() / execution["Name"] / "inventory.jsonl.gz"
             inventory.write(target, [])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import re
 import time
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
@@ -16,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from botocore.exceptions import ClientError
 
 from .. import aws
-from ..aws import Location, error_code, logger
+from ..aws import Location, error_code, logger, passes
 from ..contracts import Claim, InventoryEntry, ManifestLine, RefusedUpload, StageOutput
 from ..request.limits import MINIMUM_BYTES
 from .records import Records, Run
@@ -31,8 +30,6 @@ _THREADS = 16
 _PADDING_BYTES = b"This line fills a small batch up to the least size of a job. " * 9 + b"\n"
 _PAUSES = (0, 2, 8)
 """Seconds before each try to copy an object: permissions of a new role or key propagate within moments."""
-# What no upload is to blame for: the shard is tried again.
-_TRANSIENT = re.compile("SlowDown|Throttl|TooMany|Internal|Unavailable|Timeout|ExpiredToken|Conflict|Aborted|5..$")
 
 _UNREADABLE = "SOURCE_UNREADABLE"
 _REFUSALS = {
@@ -114,9 +111,10 @@ class Shard:
             try:
                 self._copy(entry)
             except ClientError as error:
-                code = error_code(error)
-                if _TRANSIENT.search(code):
+                # The shard is tried again.
+                if passes(error):
                     raise
+                code = error_code(error)
                 reason = f"S3 does not copy it: {error}"
                 entry["ErrorCode"], entry["ErrorMessage"] = _REFUSALS.get(code, (_UNREADABLE, reason))
                 return "Refused" if code in _REFUSALS else None

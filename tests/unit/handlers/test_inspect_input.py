@@ -8,7 +8,7 @@ import json
 import pytest
 
 from entities_job.contracts import Inspected, InspectInputOutput, Settings
-from entities_job.errors import RequestRefused
+from entities_job.errors import RequestRefused, ServiceError
 from entities_job.handlers import inspect_input
 from entities_job.job import marker
 from tests.aws import Aws
@@ -123,6 +123,14 @@ def test_a_job_whose_input_is_out_of_reach_is_published_without_sources(aws: Aws
     found = take_up(JobId="old")
     assert found["Inventory"]["Documents"] == 0
     assert "results have no source" in found["Warnings"][0]["Warning"]
+
+
+@pytest.mark.parametrize("code", ["SlowDown", "InternalError", "503"])
+def test_a_listing_that_fails_for_a_moment_is_tried_again_by_the_state_machine(aws: Aws, code: str) -> None:
+    old_job(aws)
+    aws.fail("ListObjectsV2", code)
+    with pytest.raises(ServiceError, match=code):
+        take_up(JobId="old")
 
 
 @pytest.mark.parametrize(
