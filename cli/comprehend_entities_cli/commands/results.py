@@ -22,7 +22,23 @@ _ORDERS = {
     "errors": "job_date, jobid, source, file, line",
     "documents": "job_date, jobid, source, file, line",
 }
-_SHORT = {"documents": "job_date, jobid, source, file, line, len(entities) AS entities, errorcode"}
+
+
+def _name(uri: str) -> str:
+    """Return the SQL of an object's name, the last part of its URI."""
+    return f"regexp_extract({uri}, '[^/]*$') AS document"
+
+
+_SHORT = {
+    "entities": f"{_name('document')}, type, text, score",
+    "documents_by_entity": f"type, text, {_name('document')}, mentions, best_score",
+    "errors": f"{_name('coalesce(source, file)')}, line, page, errorcode, errormessage",
+    "documents": f"{_name('coalesce(source, file)')}, line, len(entities) AS entities, errorcode",
+    "summaries": "job.JobId AS job, status, counts.Documents AS documents, counts.Entities AS entities",
+    "refused": f"{_name('source')}, errorcode, errormessage",
+    "unparsed": "jobid AS job, reason, bytes",
+}
+"""Columns for a terminal; all others take the text apart on 80 columns."""
 _COPY = {"csv": "FORMAT csv, HEADER", "parquet": "FORMAT parquet, COMPRESSION zstd", "jsonl": "FORMAT json"}
 
 _Job = Annotated[list[str] | None, typer.Option("--job", help="Only results of this job; may be repeated.")]
@@ -58,7 +74,7 @@ def results(
             use.screen.answer({"Output": str(output)})
             use.screen.note(f"Wrote {output}")
             return
-        if form == "table" and not sql and table in _SHORT:
+        if form == "table" and not use.screen.as_json and not sql and table in _SHORT:
             query = f"SELECT {_SHORT[table]} FROM {table}{order}"
         columns, rows = found.rows(query)
     if use.screen.as_json:
@@ -70,6 +86,8 @@ def results(
         use.screen.table([f">{name}" if name in numbers else name for name in columns], rows[:limit])
         if len(rows) > limit:
             use.screen.say(f"and {len(rows) - limit:,} more; --limit or --output shows them")
+        if not sql and table in _SHORT:
+            use.screen.say("Some columns only; --json and --output have all.")
     else:
         use.screen.say("No rows. If you expect some: `comprehend-entities list` shows whether their job has ended.")
 

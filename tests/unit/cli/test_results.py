@@ -101,6 +101,16 @@ def test_the_most_frequent_entities_come_first(published: Account) -> None:
     assert "Ada" in typed("results").out
 
 
+@pytest.mark.parametrize("table", ["entities", "documents_by_entity", "errors", "documents", "summaries"])
+def test_a_table_fits_into_a_terminal_and_json_has_every_column(published: Account, table: str) -> None:
+    printed = typed("results", table).out
+    header = next(line for line in printed.splitlines() if line.strip()).split()
+    every = set(typed("results", table, "--json").json[0])
+    assert len(header) <= 5 < len(every)
+    assert "s3://" not in printed
+    assert "--json and --output have all" in printed
+
+
 def test_jobs_and_days_are_chosen(published: Account) -> None:
     def texts(*arguments: str) -> set[str]:
         return {row["text"] for row in typed("results", "entities", "--json", *arguments).json}
