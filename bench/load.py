@@ -17,6 +17,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from rich.progress import MofNCompleteColumn, Progress, TimeElapsedColumn
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits
 from local.rehearsal import Rehearsal
+from local.waiting import wait_until
 
 EXECUTIONS, UPLOADS = 1_000, 100_000
 CLOCK_SCALE = 0.04
@@ -106,12 +108,15 @@ class Load:
             yield self._s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
 
     def _follow(self, description: str, total: int, done: Callable[[], int]) -> None:
-        """Show how many are done until all are."""
-        task, until = self._progress.add_task(description, total=total), time.monotonic() + PATIENCE_SECONDS
-        while (now := done()) < total and time.monotonic() < until:
-            self._progress.update(task, completed=now)
-            time.sleep(10)
-        self._progress.update(task, completed=now)
+        """Show how many are done until all are, or patience ends."""
+        task = self._progress.add_task(description, total=total)
+
+        def left() -> int:
+            self._progress.update(task, completed=(now := done()))
+            return total - now
+
+        with suppress(TimeoutError):
+            wait_until(left, lambda left: left <= 0, awaited=description, seconds=PATIENCE_SECONDS, pause=10)
 
 
 def main(executions: int = EXECUTIONS, uploads: int = UPLOADS) -> None:

@@ -244,7 +244,7 @@ class Drive:
             waiting = sum(self.messages(self.outputs[f"Queue{name}"]) for name in ("English", "Spanish"))
             jobs = sum(job["JobStatus"] in ACTIVE for job in self.rehearsal.comprehend.jobs())
             wakes = self.messages(self._wakes)
-            unreported = self._s3.list_objects_v2(Bucket=self.outputs["Output"], Prefix="work/open/")["KeyCount"]
+            unreported = sum(map(self._exists, self._opened()))
             text = f"{running} executions run, {unreported} ends are not reported, {jobs} jobs are active"
             text += f", {waiting} uploads and {wakes} wakes wait"
             return text if running or unreported or waiting or wakes else ""
@@ -258,6 +258,21 @@ class Drive:
         with suppress(TimeoutError):
             wait_until(twice, lambda text: not text, awaited="rest", seconds=PATIENCE_SECONDS, pause=2)
         self.sweep()
+
+    def _opened(self) -> Iterator[str]:
+        """Yield the executions that have a marker."""
+        bucket = self.outputs["Output"]
+        for item in self._s3.list_objects_v2(Bucket=bucket, Prefix="work/open/").get("Contents", []):
+            with suppress(self._s3.exceptions.NoSuchKey):
+                marker = self._s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read()
+                yield json.loads(marker)["Execution"]
+
+    def _exists(self, arn: str) -> bool:
+        """Whether an execution was started: a dispatcher may be killed between a batch's marker and its start."""
+        try:
+            return bool(self._functions.describe_execution(executionArn=arn))
+        except self._functions.exceptions.ExecutionDoesNotExist:
+            return False
 
     def executions(self, machine: str, status: str = "RUNNING") -> Iterator[str]:
         """Yield the ARNs of executions of a machine with a status."""

@@ -439,6 +439,7 @@ def orphaned(operator: Operator) -> None:
     operator("stop", "book-orphan")
     detail = operator.workflow.event(told["ExecutionArn"], patience_seconds=PATIENCE_SECONDS)["detail"]
     assert "could not be stopped" in detail["Error"]["Message"]
+    assert detail["Job"]["JobId"] == job["JobId"]
     assert operator.workflow.job(told["ExecutionArn"], status="IN_PROGRESS")
     operator.comprehend.clear_faults()
     assert operator.sweep()["Stopped"] == 1

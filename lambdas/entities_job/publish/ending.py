@@ -103,39 +103,36 @@ def stop_running(execution: Execution, job: Job, code: str | None) -> tuple[Job,
     # Its first function leaves the marker before any job.
     if opened is None and "JobId" not in job:
         return job, ""
-    pauses = list(_PAUSES)
+    pauses, done = list(_PAUSES), []
     while True:
         try:
-            return _stopped(execution, job, opened)
+            for active in _own_running(job, opened):
+                job = active.job
+                if followers := [arn for arn in _followers(active) if arn != execution["Id"]]:
+                    done.append(f"its job {job['JobId']} runs on, followed by {followers[0]}")
+                else:
+                    job = {**job, "JobStatus": stop(job["JobId"], patiently=True)}
+                    done.append(f"its job {job['JobId']} was asked to stop")
+            if "JobId" not in job and opened:
+                found, told = _ended(execution, opened)
+                job = {**job, **found}
+                done.append(told)
+            break
         except Exception as error:
             logger.exception("a job may still run")
             if not pauses:
                 named = f"its job {job['JobId']}" if "JobId" in job else "a job of it"
-                return job, f"{named} may still run, and could not be stopped: {error}"
+                done.append(f"{named} may still run, and could not be stopped: {error}")
+                break
             time.sleep(pauses.pop(0))
+    return job, "; ".join(filter(None, done))
 
 
-def _stopped(execution: Execution, job: Job, opened: OpenExecution | None) -> tuple[Job, str]:
-    done: list[str] = []
+def _own_running(job: Job, opened: OpenExecution | None) -> Iterator[ActiveJob]:
+    """Yield the running jobs of an execution, by its last ``job`` and its marker."""
     known = {job.get("JobId"), opened.get("JobId") if opened else None}
     folders = opened["Folders"] if opened else []
-    for active in running_jobs():
-        job_id = active.job["JobId"]
-        if job_id not in known and active.folder not in folders:
-            continue
-        if followers := [arn for arn in _followers(active) if arn != execution["Id"]]:
-            job, told = active.job, f"its job {job_id} runs on, followed by {followers[0]}"
-        else:
-            job, told = (
-                {**active.job, "JobStatus": stop(job_id, patiently=True)},
-                f"its job {job_id} was asked to stop",
-            )
-        done.append(told)
-    if "JobId" not in job and opened:
-        found, told = _ended(execution, opened)
-        job = {**job, **found}
-        done.append(told)
-    return job, "; ".join(filter(None, done))
+    return (each for each in running_jobs() if each.job["JobId"] in known or each.folder in folders)
 
 
 def _ended(execution: Execution, opened: OpenExecution) -> tuple[Job, str]:

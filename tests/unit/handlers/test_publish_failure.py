@@ -335,6 +335,16 @@ def test_an_event_that_the_bus_refuses_is_an_error_and_the_marker_stays(
     assert len(aws.uris("s3://out/work/open/")) == 1
 
 
+def test_a_job_that_is_found_and_can_not_be_stopped_is_named_with_how_to_take_it_up(aws: Aws) -> None:
+    aws.job("1")
+    aws.fail("StopEntitiesDetectionJob", "AccessDeniedException", times=99)
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert found["Job"]["JobId"] == "1"
+    assert "its job 1 may still run, and could not be stopped" in found["Error"]["Message"]
+    assert '{"JobId": "1"}' in found["Error"]["Hint"]
+
+
 def test_a_denial_that_goes_away_keeps_no_job_out_of_the_outcome(aws: Aws) -> None:
     aws.job("1")
     aws.fail("ListEntitiesDetectionJobs", "AccessDeniedException", times=3)
