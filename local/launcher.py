@@ -165,6 +165,23 @@ def announce_versions() -> None:
     s3._fire_s3_event, eventbridge._dispatch_event = fired, dispatched
 
 
+def keep_archived() -> None:
+    """S3 does not copy an object in an archive class before it is restored; MiniStack does.
+
+    Source: Amazon S3 API Reference, CopyObject, errors.
+    """
+    check = s3._check_sse_c_copy_source
+
+    def checked(headers: dict[str, str], source: dict[str, Any]) -> Any:
+        place = headers["x-amz-copy-source"].lstrip("/").partition("?")[0].partition("/")
+        archived = source.get("storage_class") in s3._ARCHIVE_STORAGE_CLASSES
+        if archived and s3._sync_restore(place[0], place[2], source) != "restored":
+            return s3._invalid_object_state(place[0], place[2], source["storage_class"])
+        return check(headers, source)
+
+    s3._check_sse_c_copy_source = checked
+
+
 def fail_by_name() -> None:
     """Let tasks of executions fail whose names ask for it (:mod:`local.failures`)."""
     wanted, execute, handle = failures.Failures(), lambda_svc._execute_function_warm, app.SERVICE_HANDLERS["events"]
@@ -222,6 +239,7 @@ if __name__ == "__main__":
     scale_client_pauses()
     keep_bucket_settings()
     announce_versions()
+    keep_archived()
     machines.mend()
     accept_on_paper()
     if "REHEARSAL_FAILURES" in os.environ:

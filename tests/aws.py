@@ -248,7 +248,11 @@ class Aws:
 
     def _HeadObject(self, given: dict[str, Any]) -> dict[str, Any]:
         found = self._found(given, missing="404")
-        return {"ETag": found.etag, "ContentLength": len(found.body)}
+        return {
+            "ETag": found.etag,
+            "ContentLength": len(found.body),
+            "LastModified": found.modified or self.now,
+        }
 
     def _PutObject(self, given: dict[str, Any]) -> dict[str, Any]:
         uri, body = f"s3://{given['Bucket']}/{given['Key']}", given["Body"]

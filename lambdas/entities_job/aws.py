@@ -9,6 +9,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
+from datetime import datetime
 from functools import cache
 from typing import IO, TYPE_CHECKING, Any, NamedTuple
 
@@ -250,13 +251,16 @@ class Location(NamedTuple):
 
     def exists(self) -> bool:
         """Return whether the object is there."""
+        return self.modified() is not None
+
+    def modified(self) -> datetime | None:
+        """Return when the object was written, or None if there is none."""
         try:
-            s3().head_object(Bucket=self.bucket, Key=self.key)
+            return s3().head_object(Bucket=self.bucket, Key=self.key)["LastModified"]
         except ClientError as error:
             if error_code(error) != "404":
                 raise
-            return False
-        return True
+        return None
 
     def list(self) -> Iterator[Listed]:
         """Yield all objects whose keys begin with this key, in the order of their keys."""

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
-from ..aws import Location
+from ..aws import Location, logger
 from ..contracts import OpenExecution
+
+_STARTED_WITHIN = timedelta(hours=1)
+"""An execution is started at once after its marker; the dispatcher that leaves it lives for 15 minutes."""
 
 
 def work() -> Location:
@@ -37,6 +41,17 @@ def is_there(execution_arn: str) -> bool:
 def remove(execution_arn: str) -> None:
     """Remove the marker of an execution whose end is reported."""
     _place(execution_arn).delete()
+
+
+def remove_unused(execution_arn: str) -> None:
+    """Remove the marker of an execution that does not exist: the dispatcher was killed before it started it.
+
+    Its uploads are announced again, and make another batch. A marker that was left lately stays.
+    """
+    left = _place(execution_arn).modified()
+    if left and left < datetime.now(UTC) - _STARTED_WITHIN:
+        logger.warning("an execution was never started", extra={"execution": run_name(execution_arn)})
+        remove(execution_arn)
 
 
 def every() -> Iterator[OpenExecution]:

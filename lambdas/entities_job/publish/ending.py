@@ -50,7 +50,10 @@ def report(execution: Execution, made: Outcome) -> Outcome:
 def end(execution_arn: str) -> Outcome | None:
     """Report an execution that ended without reporting it itself; return None if there is nothing to report."""
     found = executions.described(execution_arn)
-    if found is None or found["status"] == "RUNNING":
+    if found is None:
+        marker.remove_unused(execution_arn)
+        return None
+    if found["status"] == "RUNNING":
         return None
     execution, opened = executions.reference(found), marker.is_there(execution_arn)
     if found["status"] == "SUCCEEDED":

@@ -144,11 +144,21 @@ def test_an_outcome_that_was_written_but_not_emitted_is_emitted(aws: Aws) -> Non
     assert aws.uris("s3://out/work/open/") == []
 
 
-def test_markers_of_other_machines_and_of_executions_that_never_began_are_left(aws: Aws) -> None:
+def test_markers_of_other_machines_are_left(aws: Aws) -> None:
     marker.leave(f"{EXECUTION.replace('Workflow', 'Other')}:run", set())
-    marker.leave(f"{EXECUTION}:never", set())
     assert sweep()["Reported"] == 0
-    assert len(aws.uris("s3://out/work/open/")) == 2
+    assert len(aws.uris("s3://out/work/open/")) == 1
+
+
+@pytest.mark.parametrize(("age", "left"), [(timedelta(minutes=59), 1), (timedelta(minutes=61), 0)])
+def test_a_marker_of_an_execution_that_was_never_started_is_removed_after_an_hour(
+    aws: Aws, age: timedelta, left: int
+) -> None:
+    marker.leave(f"{EXECUTION}:never", set())
+    [uri] = aws.uris("s3://out/work/open/")
+    aws.objects[uri][-1].modified = datetime.now(UTC) - age
+    assert sweep() == {"Stopped": 2, "Reported": 0}
+    assert len(aws.uris(uri)) == left
 
 
 def change(kind: str) -> CustomResourceEvent:
