@@ -396,8 +396,10 @@ class Aws:
         return self.executions[given["executionArn"]]
 
     def _GetExecutionHistory(self, given: dict[str, Any]) -> dict[str, Any]:
-        entered = self.executions[given["executionArn"]].get("state")
-        return {"events": [{"stateEnteredEventDetails": {"name": entered}}] if entered else []}
+        last = self.executions[given["executionArn"]].get("state")
+        entered = ["BatchOfUploads", last] if last else []
+        found = reversed(entered) if given.get("reverseOrder") else entered
+        return {"events": [{"stateEnteredEventDetails": {"name": name}} for name in found]}
 
     def _SendTaskSuccess(self, given: dict[str, Any]) -> dict[str, Any]:
         if given["taskToken"] not in self.waiting:

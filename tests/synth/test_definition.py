@@ -161,6 +161,14 @@ def test_a_failed_poll_is_repeated_until_the_jobs_own_limit(states: dict[str, An
     assert set(states["PollAgain"]["Assign"]) == {"elapsed"}
 
 
+def test_a_stop_that_no_poll_asked_for_has_a_reason_and_an_hour(states: dict[str, Any]) -> None:
+    """As where polls fail; a poll that asks for a stop says both."""
+    assert states["StopJob"]["Assign"] == {
+        "stopCode": "{% $stopCode = null ? 'JobTimedOut' : $stopCode %}",
+        "limit": "{% $stopCode = null ? $elapsed + 3600 : $limit %}",
+    }
+
+
 def test_a_wait_for_a_slot_is_two_transitions_a_look_and_a_hundred_in_all(states: dict[str, Any]) -> None:
     assert (states["WaitForSlot"]["Next"], set(states["WaitForSlot"]["Assign"])) == (
         "StartJob",

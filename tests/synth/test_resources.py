@@ -16,7 +16,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 
 from cdk_comprehend_entities import EntitiesDetectionWorkflow, ExecutionLimits, PollSchedule
-from entities_job.contracts import CONTRACT_VERSION
+from entities_job.contracts import CONTRACT_VERSION, START_JOB_SECONDS
 from tests.synth.reading import OWN, Synthesized, shown
 
 BUCKETS = {"InputBucket", "OutputBucket"}
@@ -125,6 +125,13 @@ def test_a_new_account_allows_the_memory_of_every_function(default: Synthesized)
     assert max(sizes) <= 3008
 
 
+def test_who_reports_an_end_outlasts_a_start_that_goes_on_and_then_stops_its_job(default: Synthesized) -> None:
+    """It waits for the longest start, and tries for minutes to stop what was started."""
+    functions = default.of_type("AWS::Lambda::Function")
+    assert functions["StartJob"]["Timeout"] == START_JOB_SECONDS
+    assert functions["PublishFailure"]["Timeout"] >= START_JOB_SECONDS + 4 * 60
+
+
 def test_the_inventory_of_a_million_files_fits_into_the_temporary_folder(default: Synthesized) -> None:
     function = default.one("AWS::Lambda::Function", "PublishResult")
     assert function["EphemeralStorage"]["Size"] >= 4096
@@ -206,8 +213,12 @@ def test_an_aborted_execution_is_reported_or_kept(default: Synthesized) -> None:
     (target,) = rule["Targets"]
     assert shown(target["Arn"]) == "<PublishFailure.Arn>"
     assert shown(target["DeadLetterConfig"]["Arn"]) == "<Unreported.Arn>"
+    # EventBridge's own defaults: 185 tries within 24 hours.
+    assert "RetryPolicy" not in target
     function = default.one("AWS::Lambda::Function", "PublishFailure")
     assert shown(function["DeadLetterConfig"]["TargetArn"]) == "<Unreported.Arn>"
+    # By default SQS would delete what is kept there after 4 days.
+    assert default.one("AWS::SQS::Queue", "Unreported")["MessageRetentionPeriod"] == 14 * 24 * 3600
 
 
 def test_an_alarm_rings_when_every_poll_has_failed_for_15_minutes(default: Synthesized) -> None:
@@ -264,6 +275,8 @@ def test_the_functions_are_told_the_settings() -> None:
         "CompletionEvents": True,
         "Schedule": PollSchedule.fixed(30).settings(),
     }
+    limit = definition["States"]["InspectInput"]["Assign"]["limit"]
+    assert limit == "{% 7200 + $states.result.Payload.Inventory.Bytes * 6e-07 %}"
     # 12 hours for a slot, 2 and 6 times 10 minutes for the job, 1 to stop, 12 for all else.
     assert definition["TimeoutSeconds"] == (12 + 2 + 1 + 12) * 3600 + 6 * 600
 

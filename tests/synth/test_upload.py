@@ -45,8 +45,10 @@ def test_the_dispatcher_hears_how_executions_end_and_looks_for_what_it_missed(en
     assert shown(ended["EventPattern"]["detail"]["StateMachineArn"][0]) == "<StateMachine>"
     (target,) = ended["Targets"]
     assert (shown(target["Arn"]), target["InputPath"]) == ("<UploadDispatcherWakeQueue.Arn>", "$.detail")
-    (tick,) = english.one("AWS::Events::Rule", "UploadDispatcherEveryFiveMinutes")["Targets"]
-    assert tick["Input"] == '{"Sweep":true}'
+    tick = english.one("AWS::Events::Rule", "UploadDispatcherEveryFiveMinutes")
+    assert (tick["ScheduleExpression"], tick["State"]) == ("rate(5 minutes)", "ENABLED")
+    (wake,) = tick["Targets"]
+    assert (shown(wake["Arn"]), wake["Input"]) == ("<UploadDispatcherWakeQueue.Arn>", '{"Sweep":true}')
 
 
 def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> None:
@@ -55,7 +57,23 @@ def test_uploads_outlive_every_crash_of_the_dispatcher(english: Synthesized) -> 
     assert queue["VisibilityTimeout"] >= 2 * function["Timeout"]
     # The dispatcher itself tells what is dead.
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 1000
-    assert queue["MessageRetentionPeriod"] == 14 * 24 * 3600
+    assert shown(queue["RedrivePolicy"]["deadLetterTargetArn"]) == "<EnglishDeadLetterQueue.Arn>"
+    # By default SQS deletes messages after 4 days: a long weekend, and nobody has seen the dead letters.
+    for name in ("EnglishQueue", "EnglishDeadLetterQueue"):
+        assert english.one("AWS::SQS::Queue", name)["MessageRetentionPeriod"] == 14 * 24 * 3600, name
+    # Lambda asks for it: a wake that is being handled wakes no second dispatcher.
+    assert english.one("AWS::SQS::Queue", "UploadDispatcherWakeQueue")["VisibilityTimeout"] >= function["Timeout"]
+
+
+def test_where_there_are_uploads_one_slot_is_theirs(english: Synthesized, default: Synthesized) -> None:
+    """What StartJob makes of it: tests/unit/handlers/test_start_job.py."""
+    slots = [
+        {name: value for name, value in variables.items() if name.startswith("SLOTS")}
+        for variables in (
+            each.one("AWS::Lambda::Function", "StartJob")["Environment"]["Variables"] for each in (english, default)
+        )
+    ]
+    assert slots == [{"SLOTS": "7", "SLOTS_FOR_UPLOADS": "1"}, {"SLOTS": "10"}]
 
 
 def test_only_the_dispatcher_itself_reads_uploads(english: Synthesized) -> None:
@@ -81,6 +99,26 @@ def test_a_shard_that_fails_says_why_and_not_only_that_one_failed(english: Synth
     assert failed["Condition"] == "{% $exists($states.input.Shards.Error) %}"
     error, cause = (f"[$states.input.Shards.{name}][0]" for name in ("Error", "Cause"))
     assert failed["Output"] == f"{{% {{'Error': {{'Error': {error}, 'Cause': {cause}}}}} %}}"
+
+
+def test_staging_is_repeated_since_any_trouble_may_pass(english: Synthesized) -> None:
+    states = json.loads(english.settings())["States"]
+    shard = states["StageBatch"]["ItemProcessor"]["States"]["StageShard"]
+    tries = [
+        (retry["ErrorEquals"], retry["MaxAttempts"])
+        for each in (shard, states["StageBatch"])
+        for retry in each["Retry"]
+    ]
+    assert tries == [(["States.ALL"], 8), (["States.ALL"], 2)]
+
+
+def test_a_batch_without_documents_says_whether_any_were_rejected(english: Synthesized) -> None:
+    *_, nothing = json.loads(english.settings())["States"]["AnythingStaged"]["Choices"]
+    staged, refused, duplicates = (f"$states.input.Shards.{name}" for name in ("Staged", "Refused", "Duplicates"))
+    assert nothing["Condition"] == f"{{% $sum([{staged}]) = 0 and $sum([{refused}, {duplicates}]) > 0 %}}"
+    rejected, new = nothing["Output"].split(" : ")
+    assert rejected.startswith(f"{{% {{'Error': $sum([{refused}]) > 0 ? {{'Error': 'NothingToAnalyse',")
+    assert new.startswith("{'Error': 'NothingNew',")
 
 
 @pytest.mark.parametrize("name", ["UploadDispatcherWakeQueue", "EnglishQueue", "EnglishDeadLetterQueue"])

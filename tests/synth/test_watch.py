@@ -43,6 +43,8 @@ def test_the_sweep_comes_every_15_minutes_with_its_machine_and_what_fails_is_kep
     assert shown(target["Arn"]) == "<OrphanedJobsStopOrphans.Arn>"
     assert json.loads(shown(target["Input"])) == {"StateMachineArn": "<StateMachine>"}
     assert shown(target["DeadLetterConfig"]["Arn"]) == "<Unreported.Arn>"
+    # EventBridge's own defaults: 185 tries within 24 hours.
+    assert "RetryPolicy" not in target
     function = default.one("AWS::Lambda::Function", "OrphanedJobsStopOrphans")
     assert function["Timeout"] == 15 * 60
     assert shown(function["DeadLetterConfig"]["TargetArn"]) == "<Unreported.Arn>"

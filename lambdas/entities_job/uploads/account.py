@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 _UNFIT = ("InvalidName", "InvalidExecutionInput", "ValidationException", "InvalidArgument", "KeyTooLongError")
 
 
+# What runs is awaited anew each day: a note of two weeks counts no more, and a job may run for longer.
+_RENEWED_SECONDS = 86400.0
+
 Taken = UploadBatch | FailedBatch
 
 
@@ -205,6 +208,12 @@ class Account:
             run = marker.run_name(execution_arn(self._settings["StateMachineArn"], name))
             for found in (marker.work() / "outcomes" / f"{run}-").list():
                 self.settle(json.loads(found.location.read()))
+        now, runs = self.now(), awaited.keys() & running
+        if any(awaited[name] < now - _RENEWED_SECONDS for name in runs):
+            revise(
+                self,
+                lambda note: replace(note, awaited={**note.awaited, **dict.fromkeys(note.awaited.keys() & runs, now)}),
+            )
 
     def backfill(self, request: BackfillRequest, more: Callable[[], bool]) -> BackfillRequest:
         """Queue uploads that had no event; a further invocation continues if there is not enough time.

@@ -20,7 +20,7 @@ _TOLERANCE = 1.0
 _STARTING_SECONDS = 300.0
 # Step Functions lists a new execution after a moment ("eventually consistent", API_ListExecutions).
 _LISTED_SECONDS = 60.0
-# Longer than any execution takes.
+# Since it was last seen to run: the sweep renews the time of what runs.
 _AWAITED_SECONDS = 14 * 86400.0
 _TRIES = 10
 

@@ -57,6 +57,15 @@ def test_a_wait_that_timed_out_is_replaced_by_the_next(aws: Aws) -> None:
     assert aws.woken == ["second"]
 
 
+@pytest.mark.parametrize("code", ["TaskTimedOut", "TaskDoesNotExist"])
+def test_a_wait_that_is_over_keeps_no_other_execution_from_being_woken(aws: Aws, code: str) -> None:
+    wait(aws, "first", "a-run")
+    wait(aws, "second", "b-run")
+    aws.fail("SendTaskSuccess", code)
+    assert announce()
+    assert aws.woken == ["second"]
+
+
 @pytest.mark.parametrize("key", ["jobs/run-1/other.tar.gz", OUTPUT.replace("abc", "xyz"), OUTPUT + "/x"])
 def test_other_objects_wake_no_execution(aws: Aws, key: str) -> None:
     wait(aws)

@@ -80,6 +80,11 @@ def test_since_a_date(aws: Aws, since: str, queued: int) -> None:
     assert backfill(Since=since)["Queued"] == queued
 
 
+def test_what_was_put_at_that_very_time_counts(aws: Aws) -> None:
+    aws.put("s3://in/uploads/a", b"x" * 700)
+    assert backfill(Since=aws.now.isoformat())["Queued"] == 1
+
+
 def test_below_a_narrower_prefix(aws: Aws) -> None:
     for name in ("a/1", "b/1"):
         aws.put(f"s3://in/uploads/{name}", b"x" * 700)

@@ -172,6 +172,29 @@ def test_slots_are_what_really_runs_jobs_of_others_and_executions_without_a_job(
     assert usage.batches["En"] == 4
 
 
+def test_an_execution_and_its_job_take_one_slot_however_long_they_run(aws: Aws) -> None:
+    aws.run("En-1-a")
+    aws.job("a", JobName="Workflow.En-1-a")
+    aws.clock += 3600
+    aws.run("En-2-b")
+    assert account.Account(settings()).usage([]).active == 2
+
+
+def test_a_batch_holds_its_slot_for_a_minute_though_no_listing_shows_its_execution(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Step Functions lists a new execution after a moment."""
+    upload(aws, "uploads/a")
+    look(aws, "En")
+    aws.clock += 20
+    look(aws)
+    assert len(aws.executions) == 1
+    monkeypatch.setattr(aws, "_ListExecutions", lambda given: {"executions": []})
+    seen = account.Account(settings())
+    held = [seen.usage(seen.note().at(aws.clock + seconds).starting).active for seconds in (0, 59, 61)]
+    assert held == [1, 1, 0]
+
+
 @pytest.mark.parametrize("between", range(1, 8))
 def test_an_execution_that_starts_its_job_meanwhile_is_never_overlooked(aws: Aws, between: int) -> None:
     aws.run("En-1-a")
@@ -195,6 +218,13 @@ def test_a_small_batch_is_padded_and_its_manifest_says_so(aws: Aws) -> None:
     [name] = names(aws)
     assert json.loads(aws.get(f"s3://in/staging/{name}/manifest/padding-00000.json"))["Padding"] is True
     assert staged(aws, name) == {"Staged": 1, "Refused": 0, "Duplicates": 0}
+
+
+@pytest.mark.parametrize(("size", "copies"), [(499, 2), (500, 1)])
+def test_a_batch_is_padded_up_to_the_least_size_of_a_job_and_not_at_it(aws: Aws, size: int, copies: int) -> None:
+    upload(aws, "uploads/a", b"x" * size)
+    run(aws)
+    assert len(documents(aws)) == copies
 
 
 def test_a_batch_without_documents_is_not_padded(aws: Aws) -> None:

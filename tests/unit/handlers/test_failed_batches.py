@@ -84,6 +84,16 @@ def test_a_published_batch_is_final(aws: Aws, batch: str) -> None:
     assert json.loads(aws.get("s3://in/claims/note.json"))["Awaited"] == {}
 
 
+@pytest.mark.parametrize("status", ["FAILED", "ABORTED"])
+def test_a_published_batch_stays_so_when_an_earlier_outcome_comes_late(aws: Aws, batch: str, status: Status) -> None:
+    """As of an execution that failed first and was redriven by hand: analysed again, it would be paid twice."""
+    hear(aws, ended(batch, "COMPLETED", PAID))
+    hear(aws, ended(batch, status, BROKEN))
+    looks(aws)
+    assert state(aws, batch)["State"] == "published"
+    assert (len(aws.executions), aws.messages["q"], aws.messages["q-dead"]) == (1, {}, {})
+
+
 @pytest.mark.parametrize("job", [BROKEN, NONE])
 def test_what_fails_by_the_services_fault_is_analysed_again_three_jobs_at_most(aws: Aws, batch: str, job: Job) -> None:
     for execution in (batch, f"{batch}r2", f"{batch}r3"):
@@ -217,6 +227,21 @@ def test_an_outcome_whose_event_was_lost_is_found_by_the_sweep(aws: Aws, batch: 
     assert len(aws.executions) == 2
 
 
+def test_an_outcome_is_awaited_for_as_long_as_its_execution_runs(aws: Aws, batch: str) -> None:
+    """Limits allow a job of a year, and a note that is two weeks old is forgotten when another batch starts."""
+    sweep: QueueRecords = {"Records": [record(aws, json.dumps({"Sweep": True}))]}
+    for _ in range(20):
+        aws.clock += 1.5 * 86400
+        dispatch_uploads.handler(sweep, CONTEXT)
+    upload(aws, "uploads/later")
+    looks(aws)
+    outcome = ended(batch, "FAILED", PAID)
+    aws.put(f"s3://out/work/outcomes/Workflow.{batch}-20261126T000000-0.json", json.dumps(outcome).encode())
+    aws.executions[f"{EXECUTION}:{batch}"]["status"] = "FAILED"
+    dispatch_uploads.handler(sweep, CONTEXT)
+    assert given(aws, f"{batch}r2") == {"JobId": "j1"}
+
+
 @pytest.mark.parametrize("crash_at", range(1, 14))
 @pytest.mark.parametrize("job", [PAID, BROKEN, NONE])
 def test_killed_at_any_call_while_it_settles_a_batch_goes_on(aws: Aws, batch: str, job: Job, crash_at: int) -> None:
@@ -297,3 +322,17 @@ def test_a_claim_on_what_could_not_be_read_is_not_final(aws: Aws) -> None:
     aws.locked.clear()
     upload_again(aws)
     assert staged(aws, names(aws)[-1])["Staged"] == 2
+
+
+def test_what_the_next_execution_can_read_is_reported_as_refused_no_longer(aws: Aws) -> None:
+    upload(aws, "uploads/a")
+    upload(aws, "uploads/b")
+    aws.locked["s3://in/uploads/a"] = "AccessDenied"
+    run(aws)
+    [first] = names(aws)
+    assert [line["Source"] for line in refused(aws)] == ["s3://in/uploads/a"]
+    aws.locked.clear()
+    hear(aws, ended(first, "FAILED"))
+    looks(aws)
+    assert staged(aws, f"{first}r2") == {"Staged": 2, "Refused": 0, "Duplicates": 0}
+    assert refused(aws) == []

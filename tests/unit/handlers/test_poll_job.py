@@ -99,6 +99,18 @@ def test_a_job_past_its_limit_is_stopped_and_then_waited_for_an_hour(aws: Aws) -
     assert (seen["Step"], seen["Error"] and seen["Error"]["Error"]) == ("FAIL", "JobNotStopped")
 
 
+@pytest.mark.parametrize(
+    ("given", "step"),
+    [
+        ({"after": 3600, "JobStatus": "IN_PROGRESS"}, "AWAIT"),
+        ({"after": 1800, "JobStatus": "SUBMITTED"}, "AWAIT"),
+        ({"after": 7201, "limit": 7201, "stopped": "JobTimedOut", "JobStatus": "STOP_REQUESTED"}, "WAIT"),
+    ],
+)
+def test_a_job_that_is_exactly_at_a_limit_is_within_it(aws: Aws, given: dict[str, Any], step: str) -> None:
+    assert poll(aws, **given)["Step"] == step
+
+
 def test_a_job_that_was_stopped_from_outside_has_an_hour_too(aws: Aws) -> None:
     seen = poll(aws, after=900, JobStatus="STOP_REQUESTED")
     assert (seen["Step"], seen["StopCode"], seen["Limit"]) == ("WAIT", "JobStopped", 4500)
@@ -153,7 +165,8 @@ def test_a_status_that_lags_behind_the_output_is_polled_again_soon(aws: Aws) -> 
         ("NO_READ_ACCESS_TO_INPUT: no", 14, 1, "RESTART"),
         ("NO_WRITE_ACCESS_TO_OUTPUT: no", 12, 2, "RESTART"),
         ("NO_READ_ACCESS_TO_INPUT: no", 14, 3, "FAIL"),
-        ("NO_READ_ACCESS_TO_INPUT: no", 400, 1, "FAIL"),
+        ("NO_READ_ACCESS_TO_INPUT: no", 59, 1, "RESTART"),
+        ("NO_READ_ACCESS_TO_INPUT: no", 60, 1, "FAIL"),
         ("INTERNAL: no", 14, 1, "FAIL"),
     ],
 )

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from botocore.client import BaseClient
 
 from entities_job.contracts import CaughtError, Job, Outcome
 from entities_job.errors import EventNotAccepted
@@ -32,6 +33,20 @@ def failed(error: CaughtError, job: Job) -> Outcome:
     answer = publish_failure.handler({"Error": error, "Job": job, "Execution": RUN}, CONTEXT)
     assert answer is not None
     return answer["Outcome"]
+
+
+def tries_of_stops(aws: Aws, patch: pytest.MonkeyPatch) -> list[int]:
+    """How often boto3 would try each call that stops a job, as calls come."""
+    tries: list[int] = []
+    answer = aws.answer
+
+    def noted(client: BaseClient, operation: str, given: dict[str, Any]) -> Any:
+        if operation == "StopEntitiesDetectionJob":
+            tries.append(vars(client.meta.config)["_user_provided_options"]["retries"]["total_max_attempts"])
+        return answer(client, operation, given)
+
+    patch.setattr(aws, "answer", noted)
+    return tries
 
 
 def cause(name: str, message: str) -> CaughtError:
@@ -104,6 +119,30 @@ def test_a_job_whose_execution_fails_is_asked_to_stop(aws: Aws) -> None:
     found = failed(cause("AccessDeniedException", "no"), {"JobId": "1", "JobStatus": "IN_PROGRESS"})
     assert (aws.jobs["1"]["JobStatus"], found["Job"]["JobStatus"]) == ("STOP_REQUESTED", "STOP_REQUESTED")
     assert found["Error"]["Message"] == "no; its job 1 was asked to stop"
+
+
+def test_an_execution_that_fails_does_not_count_as_a_follower_of_its_own_job(aws: Aws) -> None:
+    """It runs as long as its last state does, and its marker is there."""
+    aws.run("run-1")
+    aws.job("1")
+    found = failed(cause("AccessDeniedException", "no"), {"JobId": "1", "JobStatus": "IN_PROGRESS"})
+    assert (aws.jobs["1"]["JobStatus"], found["Job"]["JobStatus"]) == ("STOP_REQUESTED", "STOP_REQUESTED")
+
+
+def test_a_job_is_stopped_even_if_the_marker_of_its_execution_is_gone(aws: Aws) -> None:
+    marker.remove(RUN["Id"])
+    aws.job("1")
+    failed(cause("AccessDeniedException", "no"), {"JobId": "1", "JobStatus": "IN_PROGRESS"})
+    assert aws.jobs["1"]["JobStatus"] == "STOP_REQUESTED"
+
+
+def test_a_stop_outlasts_the_quota_of_calls_since_no_state_tries_again(
+    aws: Aws, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tries = tries_of_stops(aws, monkeypatch)
+    aws.job("1")
+    failed(cause("AccessDeniedException", "no"), {"JobId": "1", "JobStatus": "IN_PROGRESS"})
+    assert tries == [16]
 
 
 def test_a_start_whose_answer_was_lost_leaves_no_job_running(aws: Aws) -> None:
@@ -278,6 +317,14 @@ def test_an_execution_whose_job_was_never_started_names_none(aws: Aws) -> None:
     assert "it had no active job" in found["Error"]["Message"]
 
 
+@pytest.mark.parametrize(("seconds", "named"), [(50, True), (70, False)])
+def test_a_job_may_seem_older_than_its_execution_by_what_clocks_differ(aws: Aws, seconds: int, named: bool) -> None:
+    aws.job("1", status="COMPLETED", SubmitTime=aws.now - timedelta(seconds=seconds))
+    found = ended(aws, "ABORTED")
+    assert found is not None
+    assert (found["Job"].get("JobId") == "1") is named
+
+
 def test_a_job_that_another_running_execution_follows_is_not_stopped(aws: Aws) -> None:
     aws.job("1")
     follower = aws.run("follower")
@@ -288,6 +335,14 @@ def test_a_job_that_another_running_execution_follows_is_not_stopped(aws: Aws) -
     assert aws.jobs["1"]["JobStatus"] == "IN_PROGRESS"
     aws.executions[follower]["status"] = "ABORTED"
     publish_failure.handler({"detail": {"executionArn": follower}}, CONTEXT)
+    assert aws.jobs["1"]["JobStatus"] == "STOP_REQUESTED"
+
+
+def test_a_follower_that_has_ended_keeps_no_job_running(aws: Aws) -> None:
+    """Its marker stays until its end is reported."""
+    aws.job("1")
+    marker.leave(aws.run("follower", status="FAILED"), set(), "1")
+    ended(aws, "ABORTED")
     assert aws.jobs["1"]["JobStatus"] == "STOP_REQUESTED"
 
 
@@ -303,6 +358,12 @@ def test_an_execution_that_reported_its_own_end_is_not_reported_again(aws: Aws) 
     first = failed(cause("Oops", "why"), {})
     assert ended(aws, "FAILED", startDate=aws.now.fromisoformat(RUN["StartTime"])) is None
     assert aws.events == [first]
+
+
+def test_the_end_of_an_execution_that_nobody_knows_is_no_error(aws: Aws) -> None:
+    """Another run may have removed its marker meanwhile."""
+    assert publish_failure.handler({"detail": {"executionArn": f"{RUN['Id']}-unknown"}}, CONTEXT) is None
+    assert aws.events == []
 
 
 @pytest.mark.parametrize("status", ["RUNNING", "SUCCEEDED"])

@@ -119,9 +119,18 @@ def test_where_there_are_uploads_direct_executions_leave_one_slot_to_them(
     start({**REQUEST, "InputDataConfig": {"S3Uri": "s3://in/staging/batch/documents/"}})
 
 
+def test_where_there_is_one_slot_only_all_take_turns_in_it(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SLOTS", "1")
+    monkeypatch.setenv("SLOTS_FOR_UPLOADS", "1")
+    start()
+    assert len(aws.jobs) == 1
+
+
 def test_the_owner_of_a_folder_that_is_named_by_a_callers_token_is_noted_before_the_start(aws: Aws) -> None:
-    aws.fail("StartEntitiesDetectionJob", "InternalServerException")
-    with pytest.raises(ServiceError):
-        start({**REQUEST, "ClientRequestToken": "token"})
-    assert marker.owner("token") == RUN["Id"]
+    # The second one ends like the execution's name.
+    for token in ("token", "before-run-1"):
+        aws.fail("StartEntitiesDetectionJob", "InternalServerException")
+        with pytest.raises(ServiceError):
+            start({**REQUEST, "ClientRequestToken": token})
+        assert marker.owner(token) == RUN["Id"]
     assert marker.owner("run-1") is None

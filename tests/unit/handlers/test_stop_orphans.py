@@ -16,6 +16,7 @@ from entities_job.job import executions, marker
 from entities_job.operation import requested_folder
 from entities_job.publish.outcome import outcome
 from tests.aws import EXECUTION, MACHINE, Aws
+from tests.unit.handlers.test_publish_failure import tries_of_stops
 from tests.unit.lambda_context import CONTEXT
 
 Answers = list[dict[str, str]]
@@ -159,6 +160,30 @@ def test_a_marker_of_an_execution_that_was_never_started_is_removed_after_an_hou
     aws.objects[uri][-1].modified = datetime.now(UTC) - age
     assert sweep() == {"Stopped": 2, "Reported": 0}
     assert len(aws.uris(uri)) == left
+
+
+@pytest.mark.parametrize(("hours", "found"), [(47, True), (49, False)])
+def test_a_status_that_the_api_does_not_document_is_looked_for_among_the_jobs_of_two_days(
+    aws: Aws, hours: int, found: bool
+) -> None:
+    aws.job("6", "s3://out/jobs/gone/", "PAUSED", SubmitTime=datetime.now(UTC) - timedelta(hours=hours))
+    sweep()
+    assert ("6" in stopped(aws)) is found
+
+
+def test_a_job_elsewhere_in_a_folder_of_an_own_name_is_somebody_elses(aws: Aws, answers: Answers) -> None:
+    aws.job("6", "s3://another/jobs/gone/")
+    aws.job("7", "s3://out/jobs-of-others/gone/")
+    sweep()
+    stop_orphans.handler(change("Delete"), CONTEXT)
+    assert stopped(aws) == ["1", "2", "3"]
+
+
+def test_stops_outlast_the_quota_of_calls(aws: Aws, answers: Answers, monkeypatch: pytest.MonkeyPatch) -> None:
+    tries = tries_of_stops(aws, monkeypatch)
+    sweep()
+    stop_orphans.handler(change("Delete"), CONTEXT)
+    assert tries == [16] * 3
 
 
 def change(kind: str) -> CustomResourceEvent:

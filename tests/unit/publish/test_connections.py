@@ -60,6 +60,12 @@ def test_a_connection_that_breaks_again_and_again_is_an_error(bucket: Bucket) ->
     assert len(bucket.account.reads) == 1 + 1 + aws._RECONNECTIONS - 1
 
 
+def test_a_connection_may_break_as_often_as_it_will_while_bytes_come(bucket: Bucket) -> None:
+    bucket.objects[ARCHIVE] = result = packed({"output": numbered(9)})
+    bucket.account.broken = [(FAULTS[0], 10)] * (2 * aws._RECONNECTIONS)
+    assert b"".join(aws.Location("out", ARCHIVE).chunks()) == result
+
+
 def test_an_archive_that_is_replaced_meanwhile_is_an_error(bucket: Bucket) -> None:
     bucket.objects[ARCHIVE] = packed({"output": A})
     chunks = aws.Location("out", ARCHIVE).chunks()

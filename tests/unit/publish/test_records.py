@@ -26,6 +26,16 @@ def test_records_gain_job_and_source(bucket: Bucket) -> None:
     assert bucket.events == [found]
 
 
+def test_every_date_is_that_of_the_jobs_submission_whenever_it_ends_or_is_published(bucket: Bucket) -> None:
+    """A result that moved to another day would be published twice, and be missed by queries of its day."""
+    ends = {"SubmitTime": "2026-11-23T23:59:59+00:00", "EndTime": "2026-11-25T00:00:01+00:00"}
+    publish(bucket, {"output": lines({"File": "a.txt", "Entities": []}, [])}, [entry("a.txt")], Job={**JOB, **ends})
+    kinds = {key.split("/")[1]: key.split("/")[2] for key in bucket.published()}
+    assert kinds == dict.fromkeys(("documents", "unparsed", "summaries"), "job_date=2026-11-23")
+    dates = [record["JobDate"] for kind in ("documents", "unparsed") for record in bucket.records(kind)]
+    assert dates == ["2026-11-23", "2026-11-23"]
+
+
 def test_every_order_and_spelling_of_a_line_counts_alike(bucket: Bucket) -> None:
     tricky = {**PERSON, "Text": '"File": "evil.txt", "Type": "X", "ErrorCode": 1 } ] \\'}
     records: list[bytes] = []

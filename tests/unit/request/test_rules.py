@@ -112,6 +112,12 @@ def test_a_model_makes_a_job_custom(models: dict[str, object], custom: bool) -> 
     assert is_custom(models) is custom
 
 
+def test_a_job_may_have_50_tags_and_no_more() -> None:
+    tags = [{"Key": f"key {number}", "Value": ""} for number in range(51)]
+    assert fields({**REQUEST, "Tags": tags[:50]}) == []
+    assert fields({**REQUEST, "Tags": tags}) == ["Tags"]
+
+
 def test_values_that_are_not_known_yet_pass() -> None:
     request = {**REQUEST, "DataAccessRoleArn": "${Token[1]}", "LanguageCode": "${Token[2]}", "Tags": ["${Token[3]}"]}
     assert violations(request, region="${Token[4]}", is_token=lambda value: "Token" in str(value)) == []

@@ -95,6 +95,18 @@ def test_fails_on_an_upload_that_can_be_none(field: dict[str, Any]) -> None:
         Upload.of(message({**DETAIL, "object": {**DETAIL["object"], **field}}))
 
 
+def test_a_key_may_be_as_long_as_s3_allows() -> None:
+    """An upload that is taken for none goes to the dead letters."""
+
+    def announced(key: str) -> Upload:
+        return Upload.of(message({**DETAIL, "object": {**DETAIL["object"], "key": key}}))
+
+    longest = "é" * 512
+    assert announced(longest).key == longest
+    with pytest.raises(ValueError, match="not an S3 object"):
+        announced(f"{longest}x")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[" * 200_000, '{"a":' * 200_000])
 def test_fails_on_a_message_that_is_no_json(text: str) -> None:
     with pytest.raises(ValueError):
@@ -166,6 +178,15 @@ def test_size_and_price_limit_a_batch(limits: dict[str, float]) -> None:
     made = gathered(*(upload(f"uploads/{n}") for n in range(9)), Limits=limits)
     assert made.wanted() == 0
     assert len(made.left) == 7
+
+
+@pytest.mark.parametrize("limits", [{"Documents": 2}, {"Bytes": 2000}, {"CostUsd": 0.002}])
+def test_a_batch_that_is_exactly_at_a_limit_is_whole(limits: dict[str, float]) -> None:
+    made = gathered(*(upload(f"uploads/{n}") for n in range(3)), Limits=limits)
+    kept = made.batch()
+    assert kept is not None
+    assert keys(kept) == ["uploads/0", "uploads/1"]
+    assert [each["ReceiptHandle"] for each in made.left] == ["2"]
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from collections import Counter
 
 import pytest
 
-from entities_job.uploads.rules import Usage, Waiting, choose, sleep
+from entities_job.uploads.rules import Note, Usage, Waiting, choose, sleep
 
 
 def waiting(trigger: str = "A", *, documents: int = 5, since: float = 0.0) -> Waiting:
@@ -53,3 +53,16 @@ def test_looks_when_the_first_upload_is_due_but_never_later_than_a_job_may_have_
     assert sleep([waiting(since=99.0)], usage(8), 10, 100.0) == 20.0
     assert sleep([waiting(documents=1000)], usage(10), 10, 100.0) == 20.0
     assert sleep([waiting(since=0.0)], usage(), 10, 100.0) == 1.0
+
+
+def test_a_note_is_believed_as_far_as_it_can_be_true() -> None:
+    """Five minutes for a start, and two weeks for the outcome of an execution."""
+    now, fortnight = 100.0, 14 * 86400.0
+    kept = Note(
+        since={"A": 50.0, "B": 150.0},
+        starting={"over": now, "nearly": now + 1, "just begun": now + 300, "impossible": now + 301},
+        awaited={"too old": now - fortnight, "old": now - fortnight + 1},
+    ).at(now)
+    assert kept.since == {"A": 50.0, "B": now}
+    assert set(kept.starting) == {"nearly", "just begun"}
+    assert set(kept.awaited) == {"old"}
