@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _UNSUCCESSFUL: tuple[ExecutionStatusType, ...] = ("FAILED", "TIMED_OUT", "ABORTED")
 _LONGEST = timedelta(days=14)
-"""Older executions are not looked through for those that ended lately."""
+"""Older executions are not looked through for those that ended lately: their first function has left a marker."""
 
 
 def described(arn: str) -> DescribeExecutionOutputTypeDef | None:

@@ -16,7 +16,7 @@ SINCE = datetime(2026, 11, 26, tzinfo=UTC)
 def test_ends_of_long_executions_are_found_behind_pages_of_later_starts(
     aws: Aws, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The latest start comes first, whenever it ended; no execution of this library runs for more than two weeks."""
+    """The latest start comes first, whenever it ended. What began over two weeks ago has left a marker."""
     ages = [timedelta(days=1), timedelta(days=13), timedelta(days=15), timedelta(days=40)]
     asked: list[str] = []
 
