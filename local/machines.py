@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -33,12 +33,21 @@ def _dead_letter_sources(asked: dict[str, Any], _: str) -> dict[str, Any]:
 
 
 def _patient(read: Callable[..., Any]) -> Callable[..., Any]:
-    """A Distributed Map trips over objects that are put while it lists their bucket."""
+    """A Distributed Map trips over objects that are put while it lists their bucket.
+
+    Listing a bucket of 100,000 objects takes so long that there is always one, unless other threads wait meanwhile.
+    """
+    interval = sys.getswitchinterval()
 
     def patient(*arguments: Any) -> Any:
         for _ in range(100):
-            with contextlib.suppress(RuntimeError):
+            sys.setswitchinterval(1.0)
+            try:
                 return read(*arguments)
+            except RuntimeError:
+                continue
+            finally:
+                sys.setswitchinterval(interval)
         return read(*arguments)
 
     return patient
