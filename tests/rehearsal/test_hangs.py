@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 CONFIGURATION = Path(__file__).parents[2] / "pyproject.toml"
@@ -46,3 +48,11 @@ def test_a_hang_fails_with_the_stacks_of_all_threads_and_other_tests_run(tmp_pat
     assert "in first_elsewhere" in printed
     assert "crashed while running 'test_hanging.py::test_hangs_where_no_signal_reaches_it'" in printed
     assert "in second_elsewhere" in printed
+
+
+def test_no_process_ends_before_the_time_that_a_test_of_it_asks_for() -> None:
+    files = Path(__file__).parents[1].rglob("test_*.py")
+    asked = [int(found) for path in files for found in re.findall(r"mark\.timeout\((\d+)\)", path.read_text())]
+    options = tomllib.loads(CONFIGURATION.read_text())["tool"]["pytest"]["ini_options"]
+    assert len(asked) > 5
+    assert max(*asked, options["timeout"]) < options["faulthandler_timeout"]
