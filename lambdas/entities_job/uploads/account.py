@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 # What the services say of a batch that no further try can start.
 _UNFIT = ("InvalidName", "InvalidExecutionInput", "ValidationException", "InvalidArgument", "KeyTooLongError")
 
-
 # What runs is awaited anew each day: a note of two weeks counts no more, and a job may run for longer.
 _RENEWED_SECONDS = 86400.0
 
